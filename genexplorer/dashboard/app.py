@@ -21,14 +21,21 @@ from textual.screen import Screen
 from genexplorer import paths
 from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.screens.main import MainScreen
-from genexplorer.dashboard.tabs.latent import MakeClient
-from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, is_terminal_dark, load_theme, themes, variables
+from genexplorer.dashboard.tabs.latent import ClientFactory
+from genexplorer.dashboard.theme import (
+    DARK_THEME,
+    LIGHT_THEME,
+    build_themes,
+    css_variables,
+    is_terminal_dark,
+    load_theme,
+)
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.session.palette import DARK
 from genexplorer.session.run_poller import IdleTracker
 
-_MAX_RUNS = 50
-_Command = tuple[str, str, Callable[[], object]]  # name, help, callback
+_MAX_OFFERED_RUNS = 50  # by the command palette
+_Command = tuple[str, str, Callable[[], object]]  # name, help, and the callback that runs it
 
 
 class DashboardCommands(Provider):
@@ -36,8 +43,8 @@ class DashboardCommands(Provider):
 
     async def discover(self) -> Hits:
         """Offer every action before anything is typed."""
-        for name, text, run in self._actions():
-            yield DiscoveryHit(Content(name), run, text=name, help=text)
+        for name, text, callback in self._actions():
+            yield DiscoveryHit(Content(name), callback, text=name, help=text)
 
     async def search(self, query: str) -> Hits:
         """Offer matching actions and runs."""
@@ -45,12 +52,12 @@ class DashboardCommands(Provider):
         runs = self.screen.query_one(RunList)
         selections: list[_Command] = [
             (f"Go to {folder.name}", "select this run", partial(runs.select, folder))
-            for folder in runs.folders[:_MAX_RUNS]
+            for folder in runs.folders[:_MAX_OFFERED_RUNS]
         ]
-        for name, text, run in [*self._actions(), *selections]:
-            score = max(matcher.match(name), matcher.match(text) * 0.8)
+        for name, text, callback in [*self._actions(), *selections]:
+            score = max(matcher.match(name), matcher.match(text) * 0.8)  # names count more than help texts
             if score > 0:
-                yield Hit(score, Content(name), run, text=name, help=text)
+                yield Hit(score, Content(name), callback, text=name, help=text)
 
     def _actions(self) -> list[_Command]:
         return [
@@ -68,7 +75,7 @@ class DashboardApp(App[None]):
         select: The run to select first; the newest by default.
         make_client: Makes the client of the process that evaluates models.
         clock: Unix time; tests freeze it.
-        idle: When the dashboard was last used; tests control its clock.
+        idle: Tracks when the dashboard was last used; tests control its clock.
         dark: Whether to start in the dark theme; by default the saved choice, else the terminal's.
     """
 
@@ -82,14 +89,14 @@ class DashboardApp(App[None]):
         runs_dir: Path,
         select: Path | None = None,
         *,
-        make_client: MakeClient = ExplorerClient,
+        make_client: ClientFactory = ExplorerClient,
         clock: Callable[[], float] = time.time,
         idle: IdleTracker | None = None,
         dark: bool | None = None,
     ) -> None:
         super().__init__()
         self._main = MainScreen(runs_dir, select, make_client=make_client, clock=clock, idle=idle)
-        for theme in themes():
+        for theme in build_themes():
             self.register_theme(theme)
         saved_theme = load_theme() if dark is None else None
         dark = is_terminal_dark() if dark is None else dark
@@ -102,12 +109,12 @@ class DashboardApp(App[None]):
     async def on_event(self, event: events.Event) -> None:
         """Resume frequent polling on any input, before the input is handled."""
         if isinstance(event, events.InputEvent | events.AppFocus):
-            self._main.touch()
+            self._main.record_input()
         await super().on_event(event)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Return our CSS variables for Textual's own themes."""
-        return variables(DARK)
+        """Return the CSS variables that Textual's own themes lack."""
+        return css_variables(DARK)
 
 
 def run_dashboard(runs_dir: Path, select: Path | None = None) -> int:
@@ -121,9 +128,9 @@ def run_dashboard(runs_dir: Path, select: Path | None = None) -> int:
     """
     # Give a terminal of unknown size 80 × 24 cells; Textual and Rich would assume different sizes.
     with contextlib.suppress(OSError, ValueError):
-        handle = sys.__stdout__.fileno() if sys.__stdout__ is not None else 1
-        if 0 in os.get_terminal_size(handle):
-            fcntl.ioctl(handle, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        file_descriptor = sys.__stdout__.fileno() if sys.__stdout__ is not None else 1
+        if 0 in os.get_terminal_size(file_descriptor):
+            fcntl.ioctl(file_descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
     app = DashboardApp(runs_dir, select)
     app.run()
     return app.return_code or 0
@@ -131,8 +138,8 @@ def run_dashboard(runs_dir: Path, select: Path | None = None) -> int:
 
 def main() -> None:
     """Run the dashboard on the folder given as first argument, else on the default one."""
-    option = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    sys.exit(run_dashboard(paths.runs_dir(option)))
+    runs_dir = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    sys.exit(run_dashboard(paths.runs_dir(runs_dir)))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Rendering of rows of (text, role) cells as strips, in the theme's colors.
 
 Roles are not component classes of the style sheet: Textual computes each of those for each widget whenever a class
-changes, and the sixty roles of five charts took more than half of the time to the first screen.
+changes, and the sixty roles of five charts took more than half of the startup time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,15 +15,15 @@ from textual.widget import Widget
 
 from genexplorer.dashboard.charts.chart import Cell
 
-_LABELS = range(10)  # class labels, compared runs, latent dimensions
+_COLOR_NUMBERS = range(10)  # of class labels, compared runs and latent dimensions
 STYLES: Mapping[str, Mapping[str, str]] = {
     "runs": {
         "name": "$foreground",
         "other": "$muted",
         "running": "$accent",
-        "problem": "$warning",
-        "letter": "bold $accent",
-        "hint": "$muted",
+        "attention": "$warning",
+        "comparison-label": "bold $accent",
+        "placeholder": "$muted",
         "selected": "bold on $surface",
     },
     "tabs": {"name": "$muted", "key": "$subtle", "active": "bold $foreground on $surface", "line": "$faint"},
@@ -34,8 +34,8 @@ STYLES: Mapping[str, Mapping[str, str]] = {
         "tick": "$muted",
         "name": "$muted",
         "axis": "$subtle",
-        "cursor": "$accent",
-        "mark": "$warning",
+        "selected-step": "$accent",
+        "annotation": "$warning",
         "alert": "$warning",
         "train": "$foreground",
         "train-raw": "$subtle",
@@ -43,17 +43,17 @@ STYLES: Mapping[str, Mapping[str, str]] = {
         "test-raw": "$subtle",
         "other": "$muted",
         "other-raw": "$faint",
-        **{f"run{number}": f"$label-{number}" for number in _LABELS},
-        **{f"run{number}-raw": "$faint" for number in _LABELS},
+        **{f"run{number}": f"$label-{number}" for number in _COLOR_NUMBERS},
+        **{f"run{number}-raw": "$faint" for number in _COLOR_NUMBERS},
     },
     "plane": {
         "axis": "$subtle",
         "name": "$muted",
         "cursor": "bold $background on $accent",
         "unknown": "$subtle",
-        **{f"class{number}": f"$label-{number}" for number in _LABELS},
+        **{f"class{number}": f"$label-{number}" for number in _COLOR_NUMBERS},
     },
-}  # by kind of widget, then by role
+}  # the styles of each set, by role
 
 
 class CellPainter:
@@ -61,11 +61,11 @@ class CellPainter:
 
     Args:
         widget: The widget that is painted.
-        kind: A key of `STYLES`.
+        style_set: A key of `STYLES`.
     """
 
-    def __init__(self, widget: Widget, kind: str) -> None:
-        self._styles = STYLES[kind]
+    def __init__(self, widget: Widget, style_set: str) -> None:
+        self._styles = STYLES[style_set]
         self._parse = widget.app.stylesheet.parse_style  # cached by Textual until the theme changes
         self._base = widget.rich_style
 

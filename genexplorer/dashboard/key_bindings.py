@@ -1,4 +1,4 @@
-"""Keys and links: how an action is run by the keyboard, the footer, the help, the palette or a click.
+"""Keys and links: how an action is run by the keyboard, the footer, the help, the command palette or a click.
 
 Each widget declares its keys in `KEYS` beside the actions they run. The main screen collects them, since they work
 whatever has the focus.
@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.content import Content, Span
 from textual.style import Style
 
-_DISPLAY = {
+_KEY_LABELS = {  # by Textual's names, for keys whose name is not what the screen shows
     "slash": "/",
     "question_mark": "?",
     "delete": "Del",
@@ -29,11 +29,11 @@ class Key:
     """A key binding with its texts.
 
     Args:
-        keys: As Textual names them, separated by commas; the first is displayed.
+        keys: Names of the keys in Textual, separated by commas; the first is displayed.
         action: A Textual action of the widget that declares the key.
-        name: One or two words, for the footer and the palette.
+        name: One or two words, for the footer and the command palette.
         help: One line, for the help screen.
-        group: Heading on the help screen.
+        group: Heading on the help screen under which the key is listed.
         footer: Whether the footer shows it.
     """
 
@@ -48,7 +48,7 @@ class Key:
     def display(self) -> str:
         """The key as the screen shows it."""
         first = self.keys.split(",")[0]
-        return _DISPLAY.get(first, first)
+        return _KEY_LABELS.get(first, first)
 
     def binding(self) -> Binding:
         """Return Textual's binding."""
@@ -57,15 +57,21 @@ class Key:
 
 def screen_keys(widget: str, keys: tuple[Key, ...]) -> tuple[Key, ...]:
     """Return a widget's keys as keys of the screen, which runs their actions on the widget of that class."""
-    return tuple(replace(key, action=run_on(widget, key.action)) for key in keys)
+    return tuple(replace(key, action=widget_action(widget, key.action)) for key in keys)
 
 
-def run_on(widget: str, action: str) -> str:
-    """Return the screen action that runs an action of the widget of a class."""
-    return f"run_on({widget!r}, {action!r})"
+def widget_action(widget: str, action: str) -> str:
+    """Return the action of the screen that runs an action of its widget of a class, named by `widget`."""
+    return f"run_widget_action({widget!r}, {action!r})"
 
 
 def link(text: str, action: str, style: str = "") -> Content:
-    """Return a text that runs an action ("screen.follow") on a click, in a style such as "bold $accent"."""
+    """Return a text that runs an action on a click.
+
+    Args:
+        text: The text to click on.
+        action: A Textual action, such as "screen.follow", which shows the newest step.
+        style: A style of the theme, such as "bold $accent".
+    """
     spans = [Span(0, len(text), style)] if style else []
     return Content(text, [*spans, Span(0, len(text), Style.from_meta({"@click": action}))])

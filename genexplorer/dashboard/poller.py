@@ -13,8 +13,8 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
 from genexplorer.session.run_poller import IdleTracker
 
-_LIST_S = 1.0  # the whole folder of runs is read less often than the selected run
-_LIST_SHARE = 5  # and, where that is slow, for at most a sixth of the time
+_LIST_INTERVAL_S = 1.0  # shortest pause between two readings of the folder of runs
+_LIST_PAUSE_FACTOR = 5  # on a slow disk, the pause is this many times as long as the reading
 
 
 class Poller:
@@ -26,7 +26,7 @@ class Poller:
         runs_dir: The folder of runs.
         on_view: Called in the polling thread with each new view; must return at once.
         clock: Unix time; tests freeze it.
-        idle: When the dashboard was last used; polls are rarer while it is idle.
+        idle: Tracks when the dashboard was last used; polls are rarer while it is idle.
     """
 
     def __init__(
@@ -44,15 +44,17 @@ class Poller:
         self._request = ViewRequest()
         self._wake = threading.Event()
         self._closed = threading.Event()
-        self._builders: dict[Path, RunViewBuilder] = {}
+        self._view_builders: dict[Path, RunViewBuilder] = {}  # of the displayed runs, by folder
         self._runs: tuple[RunStatus, ...] = ()
-        self._damage: dict[Path, str] = {}  # reasons found while reading a run; the list does not look inside
+        self._read_errors: dict[
+            Path, str
+        ] = {}  # by run folder; the list does not open the databases, so it cannot find them
         self._loaded = False
-        self._problem = ""
+        self._list_error = ""
         self._list_due = 0.0
 
     def request(self, request: ViewRequest) -> None:
-        """Set what to show from now on; a changed request is answered at once."""
+        """Set what to show from now on; a changed request wakes the poller at once."""
         if request != self._request:
             self._request = request
             self._idle.record_input()
@@ -64,7 +66,7 @@ class Poller:
         self._idle.record_input()
         self._wake.set()
 
-    def touch(self) -> None:
+    def record_input(self) -> None:
         """Record that the dashboard is in use; wakes an idle poller at once."""
         if self._idle.is_idle:
             self._wake.set()
@@ -91,39 +93,43 @@ class Poller:
             request = replace(request, selected=self._runs[0].folder)
         # Forget the runs that are no longer displayed.
         displayed = {request.selected, *request.compared}
-        for folder in self._builders.keys() - displayed:
-            del self._builders[folder]
+        for folder in self._view_builders.keys() - displayed:
+            del self._view_builders[folder]
         # Read the displayed ones.
         run = self._build_run(request)
         compared = [self._build_compared(folder, request) for folder in request.compared]
         if run is not None:
             self._update_status(run.status)
-        present = tuple(entry for entry in compared if entry is not None)
-        return DashboardView(self._runs, run, present, self._loaded, self._problem, self._clock())
+        # Assemble the view.
+        readable = tuple(entry for entry in compared if entry is not None)
+        return DashboardView(self._runs, run, readable, self._loaded, self._list_error, self._clock())
 
     def _read_list(self) -> None:
+        """Read the folder of runs, if its next reading is due."""
         started = time.monotonic()
         if started < self._list_due:
             return
         try:
-            runs, self._problem = tuple(self._with_damage(status) for status in self._store.list()), ""
+            runs, self._list_error = tuple(self._with_read_error(status) for status in self._store.list()), ""
             self._runs = self._runs if runs == self._runs else runs
         except (UserError, OSError) as error:
-            self._runs, self._problem = (), str(error)
+            self._runs, self._list_error = (), str(error)
         self._loaded = True
+        # Schedule the next reading.
         duration = time.monotonic() - started
-        self._list_due = started + duration + max(_LIST_S, _LIST_SHARE * duration)
+        self._list_due = started + duration + max(_LIST_INTERVAL_S, _LIST_PAUSE_FACTOR * duration)
 
-    def _with_damage(self, status: RunStatus) -> RunStatus:
-        reason = self._damage.get(status.folder)
+    def _with_read_error(self, status: RunStatus) -> RunStatus:
+        """Return a status as damaged, if its run has ended and could not be read."""
+        reason = self._read_errors.get(status.folder)
         return status if reason is None or status.state.active else replace(status, state=State.DAMAGED, reason=reason)
 
     def _update_status(self, status: RunStatus) -> None:
         """Put the selected run's fresher status into the list, which stays the same object if nothing changed."""
         if status.state is State.DAMAGED:
-            self._damage[status.folder] = status.reason
+            self._read_errors[status.folder] = status.reason
         else:
-            self._damage.pop(status.folder, None)
+            self._read_errors.pop(status.folder, None)
         index = next((i for i, old in enumerate(self._runs) if old.folder == status.folder), None)
         if index is not None and self._runs[index] != status:
             self._runs = (*self._runs[:index], status, *self._runs[index + 1 :])
@@ -133,25 +139,25 @@ class Poller:
         if status is None:
             return None
         try:
-            return self._builder(status.folder, watching=True).build(request, self._clock())
-        except Exception as error:  # the folder may vanish or be damaged while it is read
-            self._builders.pop(status.folder, None)
-            return RunView(status.folder, status, problem=str(error) or type(error).__name__)
+            return self._view_builder(status.folder, is_watched=True).build(request, self._clock())
+        except Exception as error:  # the folder may be deleted or damaged while it is read
+            self._view_builders.pop(status.folder, None)
+            return RunView(status.folder, status, error=str(error) or type(error).__name__)
 
     def _build_compared(self, folder: Path, request: ViewRequest) -> ComparedRun | None:
         if self._status_of(folder) is None:
             return None
         try:
-            return self._builder(folder, watching=folder == request.selected).build_compared(request)
+            return self._view_builder(folder, is_watched=folder == request.selected).build_compared(request)
         except Exception:  # the list of runs shows what is wrong with it
-            self._builders.pop(folder, None)
+            self._view_builders.pop(folder, None)
             return None
 
     def _status_of(self, folder: Path | None) -> RunStatus | None:
         return next((status for status in self._runs if status.folder == folder), None)
 
-    def _builder(self, folder: Path, *, watching: bool) -> RunViewBuilder:
-        if folder not in self._builders:
-            self._builders[folder] = RunViewBuilder(folder)
-        self._builders[folder].set_viewer(watching=watching, idle=self._idle.is_idle)
-        return self._builders[folder]
+    def _view_builder(self, folder: Path, *, is_watched: bool) -> RunViewBuilder:
+        if folder not in self._view_builders:
+            self._view_builders[folder] = RunViewBuilder(folder)
+        self._view_builders[folder].set_watched(is_watched=is_watched, is_idle=self._idle.is_idle)
+        return self._view_builders[folder]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genexplorer.dashboard.images.tiles import load_tiles
-from genexplorer.dashboard.view import NUM_SMALL, ComparedRun, RunCurves, RunView, TiledImage, ViewRequest
+from genexplorer.dashboard.view import NUM_SMALL_CHARTS, ComparedRun, RunCurves, RunView, TiledImage, ViewRequest
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.record import ImageRef, RunStatus, State
@@ -18,24 +18,24 @@ from trainers.theory import Theory
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
-# Drawing curves is most of what a dashboard costs a training. They are redrawn when they have grown by one braille dot,
-# as a fraction of the chart's width, or are older than this.
-MIN_GROWTH = 1 / 200
-MAX_AGE_S = 3.0
-_SMALL_POINTS = 80  # of each curve in the small charts
-_LOG_LINES = 500
-_KINDS = ("samples", "manifold", "reconstructions", "trace")
+# Drawing curves is most of what a dashboard costs a training, so they are read again only after visible growth or after
+# some seconds.
+MIN_GROWTH_FRACTION = 1 / 200  # of the last step: about one braille dot of a wide chart
+MAX_CURVE_AGE_S = 3.0
+_MAX_SMALL_CHART_VALUES = 80  # of each curve in a small chart
+_MAX_LOG_LINES = 500
+_IMAGE_KIND_ORDER = ("samples", "manifold", "reconstructions", "trace")
 
 
 class RunViewBuilder:
     """Polls one run and caches what was read until it changes. Belongs to the polling thread."""
 
     def __init__(self, folder: Path) -> None:
-        self._run = RunPoller(folder)
+        self._run_poller = RunPoller(folder)
         self._folder = folder
         self._curves = RunCurves()
         self._curves_request: ViewRequest | None = None
-        self._curves_read_at = (0, 0.0)  # step and time
+        self._curves_read_at = (0, 0.0)  # step of the newest metric, and Unix time
         self._curves_stale = False
         self._theory: Theory | None = None
         self._image: TiledImage | None = None
@@ -45,74 +45,86 @@ class RunViewBuilder:
         self._log_tail = ""
         self._log_tail_state: State | None = None
 
-    def set_viewer(self, *, watching: bool, idle: bool) -> None:
-        """Set what the worker is to know: whether the run is displayed, and whether the dashboard is idle."""
-        self._run.watching, self._run.watcher_idle = watching, idle
+    def set_watched(self, *, is_watched: bool, is_idle: bool) -> None:
+        """Set what the worker learns: whether the run is displayed, and whether the dashboard is idle."""
+        self._run_poller.watching, self._run_poller.watcher_idle = is_watched, is_idle
 
     def build(self, request: ViewRequest, now: float) -> RunView:
-        """Return the run's view at a Unix time."""
-        with self._run.batch_read():
-            changed = self._run.poll()
-            status = self._run.status
+        """Poll the run and return its view.
+
+        Args:
+            request: What to show of it.
+            now: Unix time, for the ages of curves and snapshots.
+        """
+        with self._run_poller.batch_read():
+            changed = self._run_poller.poll()
+            status = self._run_poller.status
             # Read curves that have grown visibly or are old.
             self._curves_stale |= "metrics" in changed
-            last_step = max((point.step for point in self._run.latest.values()), default=0)
+            last_step = max((point.step for point in self._run_poller.latest.values()), default=0)
             step, read_at = self._curves_read_at
-            grown, old = abs(last_step - step) >= MIN_GROWTH * step, abs(now - read_at) >= MAX_AGE_S
+            grown, old = abs(last_step - step) >= MIN_GROWTH_FRACTION * step, abs(now - read_at) >= MAX_CURVE_AGE_S
             due = self._curves_stale and (grown or old or not status.state.active)
             if due or self._curves_request != _curves_key(request):
                 self._read_curves(request)
                 self._curves_read_at, self._curves_stale = (last_step, now), False
             # Read what else has changed.
-            if "snapshots" in changed and self._card is None and self._run.snapshots:
+            if "snapshots" in changed and self._card is None and self._run_poller.snapshots:
                 with suppress(UserError, OSError):  # deleted between two polls: the next snapshot has a card, too
-                    self._card = self._run.card()
-            if request.at_step is None:
-                self._values = self._run.values_at(None)
-            elif "metrics" in changed or self._values_step != request.at_step:
-                self._values = dict(self._run.values_at(request.at_step))
-            self._values_step = request.at_step
-            image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.kind)}))
+                    self._card = self._run_poller.card()
+            if request.selected_step is None:
+                self._values = self._run_poller.values_at(None)
+            elif "metrics" in changed or self._values_step != request.selected_step:
+                self._values = dict(self._run_poller.values_at(request.selected_step))
+            self._values_step = request.selected_step
+            # Assemble the view.
+            image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.image_kind)}))
             return RunView(
                 folder=self._folder,
                 status=status,
-                config=self._run.config,
+                config=self._run_poller.config,
                 theory=self._read_theory(),
                 curves=self._curves,
                 values=self._values,
-                log=tuple(self._run.log)[-_LOG_LINES:],
-                alerts=tuple(self._run.alerts),
-                changes=tuple(self._run.changes),
-                image_kinds=_ordered_kinds(self._run.images),
-                image_steps=image_steps or tuple(self._run.snapshots),
+                log=tuple(self._run_poller.log)[-_MAX_LOG_LINES:],
+                alerts=tuple(self._run_poller.alerts),
+                changes=tuple(self._run_poller.changes),
+                image_kinds=_ordered_image_kinds(self._run_poller.images),
+                image_steps=image_steps or tuple(self._run_poller.snapshots),
                 image=self._read_image(request),
-                snapshots=tuple(self._run.snapshots),
-                snapshot_age_s=self._snapshot_age(now) if status.state.active else None,
-                at_step=request.at_step,
-                cursor_x=None if request.at_step is None else self._run.x_at(request.at_step, request.x),
+                snapshots=tuple(self._run_poller.snapshots),
+                snapshot_age_s=self._snapshot_age_s(now) if status.state.active else None,
+                selected_step=request.selected_step,
+                selected_x=None
+                if request.selected_step is None
+                else self._run_poller.x_at(request.selected_step, request.x),
                 card=self._card,
                 log_tail=self._read_log_tail(status),
-                problem=self._run.error,
-                expected_failure=expected_failure(self._run.config),
+                error=self._run_poller.error,
+                expected_failure=expected_failure(self._run_poller.config),
             )
 
     def build_compared(self, request: ViewRequest) -> ComparedRun:
         """Return this run's curves of the requested quantity."""
-        with self._run.batch_read():
-            self._run.poll()
-            chart = self._large_chart(charts(self._run.specs), request)
+        with self._run_poller.batch_read():
+            self._run_poller.poll()
+            chart = self._large_chart(charts(self._run_poller.specs), request)
             metrics = chart.metrics if chart is not None else ()
-            series = self._run.series_of(metrics, request.x, request.max_points)
-        return ComparedRun(self._run.status, series)
+            series = self._run_poller.series_of(metrics, request.x, request.max_values)
+        return ComparedRun(self._run_poller.status, series)
 
     def _read_curves(self, request: ViewRequest) -> None:
-        all_charts = tuple(charts(self._run.specs))
+        # Choose the charts.
+        all_charts = tuple(charts(self._run_poller.specs))
         large = self._large_chart(all_charts, request)
-        small = [chart for chart in all_charts if chart is not large][:NUM_SMALL] if request.small_charts else []
+        small = (
+            [chart for chart in all_charts if chart is not large][:NUM_SMALL_CHARTS] if request.has_small_charts else []
+        )
+        # Read fewer values for the small ones.
         metrics = [name for chart in small for name in chart.metrics]
-        series = self._run.series_of(metrics, request.x, min(_SMALL_POINTS, request.max_points))
-        series |= self._run.series_of(large.metrics if large is not None else (), request.x, request.max_points)
-        steps = self._run.series(large.metrics[0], "step", request.max_points).x if large is not None else None
+        series = self._run_poller.series_of(metrics, request.x, min(_MAX_SMALL_CHART_VALUES, request.max_values))
+        series |= self._run_poller.series_of(large.metrics if large is not None else (), request.x, request.max_values)
+        steps = self._run_poller.series(large.metrics[0], "step", request.max_values).x if large is not None else None
         self._curves = RunCurves(all_charts, series, request.x, steps)
         self._curves_request = _curves_key(request)
 
@@ -121,49 +133,51 @@ class RunViewBuilder:
         return selected_chart(all_charts, request.quantity, theory.total if theory else "")
 
     def _read_theory(self) -> Theory | None:
-        config = self._run.config
+        config = self._run_poller.config
         if self._theory is None and config is not None:
             with suppress(UserError):  # the family's package is not installed here
                 self._theory = config.theory()
         return self._theory
 
-    def _image_refs(self, kind: str) -> list[ImageRef]:
+    def _image_refs(self, image_kind: str) -> list[ImageRef]:
         """Return the images of a kind, or of the first kind available."""
-        pictures = self._run.images
-        return pictures.get(kind if kind in pictures else next(iter(_ordered_kinds(pictures)), ""), [])
+        images = self._run_poller.images
+        return images.get(image_kind if image_kind in images else next(iter(_ordered_image_kinds(images)), ""), [])
 
     def _read_image(self, request: ViewRequest) -> TiledImage | None:
-        refs = self._image_refs(request.kind)
-        past = [ref for ref in refs if request.at_step is None or ref.step <= request.at_step]
+        # Choose the newest image up to the selected step, or the first one.
+        refs = self._image_refs(request.image_kind)
+        past = [ref for ref in refs if request.selected_step is None or ref.step <= request.selected_step]
         ref = past[-1] if past else (refs[0] if refs else None)
+        # Load it if it is not the displayed one; if that fails, the displayed one stays.
         if ref is None:
             self._image = None
         elif self._image is None or self._image.ref != ref:
             self._image = load_tiles(ref) or self._image
         return self._image
 
-    def _snapshot_age(self, now: float) -> float | None:
+    def _snapshot_age_s(self, now: float) -> float | None:
         with suppress(OSError, IndexError):  # deleted by now, or none yet
-            folder = layout.step_folder(self._folder / layout.SNAPSHOTS, self._run.snapshots[-1])
+            folder = layout.step_folder(self._folder / layout.SNAPSHOTS, self._run_poller.snapshots[-1])
             return max(now - folder.stat().st_mtime, 0.0)
         return None
 
     def _read_log_tail(self, status: RunStatus) -> str:
         if status.state not in (State.LOST, State.FAILED):
-            self._log_tail_state = None  # another attempt has its own log
+            self._log_tail_state = None  # another attempt has a log of its own
             return ""
         if status.state is not self._log_tail_state:
             self._log_tail_state = status.state
-            self._log_tail = self._run.log_tail()
+            self._log_tail = self._run_poller.log_tail()
         return self._log_tail
 
 
 def _curves_key(request: ViewRequest) -> ViewRequest:
     """Return the part of a request that curves depend on."""
-    return replace(request, selected=None, compared=(), kind="", at_step=None)
+    return replace(request, selected=None, compared=(), image_kind="", selected_step=None)
 
 
-def _ordered_kinds(pictures: dict[str, list[ImageRef]]) -> tuple[str, ...]:
+def _ordered_image_kinds(images: dict[str, list[ImageRef]]) -> tuple[str, ...]:
     """Return the kinds of images, known ones in a fixed order."""
-    first = [kind for kind in _KINDS if kind in pictures]
-    return (*first, *sorted(set(pictures) - set(first)))
+    first = [image_kind for image_kind in _IMAGE_KIND_ORDER if image_kind in images]
+    return (*first, *sorted(set(images) - set(first)))

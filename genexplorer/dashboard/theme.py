@@ -13,23 +13,23 @@ from genexplorer.session.palette import DARK, LIGHT, Palette, rgb
 from trainers.storage.atomic_files import write_json
 
 DARK_THEME, LIGHT_THEME = "genexplorer-dark", "genexplorer-light"
-_PREFERENCES = "dashboard.json"  # in the user's state folder
-_MAX_BYTES = 1 << 16
+_PREFERENCES_FILE = "dashboard.json"  # in the user's state folder
+_MAX_PREFERENCES_BYTES = 1 << 16
 
 
-def themes() -> list[Theme]:
+def build_themes() -> list[Theme]:
     """Return the dark and the light theme."""
-    return [_theme(DARK_THEME, DARK), _theme(LIGHT_THEME, LIGHT)]
+    return [_build_theme(DARK_THEME, DARK), _build_theme(LIGHT_THEME, LIGHT)]
 
 
 def load_theme() -> str | None:
     """Return the theme that was chosen last; None if nothing was saved or it cannot be read."""
     with contextlib.suppress(OSError, ValueError):
         path = _preferences_path()
-        if path.stat().st_size <= _MAX_BYTES:
+        if path.stat().st_size <= _MAX_PREFERENCES_BYTES:
             values = json.loads(path.read_text(encoding="utf-8"))
-            look = values.get("look") if isinstance(values, dict) else None
-            return {"dark": DARK_THEME, "light": LIGHT_THEME}.get(look) if isinstance(look, str) else None
+            mode = values.get("look") if isinstance(values, dict) else None
+            return {"dark": DARK_THEME, "light": LIGHT_THEME}.get(mode) if isinstance(mode, str) else None
     return None
 
 
@@ -40,16 +40,16 @@ def save_theme(name: str) -> None:
 
 
 def _preferences_path() -> Path:
-    return paths.state_dir() / _PREFERENCES
+    return paths.state_dir() / _PREFERENCES_FILE
 
 
-def variables(palette: Palette) -> dict[str, str]:
-    """Return the CSS variables beyond Textual's own."""
-    between = [(a + b) // 2 for a, b in zip(rgb(palette.faint), rgb(palette.muted), strict=True)]
+def css_variables(palette: Palette) -> dict[str, str]:
+    """Return the colors of a palette that Textual has no variables for, by name of the CSS variable."""
+    subtle = [(a + b) // 2 for a, b in zip(rgb(palette.faint), rgb(palette.muted), strict=True)]
     return {
         "muted": palette.muted,
         "faint": palette.faint,
-        "subtle": "#" + "".join(f"{channel:02X}" for channel in between),
+        "subtle": "#" + "".join(f"{channel:02X}" for channel in subtle),
         **{f"label-{index}": color for index, color in enumerate(palette.class_colors)},
     }
 
@@ -61,7 +61,7 @@ def is_terminal_dark(environment: Mapping[str, str] | None = None) -> bool:
     return background not in ("7", "15")
 
 
-def _theme(name: str, palette: Palette) -> Theme:
+def _build_theme(name: str, palette: Palette) -> Theme:
     return Theme(
         name=name,
         primary=palette.accent,
@@ -77,7 +77,7 @@ def _theme(name: str, palette: Palette) -> Theme:
         dark=palette is DARK,
         text_alpha=1.0,
         variables={
-            **variables(palette),
+            **css_variables(palette),
             "block-cursor-background": palette.accent,
             "block-cursor-foreground": palette.background,
             "block-cursor-blurred-background": palette.surface,

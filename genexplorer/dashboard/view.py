@@ -1,4 +1,4 @@
-"""Frozen values exchanged by the polling thread and the screen: a request one way, a view the other.
+"""Frozen values exchanged by two threads: the screen sends a request, the polling thread returns a view.
 
 Values that hold arrays are compared by identity: the polling thread returns the same object until its content changes.
 """
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from trainers.config import RunConfig
     from trainers.model_card import ModelCard
 
-NUM_SMALL = 4  # charts below the large one, in the widest terminal
+NUM_SMALL_CHARTS = 4  # in a row below the large chart, in the widest terminal
 
 
 @dataclass(frozen=True)
 class ViewRequest:
     """What the screen needs at present."""
 
-    selected: Path | None = None
-    compared: tuple[Path, ...] = ()  # in the order in which they were marked
-    quantity: str = ""  # of the large chart; empty: the family's objective
-    small_charts: bool = False  # whether the other charts are visible
-    x: XAxis = "step"
-    max_points: int = 160
-    kind: str = ""  # of images; empty: the first available
-    at_step: int | None = None  # the time cursor; None: the newest
+    selected: Path | None = None  # folder of the selected run; None: the newest run
+    compared: tuple[Path, ...] = ()  # folders of the compared runs, in the order in which they were marked
+    quantity: str = ""  # of the large chart; empty: the objective of the model's family
+    has_small_charts: bool = False  # whether the small charts are visible
+    x: XAxis = "step"  # quantity on the x axis
+    max_values: int = 160  # of each curve in the large chart
+    image_kind: str = ""  # "samples", "manifold", …; empty: the first available
+    selected_step: int | None = None  # step of the displayed image and metrics; None: the newest
 
 
 @dataclass(frozen=True, eq=False)
 class TiledImage:
     """A recorded image, split into its tiles."""
 
-    ref: ImageRef
+    ref: ImageRef  # its file, kind and step
     tiles: NDArray[np.uint8]  # (rows, columns, H, W, 3)
 
 
@@ -49,9 +49,9 @@ class RunCurves:
     """The curves of a run; a new object whenever one of them changed."""
 
     charts: tuple[Chart, ...] = ()
-    series: Mapping[str, Series] = field(default_factory=dict)  # by metric
+    series: Mapping[str, Series] = field(default_factory=dict)  # by name of the metric
     x: XAxis = "step"
-    steps: NDArray[np.float64] | None = None  # of the points of the large chart's first metric
+    steps: NDArray[np.float64] | None = None  # of the values of the large chart's first metric, (N,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +71,21 @@ class RunView:
     config: "RunConfig | None" = None
     theory: Theory | None = None
     curves: RunCurves = RunCurves()
-    values: Mapping[str, float] = field(default_factory=dict)  # metrics at the time cursor
+    values: Mapping[str, float] = field(default_factory=dict)  # metrics at the selected step, by name
     log: tuple[LogLine, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
     changes: tuple[Change, ...] = ()
     image_kinds: tuple[str, ...] = ()
-    image_steps: tuple[int, ...] = ()
+    image_steps: tuple[int, ...] = ()  # steps with an image of the displayed kind, ascending
     image: TiledImage | None = None
-    snapshots: tuple[int, ...] = ()
+    snapshots: tuple[int, ...] = ()  # their steps, ascending
     snapshot_age_s: float | None = None
-    at_step: int | None = None  # the time cursor of `values` and `image`
-    cursor_x: float | None = None  # the time cursor on the curves' x axis
-    card: "ModelCard | None" = None  # of a snapshot; None before the first
-    log_tail: str = ""  # the last lines of worker.log, of a lost or failed run
-    problem: str = ""  # why the folder cannot be read
-    expected_failure: str = ""  # of a preset that fails on purpose: what to watch
+    selected_step: int | None = None  # step of `values` and `image`; None: the newest
+    selected_x: float | None = None  # the selected step on the x axis of the curves
+    card: "ModelCard | None" = None  # read from a snapshot; None before the first
+    log_tail: str = ""  # last lines of worker.log of a lost or failed run
+    error: str = ""  # why the run folder cannot be read
+    expected_failure: str = ""  # expected failure of a preset that fails on purpose; empty for all others
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,5 +96,5 @@ class DashboardView:
     run: RunView | None = None
     compared: tuple[ComparedRun, ...] = ()
     loaded: bool = False  # whether the folder of runs has been read
-    problem: str = ""  # why it cannot be read
+    error: str = ""  # why the folder of runs cannot be read
     now: float = 0.0  # Unix time

@@ -16,7 +16,7 @@ from genexplorer.dashboard.charts.chart import Cell
 class CellWidget(Widget):
     """Displays rows of (text, role) cells, drawn again only after `redraw` or for another size."""
 
-    kind: ClassVar[str]  # a key of `cell_painter.STYLES`
+    style_set: ClassVar[str]  # a key of `cell_painter.STYLES`
     _rows: Sequence[Sequence[Cell]] | None = None
     _rows_size = Size(0, 0)
     _painter: CellPainter | None = None
@@ -39,13 +39,15 @@ class CellWidget(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Render the visible rows."""
-        self._painter = CellPainter(self, self.kind)  # one for all rows: it takes as long to make as a row to render
+        self._painter = CellPainter(
+            self, self.style_set
+        )  # one for all rows: it takes as long to make as a row to render
         return super().render_lines(crop)
 
     def render_line(self, y: int) -> Strip:
         """Render a row of cells."""
         cells = self.rows[y] if y < len(self.rows) else ()
-        return (self._painter or CellPainter(self, self.kind)).strip(cells, self.size.width)
+        return (self._painter or CellPainter(self, self.style_set)).strip(cells, self.size.width)
 
 
 class Text(Static):

@@ -1,4 +1,4 @@
-"""Widget that displays a chart and reports clicks as x values."""
+"""Widget that displays a chart and posts clicks as x values."""
 
 from dataclasses import dataclass, replace
 
@@ -14,7 +14,7 @@ class ChartView(CellWidget):
 
     @dataclass
     class Clicked(Message):
-        """The chart was clicked, at an x within the plot or elsewhere (None)."""
+        """The chart was clicked: `x` is the x value under the mouse, or None outside of the plot."""
 
         chart: "ChartView"
         x: float | None
@@ -24,9 +24,9 @@ class ChartView(CellWidget):
             """The chart, for Textual's `on` decorator."""
             return self.chart
 
-    kind = "chart"
-    data = ChartData("", (), empty="")
-    quantity = ""  # of a small chart, for the receiver of `Clicked`
+    style_set = "chart"
+    data = ChartData("", (), placeholder="")
+    quantity = ""  # of a small chart, so that the receiver of `Clicked` can show it in the large one
     _chart = RenderedChart(())
 
     def show(self, data: ChartData) -> None:
@@ -34,10 +34,10 @@ class ChartView(CellWidget):
         self.data = data
         self.redraw()
 
-    def set_cursor(self, x: float | None) -> None:
-        """Move the time cursor."""
-        if x != self.data.cursor:
-            self.show(replace(self.data, cursor=x))
+    def select_x(self, x: float | None) -> None:
+        """Move the vertical line that shows the selected step; None hides it."""
+        if x != self.data.selected_x:
+            self.show(replace(self.data, selected_x=x))
 
     def draw(self, width: int, height: int) -> tuple[tuple[Cell, ...], ...]:
         """Return the rows of the chart."""
@@ -45,6 +45,6 @@ class ChartView(CellWidget):
         return self._chart.rows
 
     def on_click(self, event: events.Click) -> None:
-        """Report the x under the mouse."""
+        """Post the x value under the mouse."""
         inside = self.rows and 0 < event.y < self.size.height - 1
         self.post_message(self.Clicked(self, self._chart.x_at(event.x) if inside else None))

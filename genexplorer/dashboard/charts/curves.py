@@ -1,20 +1,21 @@
-"""Builds `ChartData` from the metrics of runs: which curves, their styles, and the marks on them."""
+"""Builds `ChartData` from the metrics of runs: which curves, their styles, and the annotations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from genexplorer.dashboard.charts.braille import SOLID, Dash
-from genexplorer.dashboard.charts.chart import Axis, ChartData, ChartLine, ChartMark
+from genexplorer.dashboard.charts.chart import Axis, ChartAnnotation, ChartData, ChartLine
 from genexplorer.dashboard.view import ComparedRun, RunView
 from genexplorer.runs.record import Series, XAxis
 from genexplorer.session import charts, formatting
 from genexplorer.session.charts import Chart, LineStyle, smooth
 
-LETTERS = "ABCDEFGHIJ"  # of compared runs, in the order in which they were marked
-SMOOTHING = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)  # weights, from none to much
+COMPARISON_LABELS = "ABCDEFGHIJ"  # the letters of compared runs, in the order in which they were marked
+SMOOTHING_WEIGHTS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)  # weights of the exponential smoothing, from none to much
+_MAX_NAN_ANNOTATIONS = 20  # of one curve; more would cover the chart
 _DASHES = {"solid": SOLID, "dashed": Dash(5, 3), "dotted": Dash(1, 2)}
-_ROLES = {"train": "train", "test_ema": "test", "test_raw": "other"}
-_AXES: Mapping[XAxis, Axis] = {
+_CELL_ROLES = {"train": "train", "test_ema": "test", "test_raw": "other"}
+_X_AXES: Mapping[XAxis, Axis] = {
     "step": Axis("step"),
     "time": Axis("time, h:m:s", formatting.duration, is_time=True),
     "images": Axis("images"),
@@ -25,21 +26,21 @@ _AXES: Mapping[XAxis, Axis] = {
 class CurveOptions:
     """How curves are displayed."""
 
-    quantity: str = ""  # empty: the family's objective
+    quantity: str = ""  # of the large chart; empty: the objective of the model's family
     x: XAxis = "step"
-    log: bool = False
-    full_range: bool = False
-    smoothing: int = 0  # index into SMOOTHING
+    log_scale: bool = False  # of the y axis
+    show_full_range: bool = False  # of the y axis; otherwise early values may be cropped
+    smoothing_index: int = 0  # index into SMOOTHING_WEIGHTS
 
     @property
-    def weight(self) -> float:
+    def smoothing_weight(self) -> float:
         """The weight of the exponential smoothing."""
-        return SMOOTHING[self.smoothing]
+        return SMOOTHING_WEIGHTS[self.smoothing_index]
 
     @property
     def notes(self) -> str:
         """The options that differ from the defaults, for the chart's corner."""
-        parts = [f"smooth {self.weight:g}" if self.weight else "", "log" if self.log else ""]
+        parts = [f"smooth {self.smoothing_weight:g}" if self.smoothing_weight else "", "log" if self.log_scale else ""]
         return " · ".join(part for part in parts if part)
 
 
@@ -49,26 +50,34 @@ def selected_chart(run: RunView, quantity: str) -> Chart | None:
 
 
 def run_chart(run: RunView, chart: Chart, options: CurveOptions, *, small: bool = False) -> ChartData:
-    """Return the chart of one run, train and test together; a small one has no marks and notes."""
+    """Return the chart of one run, train and test together; a small one has no annotations and notes."""
     metrics = [(name, run.curves.series[name]) for name in chart.metrics if name in run.curves.series]
-    lines = tuple(_line(chart.style(name), series, options) for name, series in metrics if len(series.x))
-    axis = _AXES[run.curves.x]
+    lines = tuple(_chart_line(chart.style(name), series, options) for name, series in metrics if len(series.x))
+    # Lines and axis; a small chart has nothing else.
+    axis = _X_AXES[run.curves.x]
     if small:
-        empty = ChartData.empty if metrics else ""  # not read yet: unknown whether there are points
-        return ChartData(chart.label, lines, axis=axis, plain=True, number=formatting.number, empty=empty)
-    marks = _change_marks(run, options.x)
+        placeholder = ChartData.placeholder if metrics else ""  # not read yet: unknown whether there are values
+        return ChartData(
+            chart.label, lines, axis=axis, is_small=True, format_number=formatting.number, placeholder=placeholder
+        )
+    # Annotations: changed settings and, where steps are known, values that are not finite.
+    annotations = _change_annotations(run, options.x)
     if options.x == "step":
-        marks += [ChartMark(float(step), "✗NaN", "alert") for _, series in metrics for step in series.special[:20]]
+        annotations += [
+            ChartAnnotation(float(step), "✗NaN", "alert")
+            for _, series in metrics
+            for step in series.special[:_MAX_NAN_ANNOTATIONS]
+        ]
     return ChartData(
         title=chart.label,
         lines=lines,
-        marks=tuple(marks),
-        cursor=run.cursor_x,
-        log=options.log,
-        full_range=options.full_range,
+        annotations=tuple(annotations),
+        selected_x=run.selected_x,
+        log_scale=options.log_scale,
+        show_full_range=options.show_full_range,
         notes=options.notes,
-        number=formatting.number,
-        empty=no_points_text(run),
+        format_number=formatting.number,
+        placeholder=no_values_text(run),
         axis=axis,
     )
 
@@ -82,66 +91,66 @@ def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, options: Curve
         if series is not None and len(series.x):
             lines.append(
                 ChartLine(
-                    f"{LETTERS[index % len(LETTERS)]} {run.status.name or run.status.id}",
+                    f"{COMPARISON_LABELS[index % len(COMPARISON_LABELS)]} {run.status.name or run.status.id}",
                     f"run{index % 10}",
                     series.x,
-                    smooth(series.mean, options.weight) if options.weight else series.mean,
-                    series.mean if options.weight else None,
+                    smooth(series.mean, options.smoothing_weight) if options.smoothing_weight else series.mean,
+                    series.mean if options.smoothing_weight else None,
                     tuple(_DASHES.values())[index % 3],
-                    points=metric.startswith("test/"),
+                    has_markers=metric.startswith("test/"),
                 )
             )
     label = chart.style(metric).label if metric else "no curve in common"
     return ChartData(
         title=f"{chart.label}, {label}, {len(runs)} runs",
         lines=tuple(lines),
-        log=options.log,
-        full_range=options.full_range,
+        log_scale=options.log_scale,
+        show_full_range=options.show_full_range,
         notes=options.notes,
-        number=formatting.number,
-        empty="These runs have no such curve in common yet.\nm: another metric",
-        axis=_AXES[options.x],
+        format_number=formatting.number,
+        placeholder="These runs have no such curve in common yet.\nm: another metric",
+        axis=_X_AXES[options.x],
     )
 
 
-def no_points_text(run: RunView) -> str:
-    """Return the text in the place of a chart without points."""
-    if run.problem:
+def no_values_text(run: RunView) -> str:
+    """Return the text that replaces a chart without values."""
+    if run.error:
         return "This run cannot be read."
     if run.status.state.active:
         phase = run.status.phase or run.status.state.value
-        return f"{phase.capitalize()} {run.status.phase_detail}…\nThe first points come within seconds of training."
-    return "No points were recorded.\n4: log"
+        return f"{phase.capitalize()} {run.status.phase_detail}…\nThe first values come within seconds of training."
+    return "No values were recorded.\n4: log"
 
 
 def _shared_metric(runs: tuple[ComparedRun, ...], chart: Chart) -> str:
-    """Return the metric to compare: the best kind of which every run has at least two points."""
-    order = {"test_ema": 0, "train": 1, "test_raw": 2}
-    names = sorted(chart.metrics, key=lambda name: order[chart.style(name).role])
+    """Return the metric to compare: the first of test EMA, train, test raw of which every run has two values."""
+    priority = {"test_ema": 0, "train": 1, "test_raw": 2}
+    names = sorted(chart.metrics, key=lambda name: priority[chart.style(name).role])
     for name in names:
         if all(name in run.series and len(run.series[name].x) > 1 for run in runs):
             return name
     return next((name for name in names if any(name in run.series for run in runs)), "")
 
 
-def _line(style: LineStyle, series: Series, options: CurveOptions) -> ChartLine:
-    smoothed = options.weight > 0 and style.role == "train"
+def _chart_line(style: LineStyle, series: Series, options: CurveOptions) -> ChartLine:
+    smoothed = options.smoothing_weight > 0 and style.role == "train"
     return ChartLine(
         label=style.label,
-        role=_ROLES[style.role] if style.index is None else f"run{style.index % 10}",
+        role=_CELL_ROLES[style.role] if style.index is None else f"run{style.index % 10}",
         x=series.x,
-        y=smooth(series.mean, options.weight) if smoothed else series.mean,
+        y=smooth(series.mean, options.smoothing_weight) if smoothed else series.mean,
         raw=series.mean if smoothed else None,
         dash=_DASHES[style.dash] if style.role == "test_raw" else SOLID,
-        points=style.role == "test_ema" and style.dash == "dashed",
+        has_markers=style.role == "test_ema" and style.dash == "dashed",
     )
 
 
-def _change_marks(run: RunView, x: XAxis) -> list[ChartMark]:
+def _change_annotations(run: RunView, x: XAxis) -> list[ChartAnnotation]:
     """Return the setting changes that took effect; their position is unknown on the axis of images."""
     if x == "images":
         return []
-    marks = []
+    annotations = []
     for change in run.changes:
         if change.error or change.command not in ("set", "threads"):
             continue
@@ -150,5 +159,5 @@ def _change_marks(run: RunView, x: XAxis) -> list[ChartMark]:
         else:
             value = f"{change.value:g}" if isinstance(change.value, int | float) else str(change.value)
             text = f"▲{change.path.rpartition('.')[2]} {value}"
-        marks.append(ChartMark(float(change.step) if x == "step" else change.elapsed_s, text))
-    return marks
+        annotations.append(ChartAnnotation(float(change.step) if x == "step" else change.elapsed_s, text))
+    return annotations

@@ -13,10 +13,10 @@ from genexplorer.dashboard.charts.chart import Cell, Grid
 from genexplorer.dashboard.widgets import CellWidget
 from genexplorer.session.plane import DEFAULT_BOUNDS, Bounds, Plane
 
-_GLYPHS = "0123456789abcdefghijklmnopqrstuvwxyz"
-STEP, FINE_STEP = 0.1, 0.02  # of the cursor
-_MAX_TICKS = 4
-_RINGS = (1.0, 2.0)  # standard deviations of the prior
+_CLASS_GLYPHS = "0123456789abcdefghijklmnopqrstuvwxyz"
+CURSOR_STEP, FINE_CURSOR_STEP = 0.1, 0.02  # in the coordinates of the plane
+_MAX_TICKS = 4  # on each axis
+_RING_RADII = (1.0, 2.0)  # in standard deviations of the prior
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,18 @@ class ScatterView(CellWidget):
     """Displays points in a plane, and a cursor.
 
     Args:
-        rings: Draw circles at 1σ and 2σ of the prior while there are no points.
+        has_rings: Whether circles at 1σ and 2σ of the prior are drawn while there are no points.
     """
 
-    kind = "plane"
+    style_set = "plane"
 
-    def __init__(self, *, rings: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, has_rings: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.cursor: tuple[float, float] | None = None
         self._points: LabeledPoints | None = None
         self._plane = Plane()
         self._axis_names = ("", "")
-        self._rings = rings
+        self._has_rings = has_rings
 
     def show_plane(self, axis_names: tuple[str, str], bounds: Bounds = DEFAULT_BOUNDS["z"]) -> None:
         """Show a plane, given the names of its axes and the visible range."""
@@ -83,16 +83,16 @@ class ScatterView(CellWidget):
                 grid.write(0, cell[0], tick.label.rjust(margin - 1), "axis")
         grid.write(0, 0, y_name, "name")
         # The x axis, with its name at the right end.
-        name_at = grid.width - len(x_name)
+        name_column = grid.width - len(x_name)
         for tick in plane.ticks("x", _MAX_TICKS):
             cell = plane.cell((tick.position, plane.bounds[2]), rows, columns)
             if cell is not None:
                 start = margin + cell[1] - len(tick.label) // 2
-                if start + len(tick.label) < name_at:
+                if start + len(tick.label) < name_column:
                     grid.write(start, rows, tick.label, "axis")
-        grid.write(name_at, rows, x_name, "name")
-        # The points, or in their place circles that show how likely a position is; the cursor on top.
-        points = self._points or (_ring_points() if self._rings else None)
+        grid.write(name_column, rows, x_name, "name")
+        # The points, or instead of them circles that show how likely a position is.
+        points = self._points or (_points_on_rings() if self._has_rings else None)
         if points is not None:
             across, down = plane.to_fraction(plane.from_z(points.positions)).T
             inside = (across >= 0) & (across <= 1) & (down >= 0) & (down <= 1)
@@ -100,8 +100,9 @@ class ScatterView(CellWidget):
             y = np.minimum(down[inside] * rows, rows - 1).astype(np.int64)
             for column, row, label in zip(x.tolist(), y.tolist(), points.labels[inside].tolist(), strict=True):
                 is_labeled = label >= 0
-                glyph = _GLYPHS[label % len(_GLYPHS)] if is_labeled else "·"
+                glyph = _CLASS_GLYPHS[label % len(_CLASS_GLYPHS)] if is_labeled else "·"
                 grid.write(column, row, glyph, f"class{label % 10}" if is_labeled else "unknown")
+        # The cursor, on top of the points.
         cell = plane.cell(plane.from_z(self.cursor), rows, columns) if self.cursor is not None else None
         if cell is not None:
             grid.write(margin + cell[1], cell[0], "╋", "cursor")
@@ -112,14 +113,14 @@ class LatentPlaneView(ScatterView, can_focus=True):
     """A plane of a latent space; arrow keys and clicks move the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", f"move(-{STEP}, 0)", "left", show=False),
-        Binding("right", f"move({STEP}, 0)", "right", show=False),
-        Binding("up", f"move(0, {STEP})", "up", show=False),
-        Binding("down", f"move(0, -{STEP})", "down", show=False),
-        Binding("shift+left", f"move(-{FINE_STEP}, 0)", "left, fine", show=False),
-        Binding("shift+right", f"move({FINE_STEP}, 0)", "right, fine", show=False),
-        Binding("shift+up", f"move(0, {FINE_STEP})", "up, fine", show=False),
-        Binding("shift+down", f"move(0, -{FINE_STEP})", "down, fine", show=False),
+        Binding("left", f"move(-{CURSOR_STEP}, 0)", "left", show=False),
+        Binding("right", f"move({CURSOR_STEP}, 0)", "right", show=False),
+        Binding("up", f"move(0, {CURSOR_STEP})", "up", show=False),
+        Binding("down", f"move(0, -{CURSOR_STEP})", "down", show=False),
+        Binding("shift+left", f"move(-{FINE_CURSOR_STEP}, 0)", "left, fine", show=False),
+        Binding("shift+right", f"move({FINE_CURSOR_STEP}, 0)", "right, fine", show=False),
+        Binding("shift+up", f"move(0, {FINE_CURSOR_STEP})", "up, fine", show=False),
+        Binding("shift+down", f"move(0, -{FINE_CURSOR_STEP})", "down, fine", show=False),
         Binding("0", "move_to(0, 0)", "Origin", show=False),
     ]
 
@@ -127,7 +128,7 @@ class LatentPlaneView(ScatterView, can_focus=True):
         """The cursor has moved."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(rings=True, **kwargs)
+        super().__init__(has_rings=True, **kwargs)
         self.cursor = (0.0, 0.0)
         self._axis_names = ("z₁", "z₂")
 
@@ -138,7 +139,7 @@ class LatentPlaneView(ScatterView, can_focus=True):
         return self.cursor
 
     def action_move(self, dx: float, dy: float) -> None:
-        """Move the cursor by a step."""
+        """Move the cursor by a distance in the plane's coordinates."""
         self.action_move_to(self.position[0] + dx, self.position[1] + dy)
 
     def action_move_to(self, x: float, y: float) -> None:
@@ -158,9 +159,9 @@ class LatentPlaneView(ScatterView, can_focus=True):
             self.action_move_to(float(x), float(y))
 
 
-def _ring_points() -> LabeledPoints:
+def _points_on_rings() -> LabeledPoints:
     """Return circles around the origin, which show how likely a position is where there are no encodings."""
     angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
     circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    positions = np.concatenate([circle * radius for radius in _RINGS])
+    positions = np.concatenate([circle * radius for radius in _RING_RADII])
     return LabeledPoints(positions, np.full(len(positions), -1, np.int64))

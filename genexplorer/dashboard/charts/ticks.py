@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from genexplorer.session.plane import round_values
 
 Floats = NDArray[np.float64]
-Kind = Literal["linear", "log", "mirrored log"]
-_TIME_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
+ScaleKind = Literal["linear", "log", "mirrored log"]
+_TIME_TICK_INTERVALS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 86400)
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class AxisScale:
 
     low: float
     high: float
-    kind: Kind = "linear"
+    scale_kind: ScaleKind = "linear"
 
     def fraction(self, values: ArrayLike) -> Floats:
         """Map values, of any shape, to the axis: 0 at `low`, 1 at `high`, NaN where the logarithm is undefined."""
@@ -33,20 +33,20 @@ class AxisScale:
         """Return the value at a fraction of the axis, the inverse of `fraction`."""
         low, high = self._transform(np.array([self.low, self.high]))
         position = float(low + fraction * (high - low))
-        if self.kind == "log":
+        if self.scale_kind == "log":
             return float(10**position)
-        return float(-(10**-position)) if self.kind == "mirrored log" else position
+        return float(-(10**-position)) if self.scale_kind == "mirrored log" else position
 
     def _transform(self, values: ArrayLike) -> Floats:
         values = np.asarray(values, dtype=np.float64)
-        if self.kind == "linear":
+        if self.scale_kind == "linear":
             return values
         with np.errstate(divide="ignore", invalid="ignore"):
-            logarithm = np.log10(values) if self.kind == "log" else -np.log10(-values)
+            logarithm = np.log10(values) if self.scale_kind == "log" else -np.log10(-values)
         return np.where(np.isfinite(logarithm), logarithm, np.nan)
 
 
-def log_kind(values: Floats) -> Kind | None:
+def log_scale_kind(values: Floats) -> ScaleKind | None:
     """Return the logarithmic scale that fits finite values; None for mixed signs or zeros only."""
     if values.size and (values > 0).any() and not (values < 0).any():
         return "log"
@@ -57,51 +57,54 @@ def log_kind(values: Floats) -> Kind | None:
 
 def ticks(scale: AxisScale, max_ticks: int) -> list[float]:
     """Return about `max_ticks` round values within a scale, ascending."""
-    if scale.kind == "linear":
+    if scale.scale_kind == "linear":
         return round_values(scale.low, scale.high, max_ticks)
-    near, far = (scale.low, scale.high) if scale.kind == "log" else (-scale.high, -scale.low)
-    sign = 1 if scale.kind == "log" else -1
-    return sorted(sign * value for value in _decades(near, far, max_ticks))
+    near, far = (scale.low, scale.high) if scale.scale_kind == "log" else (-scale.high, -scale.low)
+    sign = 1 if scale.scale_kind == "log" else -1
+    return sorted(sign * value for value in _log_ticks(near, far, max_ticks))
 
 
 def time_ticks(low: float, high: float, max_ticks: int) -> list[float]:
     """Return round times in seconds: multiples of 1, 2, 5, 10, 15, 30 s, minutes or hours."""
     span = max(high - low, 1e-9)
-    step = next((s for s in _TIME_STEPS if span / s <= max(max_ticks, 1)), None)
+    step = next((s for s in _TIME_TICK_INTERVALS_S if span / s <= max(max_ticks, 1)), None)
     if step is None:
         return round_values(low, high, max_ticks)
     return [float(step * i) for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
-def tick_texts(values: list[float], unit: Callable[[float], str] | None = None) -> list[str]:
-    """Return tick labels with equal numbers of decimals: "−140", "2.5", "1e-4", "20k"."""
-    if unit is not None:
-        return [unit(value) for value in values]
-    size = max((abs(v) for v in values), default=0.0)
+def tick_texts(values: list[float], format_value: Callable[[float], str] | None = None) -> list[str]:
+    """Return tick labels, by default with equal numbers of decimals: "−140", "2.5", "1e-4", "20k"."""
+    if format_value is not None:
+        return [format_value(value) for value in values]
+    largest = max((abs(v) for v in values), default=0.0)
     gaps = [abs(b - a) for a, b in itertools.pairwise(values) if b != a]
-    return [_text(value, size, min(gaps, default=size or 1.0)) for value in values]
+    return [_tick_text(value, largest, min(gaps, default=largest or 1.0)) for value in values]
 
 
-def _text(value: float, size: float, gap: float) -> str:
+def _tick_text(value: float, largest: float, gap: float) -> str:
+    """Return a tick label, given the largest absolute value and the smallest gap of the axis."""
     if value == 0:
         return "0"
-    if size >= 2e9:
+    # Large and tiny values: an exponent, or a letter for thousands and millions.
+    if largest >= 2e9:
         mantissa, _, exponent = f"{value:.1e}".partition("e")
         return f"{mantissa.removesuffix('.0')}e{int(exponent)}".replace("-", "−")
-    if size >= 10_000:
-        scaled, letter = (value / 1e6, "M") if size >= 2e6 else (value / 1e3, "k")
+    if largest >= 10_000:
+        scaled, letter = (value / 1e6, "M") if largest >= 2e6 else (value / 1e3, "k")
         return f"{scaled:g}{letter}".replace("-", "−")
     if abs(value) < 1e-3:
         mantissa, _, exponent = f"{value:.0e}".partition("e")
         return f"{mantissa}e{int(exponent)}".replace("-", "−")
+    # As many decimals as the gap needs.
     decimals = 0
     while decimals < 6 and abs(round(gap, decimals) - gap) > gap * 1e-6:
         decimals += 1
     return f"{value:.{decimals}f}".replace("-", "−")
 
 
-def _decades(low: float, high: float, max_ticks: int) -> list[float]:
-    """Return round values between two positive ones: decades, and multiples of them where there is room."""
+def _log_ticks(low: float, high: float, max_ticks: int) -> list[float]:
+    """Return round values between two positive ones: decades, and multiples of them where more ticks fit."""
     if not 0 < low < high < math.inf:
         return [low] if 0 < low < math.inf else []
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))

@@ -13,11 +13,11 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from genexplorer.dashboard.charts.chart import clip
-from genexplorer.dashboard.images.tiles import Pixels, montage
+from genexplorer.dashboard.images.tiles import ImageArray, build_montage
+from genexplorer.dashboard.text_fitting import clip
 from genexplorer.dashboard.view import TiledImage
 
-_LEVELS = 4  # colors are rounded to multiples of this: invisible, but more neighbors are equal
+_COLOR_STEP = 4  # color values are rounded down to multiples of it: invisible, but more adjacent cells are equal
 
 
 class HalfBlockImage(Widget):
@@ -25,15 +25,15 @@ class HalfBlockImage(Widget):
 
     image: TiledImage | None = None
     _text = ""
-    _large = False
+    _has_large_tiles = False
     _strips: list[Strip] | None = None
     _strips_size = Size(0, 0)
 
-    def show(self, image: TiledImage | None, text: str, *, large: bool) -> None:
-        """Show an image, or the text if there is none; `large` shows few tiles at full size."""
-        if image is self.image and text == self._text and large == self._large:
+    def show(self, image: TiledImage | None, text: str, *, large_tiles: bool) -> None:
+        """Show an image, or the text if there is none; `large_tiles` shows few tiles at full size."""
+        if image is self.image and text == self._text and large_tiles == self._has_large_tiles:
             return
-        self.image, self._text, self._large, self._strips = image, text, large, None
+        self.image, self._text, self._has_large_tiles, self._strips = image, text, large_tiles, None
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -44,33 +44,38 @@ class HalfBlockImage(Widget):
             strip = Strip([Segment(clip(lines[y], width) if y < len(lines) else "", self.rich_style)])
         else:
             if self._strips is None or self.size != self._strips_size:
-                kind = self.image.ref.kind
-                gap = 0 if kind == "manifold" else 1
-                pixels = montage(self.image.tiles, kind, width, self.size.height, gap=gap, large=self._large)
-                self._strips, self._strips_size = half_block_strips(pixels), self.size
+                image_kind = self.image.ref.kind
+                gap = 0 if image_kind == "manifold" else 1
+                montage = build_montage(
+                    self.image.tiles, image_kind, width, self.size.height, gap=gap, large_tiles=self._has_large_tiles
+                )
+                self._strips, self._strips_size = half_block_strips(montage), self.size
             strip = self._strips[y] if y < len(self._strips) else Strip([])
         return strip.adjust_cell_length(width, self.rich_style)
 
 
-def half_block_strips(image: Pixels) -> list[Strip]:
+def half_block_strips(image: ImageArray) -> list[Strip]:
     """Return an image, (H, W, 3), as ⌈H/2⌉ rows of W cells; a missing last pixel row is black."""
     height, width = image.shape[:2]
     if height % 2:
         image = np.concatenate([image, np.zeros((1, width, 3), np.uint8)])
-    rounded = (image // _LEVELS * _LEVELS).astype(np.uint8)
-    return [_row(rounded[top], rounded[top + 1]) for top in range(0, len(rounded), 2)]
+    rounded = (image // _COLOR_STEP * _COLOR_STEP).astype(np.uint8)
+    return [_row_strip(rounded[top], rounded[top + 1]) for top in range(0, len(rounded), 2)]
 
 
-def _row(upper: Pixels, lower: Pixels) -> Strip:
+def _row_strip(upper: ImageArray, lower: ImageArray) -> Strip:
+    # Find the runs of equal (upper, lower) colors.
     pairs = np.concatenate([upper, lower], axis=1)
     if not len(pairs):
         return Strip([])
     starts = np.concatenate([[0], np.flatnonzero((pairs[1:] != pairs[:-1]).any(axis=1)) + 1])
     ends = np.concatenate([starts[1:], [len(pairs)]])
+    # One segment for each.
     segments = []
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        r, g, b, r2, g2, b2 = pairs[start].tolist()
-        segments.append(Segment("▀" * (end - start), _style((r, g, b), (r2, g2, b2))))
+        upper_r, upper_g, upper_b, lower_r, lower_g, lower_b = pairs[start].tolist()
+        style = _style((upper_r, upper_g, upper_b), (lower_r, lower_g, lower_b))
+        segments.append(Segment("▀" * (end - start), style))
     return Strip(segments, len(pairs))
 
 

@@ -4,22 +4,22 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
-from genexplorer.dashboard.charts.chart import clip
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from genexplorer.dashboard.key_bindings import link
+from genexplorer.dashboard.text_fitting import clip
 from genexplorer.dashboard.view import RunView
 from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import ImageRef
 from genexplorer.session.objective import objective_values
 from genexplorer.session.playback import SnapshotPlayback
 
-_TITLES = {"trace": "trace: x → z, layer by layer"}  # where the kind alone is too short
+_IMAGE_KIND_TITLES = {"trace": "trace: x → z, layer by layer"}  # of kinds that do not explain themselves
 
 
 class ImagePane(Vertical):
     """An image with its kind, its step and the playback controls."""
 
-    large = False
+    large_tiles = False  # few tiles at full size instead of many small ones
 
     def compose(self) -> ComposeResult:
         """Create the caption, the image and the controls."""
@@ -32,27 +32,27 @@ class ImagePane(Vertical):
         placeholder, caption, controls = "", Content(""), Content("")
         width = self.content_size.width
         if run is not None and run.image is not None:
-            caption, controls = _caption(run, run.image.ref, width), _controls(playback)
-            controls += _position(run, run.image.ref.step, width - len(controls.plain))
+            caption, controls = _caption_content(run, run.image.ref, width), _controls_content(playback)
+            controls += _position_content(run, run.image.ref.step, width - len(controls.plain))
         elif run is not None:
             is_live = run.status.state.active
             placeholder = "The first images come\nwith the first snapshot." if is_live else "No images\nwere recorded."
-        self.query_one(HalfBlockImage).show(run.image if run else None, placeholder, large=self.large)
+        self.query_one(HalfBlockImage).show(run.image if run else None, placeholder, large_tiles=self.large_tiles)
         self.query_one(".caption", Text).show_text(caption, layout=False)  # always one line
         self.query_one(".controls", Text).show_text(controls, layout=False)
 
 
-def _caption(run: RunView, ref: ImageRef, width: int) -> Content:
+def _caption_content(run: RunView, ref: ImageRef, width: int) -> Content:
     """Return the image's kind, and its step on the right."""
     more = " ▾" if len(run.image_kinds) > 1 else ""
     step = f"step {ref.step:,}"
-    title = clip(_TITLES.get(ref.kind, ref.kind.replace("_", " ")) + more, max(width - len(step) - 1, 6))
+    title = clip(_IMAGE_KIND_TITLES.get(ref.kind, ref.kind.replace("_", " ")) + more, max(width - len(step) - 1, 6))
     gap = max(width - len(title) - len(step), 1)
     return Content.assemble(link(title, "screen.next_kind", "bold"), " " * gap, (step, "$muted"))
 
 
-def _position(run: RunView, step: int, width: int) -> Content:
-    """Return the image's number among all steps, and the objective at its step if there is room."""
+def _position_content(run: RunView, step: int, width: int) -> Content:
+    """Return the image's number among all steps and, if there is space, the objective at its step."""
     steps = run.image_steps
     position = f"   {steps.index(step) + 1 if step in steps else len(steps)} of {len(steps)}"
     objective = objective_values(run.theory, run.values) if run.theory else None
@@ -60,7 +60,7 @@ def _position(run: RunView, step: int, width: int) -> Content:
     return Content.assemble((next((text for text in texts if len(text) <= width), ""), "$muted"))
 
 
-def _controls(playback: SnapshotPlayback) -> Content:
+def _controls_content(playback: SnapshotPlayback) -> Content:
     following = link("● following", "screen.follow", "$accent")
     return Content.assemble(
         link(" ◂ ", "screen.move_snapshot(-1)", "bold"),

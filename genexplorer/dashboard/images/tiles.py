@@ -8,9 +8,9 @@ from genexplorer.errors import DamagedRunError
 from genexplorer.runs.artifacts import images
 from genexplorer.runs.record import ImageRef
 
-Pixels = NDArray[np.uint8]
-_MIN_TILE_PX = 12  # a digit is illegible below this
-_ENOUGH = 12  # tiles that are worth a pane
+ImageArray = NDArray[np.uint8]
+_MIN_TILE_PX = 12  # shorter edge; a smaller digit is illegible
+_MIN_NUM_TILES = 12  # tiles shrink until so many fit in a pane
 
 
 def load_tiles(ref: ImageRef) -> TiledImage | None:
@@ -30,60 +30,64 @@ def load_tiles(ref: ImageRef) -> TiledImage | None:
     return TiledImage(ref, np.ascontiguousarray(tiles))
 
 
-def montage(tiles: Pixels, kind: str, width: int, height: int, *, gap: int = 0, large: bool = False) -> Pixels:
+def build_montage(
+    tiles: ImageArray, image_kind: str, width: int, height: int, *, gap: int = 0, large_tiles: bool = False
+) -> ImageArray:
     """Arrange tiles in a pane of half-block cells. Tiles shrink by averaging and grow by whole factors.
 
     Args:
         tiles: (rows, columns, H, W, 3).
-        kind: "manifold" samples its grid evenly, "reconstructions" keeps its two rows, "trace" keeps its columns or an
-            even selection of them; all other kinds are reflowed.
-        width: Cells; a cell is one pixel wide.
-        height: Cells; a cell is two pixels high.
+        image_kind: "manifold" samples its grid evenly, "reconstructions" keeps its two rows, "trace" keeps its columns
+            or an even selection of them; all other kinds are reflowed.
+        width: Width of the pane in cells; a cell is one pixel wide.
+        height: Height of the pane in cells; a cell is two pixels high.
         gap: Pixels between tiles.
-        large: Few tiles at full size instead of many small ones.
+        large_tiles: Few tiles at full size instead of many small ones.
     Returns:
-        Pixels, (at most 2·height, at most width, 3).
+        One image, (at most 2·height, at most width, 3).
     """
     rows, columns, tile_height, tile_width = tiles.shape[:4]
     if width < 2 or height < 1 or not rows * columns:
         return np.zeros((0, 0, 3), np.uint8)
     # Choose the size of a tile, by its shorter edge.
-    native = min(tile_height, tile_width)
-    size = _tile_size(native, width, height, rows * columns, gap=gap, large=large)
-    if kind == "trace" and not large:  # every stage, if they are still legible
+    native_px = min(tile_height, tile_width)
+    size = _tile_size(native_px, width, height, rows * columns, gap=gap, large_tiles=large_tiles)
+    if image_kind == "trace" and not large_tiles:  # a column for every transform, if the tiles are still legible
         size = max(min(size, (width + gap) // columns - gap), min(_MIN_TILE_PX, size))
-    high, wide = size * tile_height // native, size * tile_width // native
+    new_height, new_width = size * tile_height // native_px, size * tile_width // native_px
     # Select the tiles that fit, and join them.
-    fit_columns = max((width + gap) // (wide + gap), 1)
-    fit_rows = max((2 * height + gap) // (high + gap), 1)
-    selected = _select(tiles, kind, fit_rows, fit_columns)
-    return _join(selected, min(high, 2 * height), min(wide, width), gap)[: 2 * height, :width]
+    fit_columns = max((width + gap) // (new_width + gap), 1)
+    fit_rows = max((2 * height + gap) // (new_height + gap), 1)
+    selected = _select_tiles(tiles, image_kind, fit_rows, fit_columns)
+    return _join_tiles(selected, min(new_height, 2 * height), min(new_width, width), gap)[: 2 * height, :width]
 
 
-def _tile_size(native: int, width: int, height: int, count: int, *, gap: int, large: bool) -> int:
-    """Return the edge of a tile in pixels: native, less to fit enough tiles, or a multiple where few fill the pane."""
-    room = min(width, 2 * height)
-    if large or count == 1:
-        return max(min(room, native * max(room // native, 1)), 1)
+def _tile_size(native_px: int, width: int, height: int, count: int, *, gap: int, large_tiles: bool) -> int:
+    """Return the shorter edge of a tile in pixels: native, less to fit enough tiles, or a multiple of it for few."""
+    pane_px = min(width, 2 * height)
+    if large_tiles or count == 1:
+        return max(min(pane_px, native_px * max(pane_px // native_px, 1)), 1)
 
     def num_fitting(size: int) -> int:
         return min(((width + gap) // (size + gap)) * ((2 * height + gap) // (size + gap)), count)
 
-    for size in (native * 2, native):
-        if num_fitting(size) >= min(count, _ENOUGH):
+    for size in (native_px * 2, native_px):
+        if num_fitting(size) >= min(count, _MIN_NUM_TILES):
             return size
-    smallest = min(_MIN_TILE_PX, native, room)
-    sizes = range(smallest, max(min(native, room) * 5 // 8, smallest) + 1)
+    # Shrink to the size at which the tiles cover most of the pane. Between 5/8 and 1 of the native size, averaging
+    # blurs tiles and makes little space.
+    smallest = min(_MIN_TILE_PX, native_px, pane_px)
+    sizes = range(smallest, max(min(native_px, pane_px) * 5 // 8, smallest) + 1)
     return max(sizes, key=lambda size: (num_fitting(size) * size * size, size))
 
 
-def _select(tiles: Pixels, kind: str, fit_rows: int, fit_columns: int) -> Pixels:
+def _select_tiles(tiles: ImageArray, image_kind: str, fit_rows: int, fit_columns: int) -> ImageArray:
     rows, columns = tiles.shape[:2]
-    if kind == "manifold":
-        return tiles[_evenly(rows, fit_rows)][:, _evenly(columns, fit_columns)]
-    if kind == "trace":
-        return tiles[: max(min(rows, fit_rows), 1), _evenly(columns, fit_columns)]
-    if kind == "reconstructions":
+    if image_kind == "manifold":
+        return tiles[_even_indices(rows, fit_rows)][:, _even_indices(columns, fit_columns)]
+    if image_kind == "trace":
+        return tiles[: max(min(rows, fit_rows), 1), _even_indices(columns, fit_columns)]
+    if image_kind == "reconstructions":
         return tiles[: max(min(rows, fit_rows), 1), :fit_columns]
     flat = tiles.reshape(rows * columns, *tiles.shape[2:])
     fit_columns = min(fit_columns, len(flat))
@@ -91,32 +95,36 @@ def _select(tiles: Pixels, kind: str, fit_rows: int, fit_columns: int) -> Pixels
     return flat[:count].reshape(-1, fit_columns, *tiles.shape[2:])
 
 
-def _evenly(count: int, fit: int) -> NDArray[np.int64]:
-    """Return `fit` indices spread evenly over `count`, including both ends."""
+def _even_indices(count: int, fit: int) -> NDArray[np.int64]:
+    """Return `fit` indices spread evenly over 0 … `count` − 1, including both ends."""
     return np.unique(np.linspace(0, count - 1, min(fit, count)).round().astype(np.int64))
 
 
-def _join(tiles: Pixels, high: int, wide: int, gap: int) -> Pixels:
+def _join_tiles(tiles: ImageArray, new_height: int, new_width: int, gap: int) -> ImageArray:
     rows, columns = tiles.shape[:2]
     flat = tiles.reshape(rows * columns, *tiles.shape[2:])
-    padded = np.zeros((rows, columns, high + gap, wide + gap, 3), np.uint8)
-    padded[:, :, :high, :wide] = resize(flat, high, wide).reshape(rows, columns, high, wide, 3)
-    joined: Pixels = padded.transpose(0, 2, 1, 3, 4).reshape(rows * (high + gap), columns * (wide + gap), 3)
-    cropped: Pixels = joined[: joined.shape[0] - gap, : joined.shape[1] - gap]
+    padded = np.zeros((rows, columns, new_height + gap, new_width + gap, 3), np.uint8)
+    padded[:, :, :new_height, :new_width] = resize(flat, new_height, new_width).reshape(
+        rows, columns, new_height, new_width, 3
+    )
+    joined: ImageArray = padded.transpose(0, 2, 1, 3, 4).reshape(
+        rows * (new_height + gap), columns * (new_width + gap), 3
+    )
+    cropped: ImageArray = joined[: joined.shape[0] - gap, : joined.shape[1] - gap]
     return cropped
 
 
-def resize(images: Pixels, high: int, wide: int) -> Pixels:
+def resize(images: ImageArray, new_height: int, new_width: int) -> ImageArray:
     """Resize images, (N, H, W, 3), by averaging the source pixels under each new one, or by repeating pixels."""
-    vertical, horizontal = _area_weights(images.shape[1], high), _area_weights(images.shape[2], wide)
+    vertical, horizontal = _area_weights(images.shape[1], new_height), _area_weights(images.shape[2], new_width)
     resized = np.einsum("ih,nhwc->niwc", vertical, images.astype(np.float32), optimize=True)
     resized = np.einsum("jw,niwc->nijc", horizontal, resized, optimize=True)
-    rounded: Pixels = np.rint(resized).clip(0, 255).astype(np.uint8)
+    rounded: ImageArray = np.rint(resized).clip(0, 255).astype(np.uint8)
     return rounded
 
 
 def _area_weights(old: int, new: int) -> NDArray[np.float32]:
-    """Return the (new, old) matrix of the shares of old pixels in each new pixel."""
+    """Return the weights of old pixels in each new pixel, (new, old), by their overlap; each row sums to 1."""
     edges = np.linspace(0, old, new + 1)
     start, end = edges[:-1, None], edges[1:, None]
     pixel = np.arange(old)[None, :]

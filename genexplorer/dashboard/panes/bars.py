@@ -7,14 +7,15 @@ from textual import events
 from textual.content import Content
 from textual.message import Message
 
-from genexplorer.dashboard.charts.chart import Cell, clip
+from genexplorer.dashboard.charts.chart import Cell
 from genexplorer.dashboard.key_bindings import Key
+from genexplorer.dashboard.text_fitting import clip
 from genexplorer.dashboard.view import RunView
 from genexplorer.dashboard.widgets import CellWidget, Text
 from genexplorer.session import formatting
 
-TABS = ("curves", "samples", "config", "log", "latent", "theory")
-_NOTICE_S = 6.0
+TAB_NAMES = ("curves", "samples", "config", "log", "latent", "theory")
+_NOTICE_DURATION_S = 6.0
 
 
 class ActionBar(CellWidget):
@@ -41,20 +42,20 @@ class ActionBar(CellWidget):
 class NumberedTabs(ActionBar):
     """The tabs, with their number keys."""
 
-    kind = "tabs"
-    active = TABS[0]
+    style_set = "tabs"
+    active_tab = TAB_NAMES[0]
 
     def show(self, tab: str) -> None:
         """Mark a tab as active."""
-        self.active = tab
+        self.active_tab = tab
         self.redraw()
 
     def items(self) -> list[tuple[list[Cell], str]]:
         """Return the tabs."""
         items = []
-        for number, tab in enumerate(TABS, 1):
+        for number, tab in enumerate(TAB_NAMES, 1):
             inactive = [(f" {number} ", "key"), (f"{tab.capitalize()} ", "name")]
-            cells = [(f" {number} {tab.capitalize()} ", "active")] if tab == self.active else inactive
+            cells = [(f" {number} {tab.capitalize()} ", "active")] if tab == self.active_tab else inactive
             items.append((cells, f"show_tab('{tab}')"))
         return items
 
@@ -87,7 +88,7 @@ class StatusBar(Text):
                 self._notice = None
                 self._update()
 
-        self.set_timer(_NOTICE_S, expire)
+        self.set_timer(_NOTICE_DURATION_S, expire)
         self._update()
 
     def show(self, run: RunView | None) -> None:
@@ -109,7 +110,7 @@ class Footer(ActionBar):
     A single widget: Textual's footer mounts one for each key, three times while it starts.
     """
 
-    kind = "keys"
+    style_set = "keys"
 
     def __init__(self, keys: tuple[Key, ...], **kwargs: Any) -> None:
         super().__init__(**kwargs)

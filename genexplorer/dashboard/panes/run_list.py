@@ -14,14 +14,15 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from genexplorer.dashboard.cell_painter import CellPainter
-from genexplorer.dashboard.charts.chart import Cell, clip
+from genexplorer.dashboard.charts.chart import Cell
+from genexplorer.dashboard.text_fitting import clip
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session import formatting
 
-_NARROW = 31  # columns below which only the name has room
-_WIDE = 53  # columns from which the speed has room
-_FAMILY_WIDTH = 4
-_MEASURED = 500  # rows that determine the widths of the columns
+_MIN_WIDTH_WITH_PROGRESS = 31  # in cells; a narrower list shows names alone
+_MIN_WIDTH_WITH_SPEED = 53  # in cells; a narrower list has no speed
+_MAX_FAMILY_CELLS = 4
+_NUM_MEASURED_ROWS = 500  # the first rows determine the widths of the columns, so that long lists stay fast
 
 
 @dataclass(frozen=True)
@@ -29,27 +30,27 @@ class RunRow:
     """A row of the list."""
 
     status: RunStatus
-    letter: str = ""  # "A" if the run is part of a comparison
+    comparison_label: str = ""  # "A", "B", …; empty if the run is not compared
 
 
 @dataclass(frozen=True)
 class ColumnWidths:
-    """Widths of the columns beside the name, as small as their texts allow, so that names get the remaining room."""
+    """Widths in cells of the columns beside the name, as small as their texts allow; names get the rest."""
 
-    letter: int = 0
+    comparison_label: int = 0
     family: int = 0
     progress: int = 3
-    end: int = 4
+    time: int = 4
 
     @classmethod
-    def fitting(cls, rows: Sequence[RunRow]) -> "ColumnWidths":
+    def measure(cls, rows: Sequence[RunRow]) -> "ColumnWidths":
         """Return the widths for a list, measured on its first rows."""
-        measured = rows[:_MEASURED]
+        measured = rows[:_NUM_MEASURED_ROWS]
         return cls(
-            letter=any(row.letter for row in rows),
-            family=max((min(cell_len(row.status.family), _FAMILY_WIDTH) for row in measured), default=0),
+            comparison_label=any(row.comparison_label for row in rows),
+            family=max((min(cell_len(row.status.family), _MAX_FAMILY_CELLS) for row in measured), default=0),
             progress=max([3, *(len(formatting.percent(row.status.progress)) for row in measured)]),
-            end=max([4, *(cell_len(_end_text(row.status)) for row in measured)]),
+            time=max([4, *(cell_len(_time_or_state_text(row.status)) for row in measured)]),
         )
 
 
@@ -73,17 +74,17 @@ class RunList(ScrollView, can_focus=True):
 
     _rows: tuple[RunRow, ...] = ()
     _widths = ColumnWidths()
-    _hint = "Reading the runs…"
+    _placeholder = "Reading the runs…"
     _painter: CellPainter | None = None
     selected: Path | None = None
 
-    def show(self, rows: Sequence[RunRow], hint: str) -> None:
-        """Show rows; the hint takes their place if there are none."""
+    def show(self, rows: Sequence[RunRow], placeholder: str) -> None:
+        """Show rows; the placeholder is shown if there are none."""
         new = tuple(rows)
-        if new == self._rows and hint == self._hint:
+        if new == self._rows and placeholder == self._placeholder:
             return
         index_before = self._selected_index()
-        self._rows, self._hint, self._widths = new, hint, ColumnWidths.fitting(new)
+        self._rows, self._placeholder, self._widths = new, placeholder, ColumnWidths.measure(new)
         self.virtual_size = Size(0, len(new))
         self.refresh()
         if self._selected_index() != index_before:  # restored, or pushed down by new runs
@@ -134,9 +135,9 @@ class RunList(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width  # without the scroll bar
         painter = self._painter or CellPainter(self, "runs")
         if not self._rows:
-            lines = self._hint.splitlines()
+            lines = self._placeholder.splitlines()
             text = lines[y] if y < len(lines) else ""
-            return painter.strip([(clip(" " + text, width), "hint")], width)
+            return painter.strip([(clip(" " + text, width), "placeholder")], width)
         index = y + round(self.scroll_y)
         if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
@@ -155,29 +156,31 @@ class RunList(ScrollView, can_focus=True):
 
 
 def row_cells(row: RunRow, width: int, widths: ColumnWidths, *, selected: bool) -> list[Cell]:
-    """Return a row: arrow, letter, symbol, name, family, progress, time left and, if there is room, the speed."""
+    """Return a row: arrow, letter, symbol, name, family, progress, time left and, if there is space, the speed."""
+    # Texts of the columns, in a narrow list of the name alone.
     status = row.status
     speed = formatting.speed(status, short=True) if status.state.active else ""
     progress = formatting.percent(status.progress)
     middle = f" {clip(status.family, widths.family):<{widths.family}} {progress:>{widths.progress}}"
-    end = _end_text(status)
-    last = f" {end:>{widths.end}}" if width < _WIDE else f"  {end:<{widths.end}}{speed:>15}"
-    if width < _NARROW:
+    time = _time_or_state_text(status)
+    last = f" {time:>{widths.time}}" if width < _MIN_WIDTH_WITH_SPEED else f"  {time:<{widths.time}}{speed:>15}"
+    if width < _MIN_WIDTH_WITH_PROGRESS:
         middle = last = ""
-    name_width = max(width - 4 - widths.letter - cell_len(middle) - cell_len(last), 6)
-    has_problem = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.is_responding
-    role = "problem" if has_problem else "running" if status.state in (State.RUNNING, State.QUEUED) else "other"
+    name_width = max(width - 4 - widths.comparison_label - cell_len(middle) - cell_len(last), 6)
+    # Cells with their roles.
+    needs_attention = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.is_responding
+    role = "attention" if needs_attention else "running" if status.state in (State.RUNNING, State.QUEUED) else "other"
     return [
         ("▸" if selected else " ", "name"),
-        (set_cell_size(row.letter, widths.letter), "letter"),
+        (set_cell_size(row.comparison_label, widths.comparison_label), "comparison-label"),
         (set_cell_size(formatting.state_symbol(status.state), 2) + " ", role),
         (set_cell_size(clip(status.name or status.id, name_width), name_width), "name"),
         (middle, "other"),
-        (last, "problem" if has_problem else "other"),
+        (last, "attention" if needs_attention else "other"),
     ]
 
 
-def _end_text(status: RunStatus) -> str:
+def _time_or_state_text(status: RunStatus) -> str:
     """Return the time left or taken, or the state, in at most eleven cells."""
     if status.state is State.RUNNING and status.is_responding and status.seconds_left is not None:
         return formatting.duration(status.seconds_left)

@@ -13,8 +13,8 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
-from genexplorer.dashboard.charts.curves import LETTERS
-from genexplorer.dashboard.key_bindings import Key, link, run_on
+from genexplorer.dashboard.charts.curves import COMPARISON_LABELS
+from genexplorer.dashboard.key_bindings import Key, link, widget_action
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.panes.run_list import RunList, RunRow
 from genexplorer.dashboard.screens.dialogs import ConfirmScreen, TextScreen
@@ -25,7 +25,7 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.session import actions
 from genexplorer.session.actions import ActionResult
 
-_NO_RUNS = "No runs yet.\nn trains a 2-D VAE\n(4 min)\ng shows the presets"
+_NO_RUNS_TEXT = "No runs yet.\nn trains a 2-D VAE\n(4 min)\ng shows the presets"
 
 
 class RunsPane(Vertical):
@@ -33,12 +33,12 @@ class RunsPane(Vertical):
 
     Args:
         runs_dir: The folder of runs.
-        select: The run to select first; the newest by default.
+        select: Folder of the run to select first; the newest by default.
     """
 
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("n", "new_run", "new", "train a new model", "Runs", footer=True),
-        Key("g", "gallery", "gallery", "presets, with expected result and time", "Runs"),
+        Key("g", "choose_preset", "presets", "presets, with expected result and time", "Runs"),
         Key("p", "pause_or_resume", "pause", "pause or resume", "Runs", footer=True),
         Key("s", "stop", "stop", "stop; the state is saved, r resumes", "Runs", footer=True),
         Key("r", "resume", "resume", "resume a stopped, failed or lost run", "Runs"),
@@ -46,7 +46,7 @@ class RunsPane(Vertical):
         Key("u", "undo", "undo", "restore the last run from the trash", "Runs"),
         Key("v", "viewer", "viewer", "open the desktop viewer", "Runs", footer=True),
         Key("y", "copy_command", "copy command", "copy a command line for this run", "Runs"),
-        Key("d", "diagnose", "diagnose", "alerts and last log lines, with advice", "Runs"),
+        Key("d", "diagnose", "diagnose", "alerts with hints, and last log lines", "Runs"),
         Key("slash", "filter", "filter", "filter the runs; esc clears the filter", "Runs"),
         Key("space", "compare", "compare", "mark the run for a comparison of curves; esc ends it", "Runs"),
     )
@@ -75,9 +75,9 @@ class RunsPane(Vertical):
         self.compared: list[Path] = []
         self.folders: frozenset[Path] = frozenset()  # of all runs, including those that the filter hides
         self._view = DashboardView()
-        self._select = select
-        self._rows_key: tuple[object, ...] = ()
-        self._trash: list[Path] = []
+        self._pending_selection = select  # folder of a run to select once it is listed
+        self._shown_inputs: tuple[object, ...] = ()
+        self._trashed_folders: list[Path] = []  # in the order of their deletion
         self.run_list = RunList(id="runs")
         self._title = Text("Runs", id="runs-title")
         self._filter = Input(placeholder="name, family, state, tag…", compact=True, id="filter")
@@ -96,16 +96,18 @@ class RunsPane(Vertical):
 
     def show(self, view: DashboardView) -> None:
         """Show the runs of a view; selects another run if none is selected or the selected one is gone."""
+        # Take over the runs.
         if view.runs is not self._view.runs:
             self.folders = frozenset(status.folder for status in view.runs)
         self._view = view
         self.compared = [folder for folder in self.compared if folder in self.folders]
-        if self._select is not None and self._select in self.folders:
-            self.run_list.select(self._select)
-            self._select = None
-        elif self._select is None and self.selected not in self.folders:
+        # Select the run that was requested, if it is listed by now.
+        if self._pending_selection is not None and self._pending_selection in self.folders:
+            self.run_list.select(self._pending_selection)
+            self._pending_selection = None
+        elif self._pending_selection is None and self.selected not in self.folders:
             # Select the run that took the place of a deleted one.
-            before, after = self.run_list.folders, [status.folder for status in self._matching()]
+            before, after = self.run_list.folders, [status.folder for status in self._matching_runs()]
             if after:
                 index = before.index(self.selected) if self.selected in before else 0
                 self.run_list.select(after[min(index, len(after) - 1)])
@@ -115,29 +117,30 @@ class RunsPane(Vertical):
 
     def _show_rows(self) -> None:
         view, query = self._view, self._filter.value
-        key = (view.runs, query, tuple(self.compared), view.loaded, view.problem)
-        if self._rows_key and key[0] is self._rows_key[0] and key[1:] == self._rows_key[1:]:
+        inputs = (view.runs, query, tuple(self.compared), view.loaded, view.error)
+        if inputs == self._shown_inputs:
             return
-        self._rows_key = key
-        letters = dict(zip(self.compared, LETTERS, strict=False))
-        rows = [RunRow(status, letters.get(status.folder, "")) for status in self._matching()]
+        self._shown_inputs = inputs
+        # Rows, or a placeholder.
+        labels = dict(zip(self.compared, COMPARISON_LABELS, strict=False))
+        rows = [RunRow(status, labels.get(status.folder, "")) for status in self._matching_runs()]
         if not view.loaded:
-            hint = "Reading the runs…"
-        elif view.problem:
-            hint = f"Cannot read {self.runs_dir}:\n{view.problem}"
+            placeholder = "Reading the runs…"
+        elif view.error:
+            placeholder = f"Cannot read {self.runs_dir}:\n{view.error}"
         elif query and view.runs:
-            hint = "No run matches.\nesc clears the filter."
+            placeholder = "No run matches.\nesc clears the filter."
         else:
-            hint = _NO_RUNS
-        self.run_list.show(rows, hint)
+            placeholder = _NO_RUNS_TEXT
+        self.run_list.show(rows, placeholder)
         # Title: "Runs (3 of 5) · 1 active   / filter"
         total, active = len(view.runs), sum(status.state.active for status in view.runs)
         count = f"{len(rows)} of {total}" if query else str(total)
         title = f"Runs ({count})" + (f" · {active} active" if active else "") + "  "
-        filter_link = link("/ filter", f"screen.{run_on('RunsPane', 'filter')}", "$muted")
+        filter_link = link("/ filter", f"screen.{widget_action('RunsPane', 'filter')}", "$muted")
         self._title.show_text(Content(title) + filter_link, layout=False)
 
-    def _matching(self) -> tuple[RunStatus, ...]:
+    def _matching_runs(self) -> tuple[RunStatus, ...]:
         query, runs = self._filter.value, self._view.runs
         return tuple(status for status in runs if matches(status, query)) if query else runs
 
@@ -145,12 +148,12 @@ class RunsPane(Vertical):
 
     def action_filter(self) -> None:
         """Show the filter and focus it."""
-        self._filter.display, self._title.display = True, False
+        self._show_filter(True)
         self.screen.set_focus(self._filter)  # at once: the next key is the first letter of the filter
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self) -> None:
-        matching = [status.folder for status in self._matching()]
+        matching = [status.folder for status in self._matching_runs()]
         if matching and self.selected not in matching:
             self.run_list.select(matching[0])
         self._show_rows()
@@ -158,19 +161,19 @@ class RunsPane(Vertical):
     @on(Input.Submitted, "#filter")
     def _filter_submitted(self) -> None:
         self.screen.set_focus(self.run_list)
-        self._hide_empty_filter()
+        self._show_filter(bool(self._filter.value))
 
     def clear_filter(self) -> bool:
         """Clear and hide the filter; False if there was none."""
         if not self._filter.display:
             return False
         self._filter.value = ""
-        self._hide_empty_filter()
+        self._show_filter(False)
         return True
 
-    def _hide_empty_filter(self) -> None:
-        query = self._filter.value
-        self._filter.display, self._title.display = bool(query), not query
+    def _show_filter(self, visible: bool) -> None:
+        """Show the filter or the title, which share a line."""
+        self._filter.display, self._title.display = visible, not visible
 
     def action_compare(self) -> None:
         """Add the selected run to the comparison, or remove it."""
@@ -178,8 +181,8 @@ class RunsPane(Vertical):
             return
         if status.folder in self.compared:
             self.compared.remove(status.folder)
-        elif len(self.compared) >= len(LETTERS):
-            self._notify(f"At most {len(LETTERS)} runs can be compared; space removes one.", warning=True)
+        elif len(self.compared) >= len(COMPARISON_LABELS):
+            self._notify(f"At most {len(COMPARISON_LABELS)} runs can be compared; space removes one.", warning=True)
         else:
             self.compared.append(status.folder)
             if len(self.compared) == 1:
@@ -196,7 +199,9 @@ class RunsPane(Vertical):
 
     def action_new_run(self, preset: str | None = "") -> None:
         """Open the form of a new run, filled in from a preset; None opens nothing."""
-        from genexplorer.dashboard.screens.new_run import NewRunScreen  # imported late: slow, and seldom the first act
+        from genexplorer.dashboard.screens.new_run import (
+            NewRunScreen,
+        )  # imported late: slow, and seldom the first action
 
         def started(folder: Path | None) -> None:
             if folder is not None:
@@ -205,15 +210,15 @@ class RunsPane(Vertical):
         if preset is not None:
             self.app.push_screen(NewRunScreen(self.runs_dir, preset), started)
 
-    def action_gallery(self) -> None:
+    def action_choose_preset(self) -> None:
         """Open the list of presets, then the form of the chosen one."""
-        from genexplorer.dashboard.screens.new_run import GalleryScreen
+        from genexplorer.dashboard.screens.new_run import PresetScreen
 
-        self.app.push_screen(GalleryScreen(), self.action_new_run)
+        self.app.push_screen(PresetScreen(), self.action_new_run)
 
     @on(RunAdded)
     def _run_added(self, event: RunAdded) -> None:
-        self._select = event.folder
+        self._pending_selection = event.folder
         self.post_message(self.ListChanged())
 
     # Actions on the selected run
@@ -225,7 +230,7 @@ class RunsPane(Vertical):
         if status.state is State.PAUSED:
             self.action_resume()
         elif self._require_active(status):
-            self._start(f"Pausing {status.name}…", lambda: actions.pause(status.folder, self.runs_dir))
+            self._run_in_thread(f"Pausing {status.name}…", lambda: actions.pause(status.folder, self.runs_dir))
 
     def action_stop(self) -> None:
         """Stop an active run, after a confirmation."""
@@ -234,7 +239,7 @@ class RunsPane(Vertical):
 
         def stop(confirmed: bool | None) -> None:
             if confirmed:
-                self._start(f"Stopping {status.name}…", lambda: actions.stop(status.folder, self.runs_dir))
+                self._run_in_thread(f"Stopping {status.name}…", lambda: actions.stop(status.folder, self.runs_dir))
 
         question = f"Stop {status.name} at step {status.step:,}?"
         self.app.push_screen(ConfirmScreen(question, "Its state is saved; r resumes it later.", "Stop"), stop)
@@ -244,7 +249,7 @@ class RunsPane(Vertical):
         if (status := self._require_selected()) is None:
             return
         if status.state is State.PAUSED or status.state.resumable:
-            self._start(f"Resuming {status.name}…", lambda: actions.resume(status.folder, self.runs_dir))
+            self._run_in_thread(f"Resuming {status.name}…", lambda: actions.resume(status.folder, self.runs_dir))
         else:
             self._notify(f"{status.name} cannot be resumed: {status.state.value}.", warning=True)
 
@@ -260,30 +265,30 @@ class RunsPane(Vertical):
             result = actions.delete(status.folder, self.runs_dir)
             if not result.ok or result.folder is None:
                 return result
-            self._trash.append(result.folder)  # thread-safe
+            self._trashed_folders.append(result.folder)  # thread-safe
             return replace(result, hint="u restores it")
 
-        self._start(f"Moving {status.name} to the trash…", delete)
+        self._run_in_thread(f"Moving {status.name} to the trash…", delete)
 
     def action_undo(self) -> None:
         """Restore the run that was moved to the trash last."""
-        if not self._trash:
+        if not self._trashed_folders:
             self._notify("Nothing to restore.")
             return
-        trash = self._trash.pop()
+        trashed_folder = self._trashed_folders.pop()
 
         def restore() -> ActionResult:
-            result = actions.restore(trash)
+            result = actions.restore(trashed_folder)
             if result.ok and result.folder is not None:
                 self.post_message(self.RunAdded(result.folder))
             return result
 
-        self._start("Restoring…", restore)
+        self._run_in_thread("Restoring…", restore)
 
     def action_viewer(self) -> None:
         """Open the desktop viewer on the run."""
         if (status := self._require_selected()) is not None:
-            self._start("Opening the viewer…", lambda: actions.open_viewer(status.folder, self.runs_dir))
+            self._run_in_thread("Opening the viewer…", lambda: actions.open_viewer(status.folder, self.runs_dir))
 
     def action_copy_command(self) -> None:
         """Offer command lines for the run; the chosen one is copied to the clipboard."""
@@ -297,7 +302,7 @@ class RunsPane(Vertical):
             self.app.push_screen(TextScreen("Copied", Content.assemble((line, "bold"), "\n\n", (hint, "$muted"))))
 
     def action_diagnose(self) -> None:
-        """Show alerts and the last log lines, with advice."""
+        """Show alerts with hints, and the last log lines."""
         status = self._require_selected()
         run = self._run_view(status) if status is not None else None
         if run is not None:
@@ -308,7 +313,7 @@ class RunsPane(Vertical):
         return run if run is not None and run.folder == status.folder else None
 
     def _require_selected(self) -> RunStatus | None:
-        """Return the selected run's status; without one, show how to get one."""
+        """Return the selected run's status; without a selection, show a notice how to get a run."""
         selected = self.selected
         status = next((status for status in self._view.runs if status.folder == selected), None)
         if status is None:
@@ -316,14 +321,14 @@ class RunsPane(Vertical):
         return status
 
     def _require_active(self, status: RunStatus) -> bool:
-        """Return whether a run is active; if not, show its state."""
+        """Return whether a run is active; if not, show a notice with its state."""
         if not status.state.active:
             hint = "; r resumes it" if status.state.resumable else ""
             self._notify(f"{status.name} is not running: {status.state.value}{hint}.", warning=True)
         return status.state.active
 
-    def _start(self, announcement: str, action: Callable[[], ActionResult]) -> None:
-        """Run an action in a thread that does not delay quitting, and report its result."""
+    def _run_in_thread(self, announcement: str, action: Callable[[], ActionResult]) -> None:
+        """Run an action in a thread that does not delay quitting, and show its result."""
         self._notify(announcement)
 
         def work() -> None:

@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from genexplorer.dashboard.key_bindings import Key, link
 
-_KEY_WIDTH = 8
+_KEY_CELLS = 8
 
 
 class TextScreen(ModalScreen[Any]):
@@ -43,16 +43,16 @@ class TextScreen(ModalScreen[Any]):
 
 
 class ConfirmScreen(ModalScreen[bool]):
-    """A yes/no question; returns the answer."""
+    """A yes/no question; returns whether it was confirmed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Yes", show=False),
-        Binding("n,escape,q", "answer(False)", "No", show=False),
+        Binding("y", "close(True)", "Yes", show=False),
+        Binding("n,escape,q", "close(False)", "No", show=False),
     ]
 
-    def __init__(self, question: str, consequence: str, yes: str) -> None:
+    def __init__(self, question: str, consequence: str, yes_label: str) -> None:
         super().__init__()
-        self._question, self._consequence, self._yes = question, consequence, yes
+        self._question, self._consequence, self._yes_label = question, consequence, yes_label
 
     def compose(self) -> ComposeResult:
         """Create the question, its consequence and two buttons."""
@@ -60,16 +60,16 @@ class ConfirmScreen(ModalScreen[bool]):
             yield Static(self._question, markup=False, classes="dialog-title")
             yield Static(self._consequence, markup=False)
             with Horizontal(classes="buttons"):
-                yield Button(f"{self._yes} (y)", id="yes", variant="primary", compact=True)
+                yield Button(f"{self._yes_label} (y)", id="yes", variant="primary", compact=True)
                 yield Button("No (n)", id="no", compact=True)
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")
 
-    def action_answer(self, answer: bool) -> None:
-        """Close the dialog with an answer."""
-        self.dismiss(answer)
+    def action_close(self, confirmed: bool) -> None:
+        """Close the dialog with a choice."""
+        self.dismiss(confirmed)
 
 
 class ListScreen(ModalScreen[str | None]):
@@ -129,17 +129,19 @@ class ChoiceScreen(ListScreen):
 
 
 class HelpScreen(TextScreen):
-    """Returns the action of the clicked line, or None."""
+    """Lists all keys; returns the action of the clicked line, or None."""
 
     def __init__(self, keys: tuple[Key, ...]) -> None:
+        # List the keys by group.
         parts: list[Content] = []
         for group in dict.fromkeys(key.group for key in keys):
             parts.append(Content.assemble((group, "bold")))
             for index, key in enumerate(keys):
                 if key.group == group:
-                    name = Content.assemble((f"  {key.display:<{_KEY_WIDTH}}", "$accent"))
+                    name = Content.assemble((f"  {key.display:<{_KEY_CELLS}}", "$accent"))
                     parts.append(name + link(key.help, f"screen.key({index})", "$foreground"))
             parts.append(Content(""))
+        # Keys that no widget declares, and the mouse.
         hint = "↑ ↓ select a run, tab moves the focus. Lines here and blue texts can be clicked."
         super().__init__("Keys", Content("\n").join([*parts, Content.assemble((hint, "$muted"))]))
         self._keys = keys

@@ -26,8 +26,8 @@ from genexplorer.dashboard.panes.runs import RunsPane
 from genexplorer.dashboard.poller import Poller
 from genexplorer.dashboard.screens.dialogs import HelpScreen
 from genexplorer.dashboard.tabs.config import ConfigPane
-from genexplorer.dashboard.tabs.curves import CurvesPane, step_at
-from genexplorer.dashboard.tabs.latent import LatentPane, MakeClient
+from genexplorer.dashboard.tabs.curves import CurvesPane, step_at_x
+from genexplorer.dashboard.tabs.latent import ClientFactory, LatentPane
 from genexplorer.dashboard.tabs.log import LogPane
 from genexplorer.dashboard.tabs.samples import SamplesPane
 from genexplorer.dashboard.tabs.theory import TheoryPane
@@ -36,7 +36,7 @@ from genexplorer.dashboard.view import DashboardView, RunView, ViewRequest
 from genexplorer.session.playback import SnapshotPlayback
 from genexplorer.session.run_poller import IdleTracker
 
-_PLAYBACK_S = 0.25  # from one image to the next
+_PLAYBACK_INTERVAL_S = 0.25  # time from one image to the next
 
 
 class MainScreen(Screen[None]):
@@ -47,7 +47,7 @@ class MainScreen(Screen[None]):
         select: The run to select first; the newest by default.
         make_client: Makes the client of the process that evaluates models.
         clock: Unix time; tests freeze it.
-        idle: When the dashboard was last used.
+        idle: Tracks when the dashboard was last used.
     """
 
     KEYS: ClassVar[tuple[Key, ...]] = (
@@ -69,7 +69,7 @@ class MainScreen(Screen[None]):
         Key("D,shift+d", "toggle_dark", "light/dark", "light or dark theme", "Screen"),
         Key("escape", "escape", "back", "leave the filter, the comparison, the latent plane", "Screen"),
         Key("question_mark", "help", "keys", "this list", "Screen", footer=True),
-        Key("ctrl+p", "app.command_palette", "palette", "search all actions and runs", "Screen"),
+        Key("ctrl+p", "app.command_palette", "command palette", "search all actions and runs", "Screen"),
         Key("q", "quit", "quit", "quit the dashboard; trainings continue", "Screen", footer=True),
     )
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in KEYS]
@@ -84,7 +84,7 @@ class MainScreen(Screen[None]):
         runs_dir: Path,
         select: Path | None,
         *,
-        make_client: MakeClient,
+        make_client: ClientFactory,
         clock: Callable[[], float],
         idle: IdleTracker | None = None,
     ) -> None:
@@ -95,18 +95,19 @@ class MainScreen(Screen[None]):
         self._select = select
         self._make_client = make_client
         self._image_kind = ""
-        self._top_height: int | None = None
-        self._player: Timer | None = None
-        self._newest = self.view
+        self._top_height: int | None = None  # in rows; None: as the style sheet sets it
+        self._playback_timer: Timer | None = None
+        self._newest_view = self.view
         self._view_pending = False
-        self._poller = Poller(runs_dir, self._receive, clock=clock, idle=idle)
+        self._poller = Poller(runs_dir, self._receive_view, clock=clock, idle=idle)
 
     def compose(self) -> ComposeResult:
         """Create the panes and the tabs."""
         # Set the size classes now; otherwise everything is styled twice, first for no size.
         sizes = ((self.app.size.width, self.HORIZONTAL_BREAKPOINTS), (self.app.size.height, self.VERTICAL_BREAKPOINTS))
         for cells, breakpoints in sizes:
-            self.add_class(next(name for least, name in reversed(breakpoints) if cells >= least), update=False)
+            self.add_class(next(name for min_cells, name in reversed(breakpoints) if cells >= min_cells), update=False)
+        # Create the widgets from top to bottom.
         with Horizontal(id="top"):
             yield RunsPane(self._runs_dir, self._select, id="runs-pane")
             yield RunHeader(id="header")
@@ -132,16 +133,16 @@ class MainScreen(Screen[None]):
         self._poller.close()
 
     def on_resize(self) -> None:
-        """Request as many points as there is room for."""
+        """Request as many values for each curve as the new width can show."""
         self.call_after_refresh(self.redraw)
 
-    async def action_run_on(self, widget: str, action: str) -> None:
+    async def action_run_widget_action(self, widget: str, action: str) -> None:
         """Run an action of the widget of a class."""
         await self.query_one(widget).run_action(action)
 
-    def _receive(self, view: DashboardView) -> None:
-        """Take a view, in the polling thread."""
-        self._newest = view
+    def _receive_view(self, view: DashboardView) -> None:
+        """Receive a view; called in the polling thread."""
+        self._newest_view = view
         if not self._view_pending:
             self._view_pending = True
             self.post_message(self.ViewReady())
@@ -149,7 +150,7 @@ class MainScreen(Screen[None]):
     @on(ViewReady)
     def _show_newest(self) -> None:
         self._view_pending = False
-        self.view = self._newest
+        self.view = self._newest_view
         self.query_one(RunsPane).show(self.view)
         run = self._selected_run()
         if run is not None:
@@ -170,6 +171,7 @@ class MainScreen(Screen[None]):
         run = self._selected_run()
         if run is None and runs.selected in runs.folders:
             return  # just selected: its view comes with the next poll
+        # Show the view in the fixed panes and the active tab; the others show theirs once they are active.
         view = replace(self.view, run=run)
         empty = "No run selected." if view.runs else f"No runs in {self._runs_dir}"
         self.query_one(RunHeader).show(run, empty if view.loaded else "")
@@ -201,16 +203,16 @@ class MainScreen(Screen[None]):
             selected=runs.selected,
             compared=tuple(runs.compared),
             quantity=curves.options.quantity,
-            small_charts=self.has_class("-tall"),
+            has_small_charts=self.has_class("-tall"),
             x=curves.options.x,
-            max_points=max(2 * curves.large.size.width, 80),
-            kind=self._image_kind,
-            at_step=None if self.playback.following else self.playback.selected_step,
+            max_values=max(2 * curves.large_chart.size.width, 80),
+            image_kind=self._image_kind,
+            selected_step=None if self.playback.following else self.playback.selected_step,
         )
 
-    def touch(self) -> None:
+    def record_input(self) -> None:
         """Poll as often as while the dashboard is in use."""
-        self._poller.touch()
+        self._poller.record_input()
 
     @on(RunsPane.ListChanged)
     def _list_changed(self) -> None:
@@ -222,7 +224,7 @@ class MainScreen(Screen[None]):
         if notice.warning:
             self.app.notify(notice.text, severity="warning", markup=False)
 
-    # Time: the image, the metrics and the cursor on the curves move together.
+    # The selected step: image, metrics and the line in the charts move together.
 
     def action_move_snapshot(self, by: int) -> None:
         """Move the selected step by a number of snapshots."""
@@ -233,13 +235,13 @@ class MainScreen(Screen[None]):
         self.redraw()
 
     def action_play(self) -> None:
-        """Play or pause."""
+        """Play the images over time, or pause."""
         if self.playback.playing:
             self.playback.pause()
         else:
             self.playback.play()
-        if self._player is None:
-            self._player = self.set_interval(_PLAYBACK_S, self._advance)
+        if self._playback_timer is None:
+            self._playback_timer = self.set_interval(_PLAYBACK_INTERVAL_S, self._advance)
         self.redraw()
 
     def _advance(self) -> None:
@@ -249,18 +251,18 @@ class MainScreen(Screen[None]):
 
     @on(RunList.Selected)
     def action_follow(self) -> None:
-        """Follow the newest step."""
+        """Show the newest step, and each newer one."""
         self.playback.follow()
         self.redraw()
 
     @on(ChartView.Clicked)
     def _chart_clicked(self, event: ChartView.Clicked) -> None:
-        """Show the quantity of a small chart; select the step in a large one."""
+        """Show the quantity of a small chart; in the large one, select the step under the mouse."""
         run = self._selected_run()
         if event.chart.quantity:
             self.action_show_quantity(event.chart.quantity)
         elif event.x is not None and run is not None:
-            self.playback.select(step_at(run.curves, event.x))
+            self.playback.select(step_at_x(run.curves, event.x))
             self.redraw()
 
     def action_next_kind(self) -> None:
@@ -274,7 +276,7 @@ class MainScreen(Screen[None]):
     def action_image_size(self) -> None:
         """Switch between few large images and many small ones."""
         for pane in self.query(ImagePane).results(ImagePane):
-            pane.large = not pane.large
+            pane.large_tiles = not pane.large_tiles
         self.redraw()
 
     # Tabs

@@ -24,7 +24,7 @@ from genexplorer.session.new_run import FormField, NewRunForm
 from genexplorer.session.preset_info import families_with_presets, training_time_text
 from trainers import registry
 
-_DEBOUNCE_S = 0.15  # from the last edit to the validation
+_VALIDATION_DELAY_S = 0.15  # from the last edit to the validation
 
 
 class NewRunScreen(ModalScreen[Path | None]):
@@ -42,13 +42,13 @@ class NewRunScreen(ModalScreen[Path | None]):
 
     @dataclass
     class FormValidated(Message):
-        """The form was validated: a message for each wrong field."""
+        """The form was validated; `errors` has a message for each wrong field."""
 
-        errors: dict[str, str]
+        errors: dict[str, str]  # by key of the field
 
     @dataclass
     class StartFinished(Message):
-        """The run was started, or could not be."""
+        """The run was started, or this failed."""
 
         result: ActionResult
 
@@ -58,9 +58,9 @@ class NewRunScreen(ModalScreen[Path | None]):
         self.errors: dict[str, str] = {}
         self._runs_dir = runs_dir
         self._focus_start = bool(preset)
-        self._keys = tuple(field.key for field in self.form.all_fields)
+        self._field_keys = tuple(field.key for field in self.form.all_fields)
         self._starting = False
-        self._debounce: Timer | None = None
+        self._validation_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """Create a row for each field, the expected result, the errors and the buttons."""
@@ -72,12 +72,14 @@ class NewRunScreen(ModalScreen[Path | None]):
                     with Horizontal(classes="field", id=f"row-{field.key}"):
                         yield Label(field.label, markup=False)
                         if field.input_type == "choice":
-                            yield Select(_choices(field), value=value, allow_blank=False, compact=True, id=control_id)
+                            yield Select(
+                                _select_options(field), value=value, allow_blank=False, compact=True, id=control_id
+                            )
                         else:
                             hint = field.placeholder or field.help
                             yield Input(value, placeholder=hint, compact=True, id=control_id)
-            with VerticalScroll(id="expectation"):
-                yield Static("", markup=False, id="expect")
+            with VerticalScroll(id="expected-result"):
+                yield Static("", markup=False, id="expected-result-text")
             yield Static("", markup=False, id="message")
             with Horizontal(classes="buttons"):
                 yield Button("Start (ctrl+s)", id="start", variant="primary", compact=True)
@@ -93,37 +95,37 @@ class NewRunScreen(ModalScreen[Path | None]):
     def _update_controls(self) -> None:
         """Show the values of the form; a preset may have changed several, or which fields apply."""
         fields = {field.key: field for field in self.form.fields}
-        for key in self._keys:
+        for key in self._field_keys:
             self.query_one(f"#row-{key}").display = key in fields
             if key not in fields:
                 continue
             control, value = self.query_one(f"#field-{key}"), self.form[key]
             with self.prevent(Input.Changed, Select.Changed):
                 if isinstance(control, Select) and key in ("preset", "data"):  # these depend on the family
-                    control.set_options(_choices(fields[key]))
+                    control.set_options(_select_options(fields[key]))
                 if isinstance(control, Select | Input) and control.value != value:
                     control.value = value
-        self._show_expectation()
+        self._show_expected_result()
 
-    def _show_expectation(self) -> None:
+    def _show_expected_result(self) -> None:
         form = self.form
         failures = Content("\n".join(form.plugin_failures)).stylize("$warning")
-        facts = _facts(form.expected_failure, form.expectation, form.preset.source, failures)
-        self.query_one("#expect", Static).update(facts)
+        details = _preset_details(form.expected_failure, form.expectation, form.preset.source, failures)
+        self.query_one("#expected-result-text", Static).update(details)
 
     @on(Input.Changed)
     @on(Select.Changed)
     def _field_changed(self, event: Input.Changed | Select.Changed) -> None:
         key, value = (event.control.id or "").removeprefix("field-"), str(event.value)
-        if key in self._keys and self.form[key] != value:
+        if key in self._field_keys and self.form[key] != value:
             self.form.set(key, value)
             self._update_controls()
             self._validate_later()
 
     def _validate_later(self) -> None:
-        if self._debounce is not None:
-            self._debounce.stop()
-        self._debounce = self.set_timer(_DEBOUNCE_S, self._validate)
+        if self._validation_timer is not None:
+            self._validation_timer.stop()
+        self._validation_timer = self.set_timer(_VALIDATION_DELAY_S, self._validate)
 
     def _validate(self) -> None:
         """Validate in a thread, since headers of the data are read, perhaps from a slow disk."""
@@ -132,10 +134,10 @@ class NewRunScreen(ModalScreen[Path | None]):
     @on(FormValidated)
     def _form_validated(self, event: FormValidated) -> None:
         self.errors = event.errors
-        for key in self._keys:
+        for key in self._field_keys:
             self.query_one(f"#row-{key}").set_class(key in self.errors, "-wrong")
         self._show_message("\n".join(f"✗ {line}" for line in self.errors.values()))
-        self._show_expectation()
+        self._show_expected_result()
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#start")
@@ -167,7 +169,7 @@ class NewRunScreen(ModalScreen[Path | None]):
 
     @on(Button.Pressed, "#cancel")
     def action_cancel(self) -> None:
-        """Close the form without a run."""
+        """Close the form without starting a run."""
         self.dismiss(None)
 
     def _post(self, message: Message) -> None:
@@ -179,18 +181,18 @@ class NewRunScreen(ModalScreen[Path | None]):
         self.query_one("#message", Static).update(Content.assemble((text, style)))
 
 
-class GalleryScreen(ListScreen):
-    """Returns the name of the chosen preset, or None."""
+class PresetScreen(ListScreen):
+    """Lists the presets; returns the name of the chosen one, or None."""
 
     BINDINGS = [Binding("g", "cancel", "Cancel", show=False)]  # noqa: RUF012 - Textual
 
     def compose(self) -> ComposeResult:
-        """Create the list, and below it the facts about the highlighted preset."""
-        with Vertical(classes="dialog wide", id="gallery"):
+        """Create the list, and below it the details of the highlighted preset."""
+        with Vertical(classes="dialog wide", id="presets"):
             yield Static("Presets  enter opens the form", markup=False, classes="dialog-title")
-            yield OptionList(*_options(), compact=True, markup=False)
-            with VerticalScroll(id="facts", can_focus=False):
-                yield Static("", markup=False, id="preset-facts")
+            yield OptionList(*_preset_options(), compact=True, markup=False)
+            with VerticalScroll(id="preset-details", can_focus=False):
+                yield Static("", markup=False, id="preset-details-text")
 
     def on_mount(self) -> None:
         """Highlight the first preset."""
@@ -202,13 +204,13 @@ class GalleryScreen(ListScreen):
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
         preset = registry.presets().get(event.option.id or "")
         if preset is not None:
-            expectation = f"{preset.expected} · about {training_time_text(preset)} on two cores"
-            source = Content.assemble(("From ", "$muted"), preset.source) if preset.source else ""
-            facts = _facts(preset.expected_failure, expectation, preset.summary, source)
-            self.query_one("#preset-facts", Static).update(facts)
+            expected_result = f"{preset.expected} · about {training_time_text(preset)} on two cores"
+            published_in = Content.assemble(("From ", "$muted"), preset.source) if preset.source else ""
+            details = _preset_details(preset.expected_failure, expected_result, preset.summary, published_in)
+            self.query_one("#preset-details-text", Static).update(details)
 
 
-def _options() -> list[Option]:
+def _preset_options() -> list[Option]:
     groups = families_with_presets()
     width = max((len(preset.name) for group in groups for preset in group.presets), default=0)
     options: list[Option] = []
@@ -223,12 +225,12 @@ def _options() -> list[Option]:
     return options
 
 
-def _choices(field: FormField) -> list[tuple[Content, str]]:
+def _select_options(field: FormField) -> list[tuple[Content, str]]:
     return [(Content(choice.label), choice.value) for choice in field.choices]
 
 
-def _facts(expected_failure: str, expectation: str, *more: str | Content) -> Content:
-    """Return what to watch and to expect of a preset, and further lines; empty ones are omitted."""
-    lines = [Content.assemble(("What to watch ", "$warning"), expected_failure)] if expected_failure else []
-    lines.append(Content.assemble(("Expect ", "$muted"), expectation))
-    return Content("\n").join([*lines, *(Content.assemble(line) for line in more if line)])
+def _preset_details(expected_failure: str, expected_result: str, *more_lines: str | Content) -> Content:
+    """Return the expected failure and result of a preset, and more lines; empty ones are omitted."""
+    lines = [Content.assemble(("Fails on purpose: ", "$warning"), expected_failure)] if expected_failure else []
+    lines.append(Content.assemble(("Expect ", "$muted"), expected_result))
+    return Content("\n").join([*lines, *(Content.assemble(line) for line in more_lines if line)])

@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
 
 def diagnosis_screen(run: RunView) -> TextScreen:
-    """Return a dialog with all that is known about a run's problems."""
+    """Return a dialog with everything that went wrong in a run: errors, alerts with hints, last log lines."""
+    # Why it failed or cannot be read.
     parts: list[Content] = []
     if run.expected_failure:
-        parts.append(Content.assemble(("What to watch: ", "bold $accent"), run.expected_failure))
-    if run.problem:
-        parts.append(Content.assemble(("✗ ", "$warning"), run.problem))
+        parts.append(Content.assemble(("Fails on purpose: ", "bold $accent"), run.expected_failure))
+    if run.error:
+        parts.append(Content.assemble(("✗ ", "$warning"), run.error))
     if run.status.reason:
         state = formatting.state_word(run.status.state)
         parts.append(Content.assemble((f"{state}: ", "bold $warning"), run.status.reason))
+    # Alerts, newest first, and the log.
     for alert in reversed(run.alerts):
         symbol = {"warning": "⚠", "error": "✗"}.get(alert.severity, "·")
         head = f"{symbol} step {alert.step:,}, {formatting.clock(alert.time)}  "
@@ -35,13 +37,13 @@ def diagnosis_screen(run: RunView) -> TextScreen:
     if run.log_tail:
         parts.append(Content.assemble(("Last log lines of the worker\n", "bold"), run.log_tail))
     if not parts:
-        parts.append(Content.assemble(("No alerts.", "bold"), " No problem detected so far."))
+        parts.append(Content.assemble(("No alerts.", "bold"), " No errors so far."))
     return TextScreen(f"{run.status.name}: diagnosis", Content("\n\n").join(parts))
 
 
 def copy_command_screen(status: RunStatus, run: RunView | None, runs_dir: Path) -> ChoiceScreen:
-    """Return a dialog that offers command lines for a run; images are of the step at the time cursor."""
-    config, step, card = (run.config, run.at_step, run.card) if run is not None else (None, None, None)
+    """Return a dialog that offers command lines for a run; images are of the selected step."""
+    config, step, card = (run.config, run.selected_step, run.card) if run is not None else (None, None, None)
     title = "Copy which command?" if step is None else f"Copy which command? Images are of step {step:,}."
     choices = [(line, name, line) for name, line in run_commands(status.id, runs_dir, config, step, card)]
     return ChoiceScreen(title, choices, wide=True)
@@ -53,17 +55,19 @@ def run_commands(
     """Return the (name, command line) pairs that make sense for a run.
 
     Args:
-        run: Its id.
+        run: Id of the run.
         runs_dir: The folder of runs, named in the command where it is not the default one.
-        config: None if it cannot be read.
-        step: Of images; None for the newest.
-        card: The model's capabilities; None before the first snapshot.
+        config: Its configuration; None if it cannot be read.
+        step: Step of the snapshot from which images are made; None for the newest.
+        card: The model card, which has the capabilities; None before the first snapshot.
     """
+    # Commands for every run.
     lines = [
         ("show", command_lines.show(run)),
         ("view", command_lines.view(run)),
         ("animation", command_lines.progress(run)),
     ]
+    # Commands that need a capability of the model.
     if card is not None:
         plane = command_lines.manifold(run, bounds=(-3, 3, -3, 3), coords="z", principal=True, step=step)
         by_capability = {
@@ -77,8 +81,9 @@ def run_commands(
             "density": ("density", command_lines.density(run, step=step)),
         }
         lines += [line for capability, line in by_capability.items() if card.capability(capability).available]
+    # Name the folder of runs, and put the command of an equal training first.
     lines = [(name, command_lines.with_runs_dir(line, runs_dir)) for name, line in lines]
     try:
-        return [*([("train the same", command_lines.train(config))] if config is not None else []), *lines]
+        return [*([("train again", command_lines.train(config))] if config is not None else []), *lines]
     except UserError:
         return lines  # the preset's package is not installed here

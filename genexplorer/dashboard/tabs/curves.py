@@ -12,19 +12,19 @@ from textual.message import Message
 from genexplorer.dashboard.charts.chart import ChartData
 from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.curves import (
-    SMOOTHING,
+    SMOOTHING_WEIGHTS,
     CurveOptions,
     comparison_chart,
-    no_points_text,
+    no_values_text,
     run_chart,
     selected_chart,
 )
 from genexplorer.dashboard.images.pane import ImagePane
-from genexplorer.dashboard.key_bindings import Key, link, run_on
+from genexplorer.dashboard.key_bindings import Key, link, widget_action
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.screens.dialogs import ChoiceScreen
 from genexplorer.dashboard.tabs.config import config_lines
-from genexplorer.dashboard.view import NUM_SMALL, DashboardView, RunCurves, RunView
+from genexplorer.dashboard.view import NUM_SMALL_CHARTS, DashboardView, RunCurves, RunView
 from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import AlertRow, XAxis
 from genexplorer.session import formatting
@@ -33,10 +33,10 @@ from genexplorer.session.playback import SnapshotPlayback
 if TYPE_CHECKING:
     from trainers.config import RunConfig
 
-_WELCOME = "No runs yet.\n\nn trains a 2-D VAE (4 min)\ng shows the presets\n? shows all keys"
-_AXES: tuple[XAxis, ...] = ("step", "time", "images")
-_SECTIONS = ("model", "data", "optim", "schedule")
-_MAX_ALERTS = 4
+_WELCOME_TEXT = "No runs yet.\n\nn trains a 2-D VAE (4 min)\ng shows the presets\n? shows all keys"
+_X_AXES: tuple[XAxis, ...] = ("step", "time", "images")
+_SIDEBAR_SECTIONS = ("model", "data", "optim", "schedule")
+_MAX_SIDEBAR_ALERTS = 4
 
 
 class CurvesPane(Horizontal):
@@ -44,11 +44,17 @@ class CurvesPane(Horizontal):
 
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("m", "choose_metric", "metric", "choose the metric", "Curves", footer=True),
-        Key("l", "toggle_option('log')", "log scale", "logarithmic y axis", "Curves"),
+        Key("l", "toggle_option('log_scale')", "log scale", "logarithmic y axis", "Curves"),
         Key("x", "next_x", "x axis", "x axis: step, time or images", "Curves"),
         Key("plus,equals_sign", "smooth(1)", "smooth", "more smoothing; the raw curve stays, faint", "Curves"),
         Key("minus", "smooth(-1)", "smooth less", "less smoothing", "Curves"),
-        Key("a", "toggle_option('full_range')", "full range", "full y range, or cropped to the later values", "Curves"),
+        Key(
+            "a",
+            "toggle_option('show_full_range')",
+            "full range",
+            "full y range, or cropped to the later values",
+            "Curves",
+        ),
     )
 
     @dataclass
@@ -62,21 +68,21 @@ class CurvesPane(Horizontal):
 
     options = CurveOptions()
     run: RunView | None = None
-    _large_key: tuple[object, ...] = ()
-    _small_key: tuple[object, ...] = ()
+    _large_chart_inputs: tuple[object, ...] = ()
+    _small_chart_inputs: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Create the charts and the panes beside them."""
         with Vertical(id="charts"):
             yield ChartView(id="large")
             with Horizontal(id="small"):
-                for index in range(NUM_SMALL):
+                for index in range(NUM_SMALL_CHARTS):
                     yield ChartView(classes="small" if index < 2 else "small rare")
         yield ImagePane(id="beside")
         yield Sidebar(id="side")
 
     @property
-    def large(self) -> ChartView:
+    def large_chart(self) -> ChartView:
         """The large chart."""
         return self.query_one("#large", ChartView)
 
@@ -88,49 +94,51 @@ class CurvesPane(Horizontal):
         self.query_one(Sidebar).show(view.run)
 
     def _show_large(self, view: DashboardView) -> None:
+        # Move only the line of the selected step if nothing else has changed.
         run, options = view.run, self.options
-        key = (
+        inputs = (
             run.curves if run else None,
             tuple(id(compared.series) for compared in view.compared) if view.compared else (),
             options,
             view.loaded and not view.runs,
-            (run.changes, run.status.state, run.status.phase, run.problem, run.folder) if run else None,
+            (run.changes, run.status.state, run.status.phase, run.error, run.folder) if run else None,
         )
-        if key == self._large_key:
+        if inputs == self._large_chart_inputs:
             if run is not None and not view.compared:
-                self.large.set_cursor(run.cursor_x)
+                self.large_chart.select_x(run.selected_x)
             return
-        self._large_key = key
+        self._large_chart_inputs = inputs
+        # Draw the chart of the run or of the comparison, or a text instead.
         chart = selected_chart(run, options.quantity) if run is not None else None
         if run is None:
-            data = ChartData("", (), empty=_WELCOME if view.loaded and not view.runs else "")
+            data = ChartData("", (), placeholder=_WELCOME_TEXT if view.loaded and not view.runs else "")
         elif chart is None:
-            data = ChartData("", (), empty=no_points_text(run))
+            data = ChartData("", (), placeholder=no_values_text(run))
         elif view.compared:
             data = comparison_chart(view.compared, chart, options)
         else:
             data = run_chart(run, chart, options)
-        self.large.show(data)
+        self.large_chart.show(data)
 
     def _show_small(self, run: RunView | None) -> None:
         parent = self.query_one("#small")
         if not parent.display or run is None:
             return
-        key = (run.curves, self.options, run.folder)
-        if key == self._small_key:
+        inputs = (run.curves, self.options, run.folder)
+        if inputs == self._small_chart_inputs:
             return
-        self._small_key = key
-        large = selected_chart(run, self.options.quantity)
-        small = [chart for chart in run.curves.charts if chart != large]
-        options = replace(self.options, log=False)
+        self._small_chart_inputs = inputs
+        large_chart = selected_chart(run, self.options.quantity)
+        small = [chart for chart in run.curves.charts if chart != large_chart]
+        options = replace(self.options, log_scale=False)
         for index, chart_view in enumerate(parent.query_children(ChartView)):
             chart = small[index] if index < len(small) else None
             chart_view.quantity = chart.quantity if chart else ""
-            chart_view.show(run_chart(run, chart, options, small=True) if chart else ChartData("", (), empty=""))
+            chart_view.show(run_chart(run, chart, options, small=True) if chart else ChartData("", (), placeholder=""))
 
     def show_quantity(self, quantity: str) -> None:
         """Choose the quantity of the large chart; takes effect with the next view."""
-        self.options = replace(self.options, quantity=quantity, log=False)
+        self.options = replace(self.options, quantity=quantity, log_scale=False)
 
     def action_choose_metric(self) -> None:
         """Choose the quantity of the large chart from a list."""
@@ -138,6 +146,7 @@ class CurvesPane(Horizontal):
         if run is None or not run.curves.charts:
             self.post_message(StatusBar.Notice("No metrics yet."))
             return
+        # List each quantity with its latest value.
         choices = []
         for chart in run.curves.charts:
             latest = [run.values[name] for name in chart.metrics if name in run.values]
@@ -152,26 +161,28 @@ class CurvesPane(Horizontal):
         self.app.push_screen(ChoiceScreen("Which metric?", choices, current.quantity if current else ""), choose)
 
     def action_toggle_option(self, option: str) -> None:
-        """Toggle an option: "log" or "full_range"."""
+        """Toggle an option: "log_scale" or "show_full_range"."""
         self._change_options(**{option: not getattr(self.options, option)})
 
     def action_next_x(self) -> None:
         """Change to the next x axis."""
-        x = _AXES[(_AXES.index(self.options.x) + 1) % len(_AXES)]
+        x = _X_AXES[(_X_AXES.index(self.options.x) + 1) % len(_X_AXES)]
         self.post_message(StatusBar.Notice(f"x axis: {x}"))
         self._change_options(x=x)
 
-    def action_smooth(self, by: int) -> None:
-        """Smooth more or less."""
-        self._change_options(smoothing=min(max(self.options.smoothing + by, 0), len(SMOOTHING) - 1))
+    def action_smooth(self, change: int) -> None:
+        """Smooth more (1) or less (−1)."""
+        self._change_options(
+            smoothing_index=min(max(self.options.smoothing_index + change, 0), len(SMOOTHING_WEIGHTS) - 1)
+        )
 
     def _change_options(self, **changes: Any) -> None:
         self.options = replace(self.options, **changes)
         self.post_message(self.OptionsChanged())
 
 
-def step_at(curves: RunCurves, x: float) -> int:
-    """Return the step at an x of the large chart."""
+def step_at_x(curves: RunCurves, x: float) -> int:
+    """Return the step at an x value of the large chart, whose x axis may show time or images."""
     xs = next(iter(curves.series.values())).x if curves.series else np.zeros(0)
     if curves.x == "step" or curves.steps is None or len(curves.steps) != len(xs) or not len(xs):
         return round(x)
@@ -185,7 +196,7 @@ class Sidebar(Vertical):
 
     def compose(self) -> ComposeResult:
         """Create the texts."""
-        yield Text(id="side-watch-for")
+        yield Text(id="side-expected-failure")
         yield Text(id="side-alerts")
         with VerticalScroll(can_focus=False):
             yield Text(id="side-config")
@@ -193,13 +204,13 @@ class Sidebar(Vertical):
     def show(self, run: RunView | None) -> None:
         """Show a run."""
         config, expected_failure = (run.config, run.expected_failure) if run else (None, "")
-        expected_failure_text = self.query_one("#side-watch-for", Text)
-        expected_failure_text.display = bool(expected_failure)
-        expected_failure_text.show_text(Content.assemble(("What to watch\n", "bold $accent"), expected_failure))
+        watch_for_text = self.query_one("#side-expected-failure", Text)
+        watch_for_text.display = bool(expected_failure)
+        watch_for_text.show_text(Content.assemble(("Fails on purpose\n", "bold $accent"), expected_failure))
         self.query_one("#side-alerts", Text).show_text(alert_lines(run.alerts if run else ()))
         if config is not self._config:
             self._config = config
-            lines = config_lines(config, _SECTIONS) if config else Content("")
+            lines = config_lines(config, _SIDEBAR_SECTIONS) if config else Content("")
             self.query_one("#side-config", Text).show_text(lines)
 
 
@@ -207,6 +218,8 @@ def alert_lines(alerts: tuple[AlertRow, ...]) -> Content:
     """Return the last alerts, newest first."""
     if not alerts:
         return Content.assemble(("Alerts\n", "bold"), ("none", "$muted"))
-    title = link(f"Alerts ({len(alerts)}), press d\n", f"screen.{run_on('RunsPane', 'diagnose')}", "bold")
-    rows = [Content.assemble(("⚠ ", "$warning"), f"{a.step:,} {a.message}") for a in reversed(alerts[-_MAX_ALERTS:])]
+    title = link(f"Alerts ({len(alerts)}), press d\n", f"screen.{widget_action('RunsPane', 'diagnose')}", "bold")
+    rows = [
+        Content.assemble(("⚠ ", "$warning"), f"{a.step:,} {a.message}") for a in reversed(alerts[-_MAX_SIDEBAR_ALERTS:])
+    ]
     return title + Content("\n").join(rows)

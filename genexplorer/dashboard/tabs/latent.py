@@ -18,7 +18,7 @@ from textual.message import Message
 
 from genexplorer.dashboard.charts.scatter import LabeledPoints, LatentPlaneView, ScatterView
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
-from genexplorer.dashboard.key_bindings import link, run_on
+from genexplorer.dashboard.key_bindings import link, widget_action
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.view import RunView, TiledImage
 from genexplorer.dashboard.widgets import Text
@@ -31,13 +31,13 @@ from genexplorer.session.plane import DEFAULT_BOUNDS, data_bounds
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
-_NUM_POINTS = 400  # encoded test images, or points of 2-D data
-_POINTS_EVERY_S = 10.0  # encoding slows the training a little, so not at every snapshot
-_DATA_AXES = ("x₁", "x₂")
+_NUM_POINTS = 400  # encoded test images, and points of 2-D data
+_POINTS_INTERVAL_S = 10.0  # encoding slows the training a little, so points are not requested at every snapshot
+_DATA_AXIS_NAMES = ("x₁", "x₂")
 
-MakeClient = Callable[[Callable[[Response], None], Callable[[str], None]], ExplorerClient]
+ClientFactory = Callable[[Callable[[Response], None], Callable[[str], None]], ExplorerClient]
 Floats = NDArray[np.float32]
-NUM_AXES = 8  # the most important latent axes, which make four planes
+NUM_RANKED_AXES = 8  # the most important latent axes, which make four planes
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -51,8 +51,8 @@ class AffinePlane:
     e1: Floats  # (d,)
     e2: Floats  # (d,)
 
-    def latent(self, position: tuple[float, float]) -> Floats:
-        """Return the latent at a position (a, b), (1, d)."""
+    def latent_at(self, position: tuple[float, float]) -> Floats:
+        """Return the latent at the coordinates (a, b) of the plane, as a batch (1, d)."""
         return np.asarray((self.origin + position[0] * self.e1 + position[1] * self.e2)[None], dtype=np.float32)
 
 
@@ -60,11 +60,11 @@ def initial_planes(card: "ModelCard") -> list[AffinePlane]:
     """Return the planes that are known without a request; none if better ones can be requested."""
     if card.latent_shape == (2,):
         return [_axis_plane(2, 0, 1, "")]
-    return [] if card.capability("plane").available else [first_axes(card.latent_shape[0])]
+    return [] if card.capability("plane").available else [first_axes_plane(card.latent_shape[0])]
 
 
 def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> AffinePlane:
-    """Return the plane of a "plane" response."""
+    """Return the plane of the response to a "plane" request."""
     origin, e1, e2 = (np.asarray(arrays[name], dtype=np.float32) for name in ("origin", "e1", "e2"))
     title = str(meta.get("title") or "")
     title = "principal plane" if title.startswith("principal plane") or not title else "strongest directions"
@@ -74,21 +74,21 @@ def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> 
     return AffinePlane(title, ("a", "b"), origin, e1, e2)
 
 
-def axis_planes(size: int, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> list[AffinePlane]:
-    """Return the planes of an "axes" response: two axes each, the most important first."""
+def axis_planes(latent_dim: int, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> list[AffinePlane]:
+    """Return the planes of the response to an "axes" request: two axes each, the most important first."""
     indices = np.asarray(arrays["indices"], dtype=np.int64).tolist()
     scores = np.asarray(arrays["scores"], dtype=np.float64).tolist()
     measure, unit = str(meta.get("measure", "")), str(meta.get("unit", "")).removesuffix(" of z")
     planes = []
     for i in range(0, len(indices) - 1, 2):
         numbers = ", ".join(formatting.number(score) for score in scores[i : i + 2])
-        planes.append(_axis_plane(size, indices[i], indices[i + 1], f"{measure} {numbers} {unit}".strip()))
+        planes.append(_axis_plane(latent_dim, indices[i], indices[i + 1], f"{measure} {numbers} {unit}".strip()))
     return planes
 
 
-def first_axes(size: int) -> AffinePlane:
+def first_axes_plane(latent_dim: int) -> AffinePlane:
     """Return the plane of the first two axes, for models without a better one."""
-    return _axis_plane(size, 0, 1, "the first two axes")
+    return _axis_plane(latent_dim, 0, 1, "the first two axes")
 
 
 def no_plane_reason(card: "ModelCard") -> str:
@@ -101,26 +101,26 @@ def no_plane_reason(card: "ModelCard") -> str:
     return f"a plane needs at least two latent dimensions; this model has {shape}"
 
 
-def _axis_plane(size: int, first: int, second: int, title: str) -> AffinePlane:
-    basis = np.zeros((2, size), np.float32)
+def _axis_plane(latent_dim: int, first: int, second: int, title: str) -> AffinePlane:
+    basis = np.zeros((2, latent_dim), np.float32)
     basis[0, first] = basis[1, second] = 1
     names = tuple("z" + str(axis + 1).translate(_SUBSCRIPTS) for axis in (first, second))
-    return AffinePlane(title, (names[0], names[1]), np.zeros(size, np.float32), basis[0], basis[1])
+    return AffinePlane(title, (names[0], names[1]), np.zeros(latent_dim, np.float32), basis[0], basis[1])
 
 
 class LatentPane(Horizontal):
     """The plane on the left; on the right the decoded image or 2-D point, and a description.
 
     Args:
-        make_client: Makes the client of the process that evaluates the model, given callbacks for its replies and for
+        make_client: Makes the client of the process that evaluates the model, given callbacks for responses and for
             its exit. The process starts with the first request.
     """
 
     @dataclass
-    class AnswerReceived(Message):
-        """The model process replied."""
+    class ResponseReceived(Message):
+        """The model process sent a response."""
 
-        answer: Response
+        response: Response
 
     @dataclass
     class ClientExited(Message):
@@ -128,25 +128,25 @@ class LatentPane(Horizontal):
 
         error: str
 
-    def __init__(self, make_client: MakeClient, **kwargs: Any) -> None:
+    def __init__(self, make_client: ClientFactory, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._make_client = make_client
         self._client: ExplorerClient | None = None
-        self._error = ""  # of a model process that exited
+        self._error = ""  # of a model process that has exited; empty otherwise
         self._plane_view = LatentPlaneView(id="plane")
         self._image = HalfBlockImage(id="decoded")
         self._data_view = ScatterView(id="decoded-point")
         # The run.
         self._folder: Path | None = None
         self._card: ModelCard | None = None
-        self._step: int | None = None  # of the snapshot that answers requests
+        self._snapshot_step: int | None = None  # step of the snapshot that requests are sent to
         self._planes: list[AffinePlane] = []
         self._plane_index = 0
         # The requests made for it.
-        self._first_generation = 0  # replies of earlier generations belong to other runs
-        self._requested: tuple[object, ...] = ()  # the last plane or decode request
-        self._points_requested: tuple[object, ...] = ()
-        self._points_requested_at = 0.0
+        self._first_generation = 0  # responses of earlier generations belong to other runs
+        self._last_request: tuple[object, ...] = ()  # inputs of the last "plane" or "decode" request
+        self._last_points_request: tuple[object, ...] = ()  # its inputs
+        self._last_points_request_time = 0.0  # Unix time
 
     def compose(self) -> ComposeResult:
         """Create the plane, the image and the description; or a reason in their place."""
@@ -167,7 +167,8 @@ class LatentPane(Horizontal):
         return self._planes[self._plane_index] if self._planes else None
 
     def show(self, run: RunView | None, now: float) -> None:
-        """Show a run at its time cursor, and request what is missing."""
+        """Show a run at its selected step, and request what is missing."""
+        # Show a reason if there is no latent space.
         reason = unavailable_reason(run)
         for selector in ("#plane", "#latent-side"):
             self.query_one(selector).display = not reason
@@ -177,15 +178,16 @@ class LatentPane(Horizontal):
             return
         if run.folder != self._folder:
             self._reset(run.folder, run.card)
-        past = [step for step in run.snapshots if run.at_step is None or step <= run.at_step]
-        self._step = past[-1] if past else run.snapshots[0]
+        # Choose the newest snapshot up to the selected step.
+        past = [step for step in run.snapshots if run.selected_step is None or step <= run.selected_step]
+        self._snapshot_step = past[-1] if past else run.snapshots[0]
         self._request_planes()
         self._request_decode()
-        self._request_points(now, throttled=run.at_step is None)
+        self._request_points(now, throttled=run.selected_step is None)
 
     def action_retry(self) -> None:
         """Start the model process again after it exited."""
-        self._error, self._requested, self._points_requested = "", (), ()
+        self._error, self._last_request, self._last_points_request = "", (), ()
         self._request_planes()
         self._request_decode()
 
@@ -195,21 +197,21 @@ class LatentPane(Horizontal):
             self.post_message(StatusBar.Notice("This latent space has only one plane."))
             return
         self._plane_index = (self._plane_index + 1) % len(self._planes)
-        self._points_requested = ()
+        self._last_points_request = ()
         self._show_plane()
         self._request_decode()
 
     def _reset(self, folder: Path, card: "ModelCard") -> None:
         """Show another run."""
         self._folder, self._card, self._error = folder, card, ""
-        self._first_generation, self._requested, self._points_requested = 0, (), ()
+        self._first_generation, self._last_request, self._last_points_request = 0, (), ()
         self._planes, self._plane_index = initial_planes(card), 0
         is_2d = card.data.kind == "points"
         self._image.display, self._data_view.display = not is_2d, is_2d
-        self._image.show(None, "Loading the model…\n(a few seconds)", large=True)
+        self._image.show(None, "Loading the model…\n(a few seconds)", large_tiles=True)
         self._data_view.show_points(None)
         self._data_view.show_cursor(None)
-        self._describe("Loading the model… (a few seconds)" if is_2d else "")
+        self._show_description("Loading the model… (a few seconds)" if is_2d else "")
         self._show_plane()
 
     def _show_plane(self) -> None:
@@ -221,29 +223,31 @@ class LatentPane(Horizontal):
 
     def _request_planes(self) -> None:
         """Request the planes of a latent space of more than two dimensions, once for each run."""
-        key = ("planes", self._folder)
-        if not self._planes and key != self._requested and not self._error:
-            self._requested = key
+        inputs = ("planes", self._folder)
+        if not self._planes and inputs != self._last_request and not self._error:
+            self._last_request = inputs
             self._request("preview", "plane", {"kind": "principal"})
-            self._request("job", "axes", {"count": NUM_AXES}, topic="axes")
+            self._request("job", "axes", {"count": NUM_RANKED_AXES}, topic="axes")
 
     def _request_decode(self) -> None:
+        """Request what the model decodes at the cursor."""
         plane, position = self._plane, self._plane_view.position
-        key = (plane, position, self._step, self._folder)
-        if plane is not None and key != self._requested and not self._error:
-            self._requested = key
-            self._request("drag", "decode", {}, {"z": plane.latent(position)})
+        inputs = (plane, position, self._snapshot_step, self._folder)
+        if plane is not None and inputs != self._last_request and not self._error:
+            self._last_request = inputs
+            self._request("drag", "decode", {}, {"z": plane.latent_at(position)})
 
     def _request_points(self, now: float, *, throttled: bool) -> None:
         """Request the encodings of test data in the plane; of 2-D data also the data themselves."""
-        plane, card, key = self._plane, self._card, (self._plane, self._step)
-        if plane is None or card is None or key == self._points_requested:
+        # Skip a request that was made, or made too recently.
+        plane, card, inputs = self._plane, self._card, (self._plane, self._snapshot_step)
+        if plane is None or card is None or inputs == self._last_points_request:
             return
-        if self._points_requested and throttled and now - self._points_requested_at < _POINTS_EVERY_S:
+        if self._last_points_request and throttled and now - self._last_points_request_time < _POINTS_INTERVAL_S:
             return
-        if card.data.kind == "points" and not self._points_requested:
+        if card.data.kind == "points" and not self._last_points_request:
             self._request("job", "points", {"count": _NUM_POINTS, "split": "test"}, topic="points")
-        self._points_requested_at, self._points_requested = now, key
+        self._last_points_request_time, self._last_points_request = now, inputs
         if not card.capability("encode").available:
             return
         if card.latent_shape == (2,):
@@ -264,11 +268,11 @@ class LatentPane(Horizontal):
             return
         if self._client is None:
             self._client = self._make_client(
-                lambda answer: self._post(self.AnswerReceived(answer)),
+                lambda response: self._post(self.ResponseReceived(response)),
                 lambda error: self._post(self.ClientExited(error)),
             )
         generation = self._client.send(
-            lane, self._folder, op, params=params, arrays=arrays, snapshot_step=self._step, topic=topic
+            lane, self._folder, op, params=params, arrays=arrays, snapshot_step=self._snapshot_step, topic=topic
         )
         self._first_generation = self._first_generation or generation
 
@@ -281,42 +285,42 @@ class LatentPane(Horizontal):
         event.stop()
         self._request_decode()
 
-    # Replies
+    # Responses
 
-    @on(AnswerReceived)
-    def _answer_received(self, event: AnswerReceived) -> None:
+    @on(ResponseReceived)
+    def _response_received(self, event: ResponseReceived) -> None:
         event.stop()
-        answer = event.answer
-        if answer.generation < self._first_generation:
+        response = event.response
+        if response.generation < self._first_generation:
             return
-        match answer.body:
-            case Failure(message, hint) if answer.op == "decode":
-                self._image.show(None, "", large=True)
-                self._describe(f"{message}. {hint}".strip())
-            case Failure() if answer.op == "plane" and not self._planes and self._card is not None:
-                self._add_plane(first_axes(self._card.latent_shape[0]))
-            case Progress(fraction, _) if answer.op == "plane":
-                self._describe(f"Ranking directions… {fraction:.0%}")
+        match response.body:
+            case Failure(message, hint) if response.op == "decode":
+                self._image.show(None, "", large_tiles=True)
+                self._show_description(f"{message}. {hint}".strip())
+            case Failure() if response.op == "plane" and not self._planes and self._card is not None:
+                self._add_plane(first_axes_plane(self._card.latent_shape[0]))
+            case Progress(fraction, _) if response.op == "plane":
+                self._show_description(f"Ranking directions… {fraction:.0%}")
             case Result(arrays, meta):
-                self._show_result(answer, arrays, meta)
+                self._show_result(response, arrays, meta)
 
-    def _show_result(self, answer: Response, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
-        match answer.op:
+    def _show_result(self, response: Response, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> None:
+        match response.op:
             case "decode":
-                self._show_decoded(answer, arrays["images"])
+                self._show_decoded(response, arrays["images"])
             case "plane":
                 self._add_plane(principal_plane(arrays, meta), first=True)
             case "axes" if self._card is not None:
                 for plane in axis_planes(self._card.latent_shape[0], arrays, meta):
                     self._add_plane(plane)
-                self._requested = ()  # decode again: the description now offers other planes
+                self._last_request = ()  # decode again: the description now offers other planes
                 self._request_decode()
             case "encodings":
                 self._plane_view.show_points(_labeled_points(arrays["mu"], arrays["labels"]))
             case "project":
                 self._plane_view.show_points(_labeled_points(arrays["coords"], arrays["labels"]))
             case "points":
-                self._data_view.show_plane(_DATA_AXES, data_bounds(meta) or DEFAULT_BOUNDS["z"])
+                self._data_view.show_plane(_DATA_AXIS_NAMES, data_bounds(meta) or DEFAULT_BOUNDS["z"])
                 self._data_view.show_points(_labeled_points(arrays["points"], arrays["labels"]))
 
     def _add_plane(self, plane: AffinePlane, *, first: bool = False) -> None:
@@ -328,11 +332,11 @@ class LatentPane(Horizontal):
             self._show_plane()
             self._request_decode()
 
-    def _show_decoded(self, answer: Response, images: Array) -> None:
+    def _show_decoded(self, response: Response, images: Array) -> None:
         card, plane = self._card, self._plane
         if card is None or plane is None:
             return
-        # The latent, and the decoded point or image.
+        # Show the latent, and the decoded point or image.
         position = _pair_text(*self._plane_view.position)
         names = "z" if card.latent_shape == (2,) else ", ".join(plane.axis_names)
         lines = [f"{names} = {position}"]
@@ -344,26 +348,26 @@ class LatentPane(Horizontal):
             image = np.asarray(images, dtype=np.uint8)[:1]  # (1, H, W, C)
             rgb = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
             height, width = rgb.shape[1:3]
-            ref = ImageRef("decoded", answer.snapshot_step, self._folder or Path(), 1, 1, (height, width))
-            self._image.show(TiledImage(ref, rgb[None]), "", large=True)
-        # The plane, the snapshot and the keys.
+            ref = ImageRef("decoded", response.snapshot_step, self._folder or Path(), 1, 1, (height, width))
+            self._image.show(TiledImage(ref, rgb[None]), "", large_tiles=True)
+        # Describe the plane, the snapshot and the keys.
         lines += [plane.title] if plane.title else []
         rings = "" if card.capability("encode").available else " · rings: 1σ, 2σ of z"
-        lines.append(f"step {answer.snapshot_step:,} · {answer.seconds * 1000:.0f} ms{rings}")
+        lines.append(f"step {response.snapshot_step:,} · {response.seconds * 1000:.0f} ms{rings}")
         lines.append("arrows move, ⇧ fine, 0 origin" + (", e plane" if len(self._planes) > 1 else ""))
-        self._describe("\n".join(lines), wrap=False)
+        self._show_description("\n".join(lines), wrap=False)
 
     @on(ClientExited)
     def _client_exited(self, event: ClientExited) -> None:
         event.stop()
         self._error = event.error or "no error message"
-        self._image.show(None, "", large=True)
-        self._describe(f"The model process exited: {self._error}")
+        self._image.show(None, "", large_tiles=True)
+        self._show_description(f"The model process exited: {self._error}")
 
-    def _describe(self, text: str, *, wrap: bool = True) -> None:
+    def _show_description(self, text: str, *, wrap: bool = True) -> None:
         widget = self.query_one("#latent-text", Text)
         widget.set_class(not wrap, "-lines")
-        retry = link("retry", f"screen.{run_on('LatentPane', 'retry')}", "$accent")
+        retry = link("retry", f"screen.{widget_action('LatentPane', 'retry')}", "$accent")
         widget.show_text(Content(text) + "\n" + retry if self._error else Content(text))
 
 
@@ -371,8 +375,8 @@ def unavailable_reason(run: RunView | None) -> str:
     """Return why there is no latent space to explore; empty if there is."""
     if run is None:
         return "Select a run to explore its latent space."
-    if run.problem:
-        return f"This run cannot be read: {run.problem}"
+    if run.error:
+        return f"This run cannot be read: {run.error}"
     if not run.snapshots:
         return "Waiting for the first snapshot." if run.status.state.active else "This run has no snapshot."
     if run.card is None:

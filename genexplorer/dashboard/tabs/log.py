@@ -10,7 +10,7 @@ from genexplorer.dashboard.view import RunView
 from genexplorer.runs.record import LogLine
 from genexplorer.session import formatting
 
-_SYMBOLS = {"warning": "⚠", "error": "✗"}
+_SEVERITY_SYMBOLS = {"warning": "⚠", "error": "✗"}
 
 
 class LogPane(RichLog):
@@ -18,7 +18,11 @@ class LogPane(RichLog):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(highlight=False, markup=False, wrap=True, max_lines=2000, min_width=20, **kwargs)
-        self._written: tuple[Path | None, int, str] = (None, 0, "")  # folder, id of the last line, tail of worker.log
+        self._written: tuple[Path | None, int, str] = (
+            None,
+            0,
+            "",
+        )  # what is displayed: run folder, id of its last log line, tail of worker.log
 
     def show(self, run: RunView | None) -> None:
         """Append new lines; another run clears the pane."""
@@ -34,7 +38,7 @@ class LogPane(RichLog):
         # Append new lines, then the tail.
         new = [line for line in log if line.id > self._written[1]]
         for line in new:
-            self.write(log_text(line))
+            self.write(log_line_text(line))
         if tail and self._written[1] == 0:
             self.write(Text("\nLast log lines of the worker:", style="bold"))
             self.write(Text(tail))
@@ -42,11 +46,11 @@ class LogPane(RichLog):
             self._written = (folder, new[-1].id, tail)
 
 
-def log_text(line: LogLine) -> Text:
+def log_line_text(line: LogLine) -> Text:
     """Return a line with its time, step and severity."""
-    symbol = _SYMBOLS.get(line.severity, " ")
+    symbol = _SEVERITY_SYMBOLS.get(line.severity, " ")
     text = Text(no_wrap=False)
     text.append(f"{formatting.clock(line.time)} ", style="dim")
     text.append(f"{line.step:>8,} ", style="dim")
-    text.append(f"{symbol} {line.message}", style="bold" if line.severity in _SYMBOLS else "")
+    text.append(f"{symbol} {line.message}", style="bold" if line.severity in _SEVERITY_SYMBOLS else "")
     return text

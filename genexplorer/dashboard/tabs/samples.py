@@ -14,7 +14,7 @@ from genexplorer.session.playback import SnapshotPlayback
 class SamplesPane(Horizontal):
     """Images of the same latents, or of the same test images, throughout the training."""
 
-    _chart_key: tuple[object, ...] = ()
+    _chart_inputs: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Create the image, and the chart for wide terminals."""
@@ -25,10 +25,10 @@ class SamplesPane(Horizontal):
         """Show a run's image and curves at the selected step."""
         self.query_one(ImagePane).show(run, playback)
         chart_view = self.query_one(ChartView)
-        key = (run.curves if run else None, options)
-        if key != self._chart_key:
-            self._chart_key = key
+        inputs = (run.curves if run else None, options)
+        if inputs != self._chart_inputs:
+            self._chart_inputs = inputs
             chart = selected_chart(run, options.quantity) if run else None
-            chart_view.show(run_chart(run, chart, options) if run and chart else ChartData("", (), empty=""))
+            chart_view.show(run_chart(run, chart, options) if run and chart else ChartData("", (), placeholder=""))
         elif run is not None:
-            chart_view.set_cursor(run.cursor_x)
+            chart_view.select_x(run.selected_x)

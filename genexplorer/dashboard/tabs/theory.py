@@ -9,20 +9,20 @@ from textual.content import Content
 from textual.widgets import Static
 
 from genexplorer.dashboard.key_bindings import link
-from genexplorer.dashboard.panes.header import wrap
+from genexplorer.dashboard.text_fitting import wrap
 from genexplorer.dashboard.view import RunView
 from genexplorer.session import formatting
 from genexplorer.session.objective import ObjectiveValues, is_negative, objective_values, sign_of
 from trainers.theory import Theory
 
-_BAR = 24  # columns of the largest term
+_MAX_BAR_CELLS = 24  # bar of the largest term
 
 
 class TheoryPane(VerticalScroll):
     """The theory of the run's family, with the run's own metrics."""
 
     _run: RunView | None = None
-    _key: tuple[object, ...] = ()
+    _shown_inputs: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """Create the text."""
@@ -33,23 +33,23 @@ class TheoryPane(VerticalScroll):
         self.show(self._run)
 
     def show(self, run: RunView | None) -> None:
-        """Show the theory with the metrics at the time cursor."""
+        """Show the theory with the metrics at the selected step."""
         self._run = run
         if not self.size.width:
-            return  # not laid out yet
+            return  # before the first layout
         theory = run.theory if run else None
         objective = objective_values(theory, run.values) if theory and run else None
-        at_step = run.at_step if run else None
+        selected_step = run.selected_step if run else None
         width = max(self.content_size.width - 1, 40)
         family = run.status.family if run else ""
-        key = (theory, objective, at_step, width, family)
-        if key != self._key:
-            self._key = key
-            self.query_one("#theory-text", Static).update(theory_text(theory, objective, at_step, width, family))
+        inputs = (theory, objective, selected_step, width, family)
+        if inputs != self._shown_inputs:
+            self._shown_inputs = inputs
+            self.query_one("#theory-text", Static).update(theory_text(theory, objective, selected_step, width, family))
 
 
 def theory_text(
-    theory: Theory | None, objective: ObjectiveValues | None, at_step: int | None, width: int, family: str
+    theory: Theory | None, objective: ObjectiveValues | None, selected_step: int | None, width: int, family: str
 ) -> Content:
     """Return the whole text, wrapped to a width with hanging indents."""
     if theory is None:
@@ -59,35 +59,37 @@ def theory_text(
         [
             Content.assemble((theory.equation, "bold")),
             Content(""),
-            *_terms(theory, objective, at_step, width),
+            *_term_lines(theory, objective, selected_step, width),
             Content(""),
-            *_stages(theory, width),
+            *_stage_lines(theory, width),
             Content(""),
-            *(_hanging([("· ", "$muted")], 2, note, width, "") for note in theory.notes),
+            *(_hanging_paragraph([("· ", "$muted")], 2, note, width, "") for note in theory.notes),
             Content.assemble((theory.reference, "$muted")),
         ]
     )
 
 
-def _terms(theory: Theory, objective: ObjectiveValues | None, at_step: int | None, width: int) -> list[Content]:
+def _term_lines(
+    theory: Theory, objective: ObjectiveValues | None, selected_step: int | None, width: int
+) -> list[Content]:
     """Return the objective, its terms and related metrics, with their values and explanations."""
     if objective is None:
         return [Content.assemble(("The values come with the first evaluation.", "$muted"))]
     # The objective.
-    when = "now" if at_step is None else f"at step {at_step:,}"
+    time_text = "now" if selected_step is None else f"at step {selected_step:,}"
     lines = [
         Content.assemble(
             (f"{formatting.number(objective.total):>9}", "bold $accent"),
             " ",
             link(f"{objective.name:<16}", f"screen.show_quantity('{theory.total}')", "bold"),
-            (f"{objective.unit}, {objective.origin}, {when}", "$muted"),
+            (f"{objective.unit}, {objective.origin}, {time_text}", "$muted"),
         )
     ]
     # Its terms, each with a bar.
     largest = max((abs(value) for _, value in objective.terms if math.isfinite(value)), default=0.0) or 1.0
     for term, value in objective.terms:
         number = f"({formatting.number(value)})" if is_negative(value) else formatting.number(value)
-        filled = round(abs(value) / largest * _BAR) if math.isfinite(value) else 0
+        filled = round(abs(value) / largest * _MAX_BAR_CELLS) if math.isfinite(value) else 0
         lines.append(
             Content.assemble(
                 (f"{sign_of(term)} {number:>7}", "bold"),
@@ -97,29 +99,29 @@ def _terms(theory: Theory, objective: ObjectiveValues | None, at_step: int | Non
                 f" {term.symbol}",
             )
         )
-        lines.append(_hanging([(" " * 10, "")], 10, term.explanation, width, "$muted"))
+        lines.append(_hanging_paragraph([(" " * 10, "")], 10, term.explanation, width, "$muted"))
     # Metrics beside the objective.
     lines += [Content("")] if objective.further_values else []
     for term, value in objective.further_values:
         name = link(f"{term.name:<16}", f"screen.show_quantity('{term.quantity}')", "$accent")
         lines.append(Content.assemble((f"{formatting.number(value):>9}", "bold"), " ", name, f" {term.symbol}"))
-        lines.append(_hanging([(" " * 10, "")], 10, term.explanation, width, "$muted"))
+        lines.append(_hanging_paragraph([(" " * 10, "")], 10, term.explanation, width, "$muted"))
     return lines
 
 
-def _stages(theory: Theory, width: int) -> list[Content]:
+def _stage_lines(theory: Theory, width: int) -> list[Content]:
     """Return the stages in one line, x ─▶ z ─▶ x̂, and a paragraph about each."""
     symbols = [Content.assemble((stage.symbol, "bold")) for stage in theory.stages]
     lines = [Content.assemble((" ─▶ ", "$muted")).join(symbols)]
-    names = max((len(stage.name) for stage in theory.stages), default=0)
+    name_width = max((len(stage.name) for stage in theory.stages), default=0)
     for stage in theory.stages:
-        head = [("  " + set_cell_size(stage.symbol, 4), "bold"), (f"{stage.name:<{names}}  ", "$accent")]
-        lines.append(_hanging(head, names + 8, stage.explanation, width, "$muted"))
+        head = [("  " + set_cell_size(stage.symbol, 4), "bold"), (f"{stage.name:<{name_width}}  ", "$accent")]
+        lines.append(_hanging_paragraph(head, name_width + 8, stage.explanation, width, "$muted"))
     return lines
 
 
-def _hanging(head: list[tuple[str, str]], indent: int, text: str, width: int, style: str) -> Content:
-    """Return a paragraph with a hanging indent."""
+def _hanging_paragraph(head: list[tuple[str, str]], indent: int, text: str, width: int, style: str) -> Content:
+    """Return a paragraph with a hanging indent: (text, style) pairs as its head, then the wrapped text."""
     lines = wrap(text, max(width - indent, 20))
     body = ("\n" + " " * indent).join(lines)
     return Content.assemble(*head, (body, style))

@@ -92,7 +92,7 @@ async def test_samples_of_the_same_latents_over_time(make_app: MakeApp, families
 
 @pytest.mark.parametrize("size", [SMALL, WIDE])
 async def test_what_to_watch_in_a_failing_preset(make_app: MakeApp, families: Path, size: tuple[int, int]) -> None:
-    text = f"What to watch: {registry.preset('vae-collapse').expected_failure.split()[0]}"
+    text = f"Fails on purpose: {registry.preset('vae-collapse').expected_failure.split()[0]}"
     async with make_app(families).run_test(size=size) as pilot:
         await select(pilot, "collapsed")
         await shows(pilot, text)

@@ -82,7 +82,7 @@ async def test_new_points_appear_and_a_killed_worker_is_lost(make_app: MakeApp, 
             run.advance(100)
             run.writer.flush()
             await shows(pilot, "step 400 of 480")
-            await until(pilot, lambda: main_of(pilot).query_one(CurvesPane).large.data.lines[0].x[-1] >= 399)
+            await until(pilot, lambda: main_of(pilot).query_one(CurvesPane).large_chart.data.lines[0].x[-1] >= 399)
         await shows(pilot, "? Lost", "r resumes from the last checkpoint")
 
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from genexplorer.dashboard.run_view_builder import MAX_AGE_S, RunViewBuilder
+from genexplorer.dashboard.run_view_builder import MAX_CURVE_AGE_S, RunViewBuilder
 from genexplorer.dashboard.view import ViewRequest
 from tests.fixtures.fake_run import running_run
 
 
 def test_curves_are_read_again_when_longer_by_a_dot_or_old(tmp_path: Path) -> None:
-    request, now = ViewRequest(max_points=200), 1000.0
+    request, now = ViewRequest(max_values=200), 1000.0
     with running_run(tmp_path, steps=1000) as run:
         builder = RunViewBuilder(run.folder)
         first = builder.build(request, now)
@@ -17,10 +17,10 @@ def test_curves_are_read_again_when_longer_by_a_dot_or_old(tmp_path: Path) -> No
         run.writer.flush()
         soon = builder.build(request, now)
         assert soon.curves is first.curves and soon.values["train/elbo"] != first.values["train/elbo"]
-        old = builder.build(request, now + MAX_AGE_S)
+        old = builder.build(request, now + MAX_CURVE_AGE_S)
         assert old.curves is not first.curves
-        assert builder.build(request, now + 2 * MAX_AGE_S).curves is old.curves  # no new points
+        assert builder.build(request, now + 2 * MAX_CURVE_AGE_S).curves is old.curves  # no new points
         run.advance(50)
         run.writer.flush()
-        grown = builder.build(request, now + MAX_AGE_S)
+        grown = builder.build(request, now + MAX_CURVE_AGE_S)
         assert max(series.x[-1] for series in grown.curves.series.values()) > 1040

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from genexplorer.dashboard.charts.braille import BrailleCanvas, Dash
-from genexplorer.dashboard.charts.chart import ChartData, ChartLine, ChartMark, clip, render_chart
-from genexplorer.dashboard.charts.ticks import AxisScale, log_kind, tick_texts, ticks, time_ticks
+from genexplorer.dashboard.charts.chart import ChartAnnotation, ChartData, ChartLine, render_chart
+from genexplorer.dashboard.charts.ticks import AxisScale, log_scale_kind, tick_texts, ticks, time_ticks
+from genexplorer.dashboard.text_fitting import clip
 
 STEPS = np.arange(0, 4001, 20, dtype=np.float64)
 FALLING = 100 + 400 * np.exp(-STEPS / 60)
@@ -90,41 +91,41 @@ def test_value_inverts_fraction(kind: str) -> None:
 
 
 def test_log_scale_needs_values_of_one_sign() -> None:
-    assert log_kind(np.array([1.0, 5.0])) == "log"
-    assert log_kind(np.array([-1.0, -5.0])) == "mirrored log"
-    assert log_kind(np.array([-1.0, 5.0])) is None
+    assert log_scale_kind(np.array([1.0, 5.0])) == "log"
+    assert log_scale_kind(np.array([-1.0, -5.0])) == "mirrored log"
+    assert log_scale_kind(np.array([-1.0, 5.0])) is None
 
 
 def test_axes_and_lines_have_names() -> None:
-    rendered = text(one_line(marks=(ChartMark(2000, "▲lr 0.001"),)))
+    rendered = text(one_line(annotations=(ChartAnnotation(2000, "▲lr 0.001"),)))
     assert "loss (nats)" in rendered and "step" in rendered and "train 100" in rendered and "▲lr 0.001" in rendered
 
 
 def test_steep_start_is_cropped_with_a_note() -> None:
     assert "cropped; a: full range" in text(one_line())
-    full = text(one_line(full_range=True))
+    full = text(one_line(show_full_range=True))
     assert "cropped" not in full.splitlines()[0] and "│⢸" in full.splitlines()[1]
 
 
 def test_log_scale() -> None:
-    assert "no log" not in text(one_line(log=True))
-    assert "200" in text(one_line(log=True))
-    mixed = text(one_line(FALLING - 150, log=True))
+    assert "no log" not in text(one_line(log_scale=True))
+    assert "200" in text(one_line(log_scale=True))
+    mixed = text(one_line(FALLING - 150, log_scale=True))
     assert "no log scale: values of both signs" in mixed
 
 
 def test_text_in_the_place_of_points() -> None:
-    assert "soon" in text(ChartData("loss", (), empty="soon"))
+    assert "soon" in text(ChartData("loss", (), placeholder="soon"))
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 1), (5, 3), (12, 4), (30, 8), (78, 15), (190, 40)])
 def test_chart_fills_any_size(width: int, height: int) -> None:
-    rows = render_chart(one_line(cursor=2000.0, marks=(ChartMark(100, "▲x"),)), width, height).rows
+    rows = render_chart(one_line(selected_x=2000.0, annotations=(ChartAnnotation(100, "▲x"),)), width, height).rows
     assert len(rows) == height and all(len(row) == width for row in rows)
 
 
 def test_time_cursor_at_any_size() -> None:
-    full = one_line(cursor=3900.0, marks=(ChartMark(100, "▲lr"), ChartMark(4000, "▲paused")))
+    full = one_line(selected_x=3900.0, annotations=(ChartAnnotation(100, "▲lr"), ChartAnnotation(4000, "▲paused")))
     for width in range(1, 50):
         for height in range(1, 9):
             chart = render_chart(full, width, height)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from genexplorer.dashboard.images.half_blocks import half_block_strips
-from genexplorer.dashboard.images.tiles import load_tiles, montage, resize
+from genexplorer.dashboard.images.tiles import build_montage, load_tiles, resize
 from genexplorer.runs.record import ImageRef
 
 
@@ -21,37 +21,37 @@ def tiles(down: int, across: int, size: int = 28) -> np.ndarray:
 @pytest.mark.parametrize(("columns", "rows"), [(2, 1), (10, 4), (30, 12), (76, 13), (190, 40)])
 def test_montage_fits_its_pane(kind: str, columns: int, rows: int) -> None:
     for large in (False, True):
-        image = montage(tiles(8, 8), kind, columns, rows, gap=1, large=large)
+        image = build_montage(tiles(8, 8), kind, columns, rows, gap=1, large_tiles=large)
         assert 0 < image.shape[0] <= 2 * rows and 0 < image.shape[1] <= columns
 
 
 def test_manifold_keeps_both_ends() -> None:
-    image = montage(tiles(20, 12), "manifold", 76, 13)
+    image = build_montage(tiles(20, 12), "manifold", 76, 13)
     assert image[0, 0, 0] == 0 and image[-1, -1, 0] == 239
 
 
 def test_reconstructions_keep_their_rows() -> None:
-    image = montage(tiles(2, 10), "reconstructions", 76, 13)
+    image = build_montage(tiles(2, 10), "reconstructions", 76, 13)
     assert image[0, 0, 0] == 0 and image[-1, 0, 0] == 10
 
 
 def test_trace_keeps_its_first_and_last_stage() -> None:
-    image = montage(tiles(6, 9), "trace", 76, 13, gap=1)
+    image = build_montage(tiles(6, 9), "trace", 76, 13, gap=1)
     assert image[0, 0, 0] == 0 and image[0, -1, 0] == 8
-    few = montage(tiles(6, 9), "trace", 30, 13, gap=1)
+    few = build_montage(tiles(6, 9), "trace", 30, 13, gap=1)
     assert few[0, 0, 0] == 0 and few[0, -1, 0] == 8 and len(np.unique(few[0])) < 10
 
 
 def test_single_tile_fills_its_pane_and_keeps_its_colors() -> None:
     scatter = np.zeros((1, 1, 256, 256, 3), np.uint8)
     scatter[..., :128, :, 2] = 200
-    image = montage(scatter, "samples", 76, 20)
+    image = build_montage(scatter, "samples", 76, 20)
     assert image.shape == (40, 40, 3) and image[5, 5].tolist() == [0, 0, 200] and image[-5, 5].tolist() == [0, 0, 0]
 
 
 def test_large_shows_fewer_tiles() -> None:
-    few = montage(tiles(8, 8), "samples", 76, 14, large=True)
-    many = montage(tiles(8, 8), "samples", 76, 14)
+    few = build_montage(tiles(8, 8), "samples", 76, 14, large_tiles=True)
+    many = build_montage(tiles(8, 8), "samples", 76, 14)
     assert len(np.unique(few)) < len(np.unique(many))
 
 

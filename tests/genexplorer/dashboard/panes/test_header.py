@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from genexplorer.dashboard.panes.header import header_lines, wrap
+from genexplorer.dashboard.panes.header import header_lines
+from genexplorer.dashboard.text_fitting import wrap
 from genexplorer.dashboard.view import RunView
 from genexplorer.runs.record import AlertRow, RunStatus, State
 from trainers import registry
@@ -53,7 +54,7 @@ def test_running_run() -> None:
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (State.QUEUED, "4 log"),
+        (State.QUEUED, "4: log"),
         (State.PAUSED, "p resumes"),
         (State.STOPPED, "r resumes"),
         (State.FAILED, "r tries again"),
@@ -74,11 +75,11 @@ def test_worker_that_does_not_respond() -> None:
 
 
 def test_unreadable_folder() -> None:
-    assert "Cannot be read: disk" in header(STATUS, problem="disk gone")
+    assert "Cannot be read: disk" in header(STATUS, error="disk gone")
 
 
 def test_time_cursor() -> None:
-    assert "viewing step 500 of 8,400" in header(STATUS, at_step=500)
+    assert "viewing step 500 of 8,400" in header(STATUS, selected_step=500)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_objective_is_abbreviated_but_never_cut(width: int, terms: str, source: 
 
 @pytest.mark.parametrize("width", [26, 34, 44, 60])
 def test_key_to_follow_again_is_always_visible(width: int) -> None:
-    line = header(STATUS, width=width, at_step=500).splitlines()[2]
+    line = header(STATUS, width=width, selected_step=500).splitlines()[2]
     assert "step 500" in line and "L follows" in line and cell_len(line) <= width
 
 

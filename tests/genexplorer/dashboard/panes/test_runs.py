@@ -139,7 +139,7 @@ async def test_copy_command(make_app: MakeApp, finished: Path) -> None:
     async with make_app(finished).run_test(size=LARGE) as pilot:
         await shows(pilot, "✓ Succeeded")
         await pilot.press("y")
-        await shows(pilot, "Copy which command?", "train the same", "reconstructions")
+        await shows(pilot, "Copy which command?", "train again", "reconstructions")
         await pilot.press("down", "enter")
         await shows(pilot, "Copied")
         selected = main_of(pilot).query_one(RunList).selected

@@ -6,7 +6,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
-from genexplorer.dashboard.screens.new_run import GalleryScreen, NewRunScreen
+from genexplorer.dashboard.screens.new_run import NewRunScreen, PresetScreen
 from genexplorer.session.actions import ActionResult
 from tests.genexplorer.dashboard.conftest import LARGE, SMALL, MakeApp, RecordedActions, main_of, shows, text_of, until
 from trainers import registry
@@ -74,6 +74,6 @@ async def test_gallery_opens_the_form(make_app: MakeApp, tmp_path: Path, size: t
         screen.query_one("#field-family", Select).value = registry.preset(failing).family
         await until(pilot, lambda: screen.form["family"] == registry.preset(failing).family)
         screen.query_one("#field-preset", Select).value = failing
-        await shows(pilot, "What to watch", "Start (ctrl+s)", "Settings")
+        await shows(pilot, "Fails on purpose", "Start (ctrl+s)", "Settings")
         await pilot.press("escape", "g")
-        await until(pilot, lambda: isinstance(pilot.app.screen, GalleryScreen), "the gallery again")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PresetScreen), "the gallery again")

@@ -34,7 +34,7 @@ async def test_metric_by_a_click_on_a_small_chart(make_app: MakeApp, finished: P
     async with make_app(finished).run_test(size=LARGE) as pilot:
         await shows(pilot, "reconstruction cost")
         await pilot.click("#small ChartView", offset=(3, 3))
-        await until(pilot, lambda: "reconstruction" in main_of(pilot).query_one(CurvesPane).large.data.title)
+        await until(pilot, lambda: "reconstruction" in main_of(pilot).query_one(CurvesPane).large_chart.data.title)
 
 
 async def test_replay_moves_image_metrics_and_cursor(make_app: MakeApp, finished: Path) -> None:
