@@ -12,8 +12,25 @@ from genexplorer.session.palette import Palette
 from genexplorer.viewer.plots.plane_layers import PlaneLayer
 from genexplorer.viewer.style import text_font
 
-_STEPS = (1.0, 2.0, 5.0, 10.0)
-_TIMES = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 14400.0, 43200.0)
+_ROUND_MANTISSAS = (1.0, 2.0, 5.0, 10.0)
+_ROUND_TIMES_S = (
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    15.0,
+    30.0,
+    60.0,
+    120.0,
+    300.0,
+    600.0,
+    900.0,
+    1800.0,
+    3600.0,
+    7200.0,
+    14400.0,
+    43200.0,
+)
 
 
 def round_spacing(span: float, count: int) -> float:
@@ -22,11 +39,11 @@ def round_spacing(span: float, count: int) -> float:
         return 1.0
     rough = span / max(1, count)
     power = 10.0 ** math.floor(math.log10(rough))
-    return next(power * step for step in _STEPS if power * step >= rough * 0.999)
+    return next(power * step for step in _ROUND_MANTISSAS if power * step >= rough * 0.999)
 
 
 def linear_ticks(low: float, high: float, count: int) -> list[float]:
-    """Return round values between two bounds."""
+    """Return round values between two bounds, about `count` of them."""
     spacing = round_spacing(high - low, count)
     first = math.ceil(low / spacing - 1e-9)
     last = math.floor(high / spacing + 1e-9)
@@ -34,7 +51,7 @@ def linear_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def log_ticks(low: float, high: float, count: int) -> list[float]:
-    """Return round values between two positive bounds, for a logarithmic axis."""
+    """Return round values between two positive bounds, about `count` of them, for a logarithmic axis."""
     if high / low < 10:
         return [value for value in linear_ticks(low, high, count) if value > 0]
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
@@ -45,9 +62,9 @@ def log_ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def time_ticks(low: float, high: float, count: int) -> list[float]:
-    """Return round times in seconds."""
+    """Return round times between two bounds, all in seconds, about `count` of them."""
     rough = (high - low) / max(1, count)
-    spacing = next((step for step in _TIMES if step >= rough), round_spacing(high - low, count))
+    spacing = next((step for step in _ROUND_TIMES_S if step >= rough), round_spacing(high - low, count))
     return [n * spacing for n in range(math.ceil(low / spacing), math.floor(high / spacing) + 1)][:50]
 
 
@@ -56,14 +73,14 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
 
     Args:
         orientation: "left" or "bottom".
-        tick_px: The smallest distance between ticks in logical pixels; None for the default of a chart.
+        min_spacing_px: The smallest distance between ticks, in logical pixels; None for the default of a chart.
     """
 
-    def __init__(self, orientation: str, tick_px: float | None = None) -> None:
+    def __init__(self, orientation: str, min_spacing_px: float | None = None) -> None:
         super().__init__(orientation)
-        self._tick_px = tick_px or (90 if orientation == "bottom" else 32)
-        self._min_ticks = 4 if orientation == "bottom" and tick_px is None else 3
-        self.kind = "number"  # "number", "count", "time"
+        self._min_spacing_px = min_spacing_px or (90 if orientation == "bottom" else 32)
+        self._min_tick_count = 4 if orientation == "bottom" and min_spacing_px is None else 3
+        self.number_format = "number"  # "number", "count" (1.2k) or "time" (of seconds: 1:15)
         self.logarithmic = False
         self.negated = False  # on a logarithmic axis: the values are negative, and their magnitude is drawn
         self.enableAutoSIPrefix(False)
@@ -74,24 +91,24 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
         low, high = min(minVal, maxVal), max(minVal, maxVal)
         if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
             return []
-        count = max(self._min_ticks, int(size / self._tick_px))
+        count = max(self._min_tick_count, int(size / self._min_spacing_px))
         if self.logarithmic:
             ticks = log_ticks(10.0 ** max(low, -300), 10.0 ** min(high, 300), count)
             return [(1.0, [math.log10(tick) for tick in ticks])]
-        make = time_ticks if self.kind == "time" else linear_ticks
-        return [(round_spacing(high - low, count), make(low, high, count))]
+        make_ticks = time_ticks if self.number_format == "time" else linear_ticks
+        return [(round_spacing(high - low, count), make_ticks(low, high, count))]
 
     def tickStrings(self, values: list[float], scale: float, spacing: float) -> list[str]:
         """Return the labels of the ticks."""
         return [self.tick_text(value, spacing) for value in values]
 
     def tick_text(self, value: float, spacing: float) -> str:
-        """Return the label of a tick."""
+        """Return the text beside a tick at `value`, with as many decimals as the spacing of the ticks needs."""
         if self.logarithmic:
             return ("−" if self.negated else "") + _decimal(10.0**value, 0.0)
-        if self.kind == "time":
+        if self.number_format == "time":
             return formatting.duration(value) if value >= 0 else ""
-        if self.kind == "count":
+        if self.number_format == "count":
             return formatting.count(value).replace(".0", "") if value >= 0 else ""
         return _decimal(value, spacing)
 
@@ -104,9 +121,9 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
         if self.orientation == "bottom":
             right = self.mapRectFromParent(self.geometry()).right()
             text = [label for label in text if label[0].right() <= right + 1]  # a clipped number reads as another one
-        hidden = pg.mkPen(pen)
-        hidden.setColor(pg.mkColor(0, 0, 0, 0))
-        return (hidden, start, end), ticks, text
+        transparent_pen = pg.mkPen(pen)
+        transparent_pen.setColor(pg.mkColor(0, 0, 0, 0))
+        return (transparent_pen, start, end), ticks, text
 
 
 def _decimal(value: float, spacing: float) -> str:
@@ -132,19 +149,25 @@ class BasePlot(pg.PlotWidget):  # type: ignore[misc]
         palette: The colors.
         left: The y axis.
         bottom: The x axis.
-        names: Names of the axes, x first, with their units.
+        axis_names: Names of the axes, x first, with their units.
         interactive: Whether the mouse pans and zooms.
     """
 
-    tick_pt, label_pt = 8, 9  # font sizes
+    tick_pt, label_pt = 8, 9  # font sizes of the numbers at the ticks and of the axes' names
 
     def __init__(
-        self, palette: Palette, left: pg.AxisItem, bottom: pg.AxisItem, names: tuple[str, str], *, interactive: bool
+        self,
+        palette: Palette,
+        left: pg.AxisItem,
+        bottom: pg.AxisItem,
+        axis_names: tuple[str, str],
+        *,
+        interactive: bool,
     ) -> None:
         # Without menus a plot is created in two thirds of the time.
         box = pg.ViewBox(enableMenu=False)
         super().__init__(viewBox=box, axisItems={"left": left, "bottom": bottom}, enableMenu=False)
-        self.colors, self.left, self.bottom, self.names = palette, left, bottom, names
+        self.colors, self.left, self.bottom, self.axis_names = palette, left, bottom, axis_names
         self.layers: list[PlaneLayer] = []
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setFrameShape(pg.QtWidgets.QFrame.Shape.NoFrame)
@@ -152,8 +175,8 @@ class BasePlot(pg.PlotWidget):  # type: ignore[misc]
         box.disableAutoRange()
         box.setMouseEnabled(x=interactive, y=interactive)
 
-    def add(self, *layers: PlaneLayer) -> None:
-        """Add layers."""
+    def add_layers(self, *layers: PlaneLayer) -> None:
+        """Add layers to the plot; their `z_value` decides which is above."""
         for layer in layers:
             self.layers.append(layer)
             self.getViewBox().addItem(layer, ignoreBounds=True)
@@ -170,13 +193,13 @@ class BasePlot(pg.PlotWidget):  # type: ignore[misc]
         for layer in self.layers:
             layer.recolor(palette)
 
-    def set_axis_names(self, names: tuple[str, str]) -> None:
+    def set_axis_names(self, axis_names: tuple[str, str]) -> None:
         """Name the axes, x first."""
-        if names != self.names:
-            self.names = names
+        if axis_names != self.axis_names:
+            self.axis_names = axis_names
             self._label_axes()
 
-    def view_position(self, scene: QPointF) -> tuple[float, float]:
+    def plot_position(self, scene: QPointF) -> tuple[float, float]:
         """Return the plot's coordinates of a position in the scene, or NaN outside of the axes."""
         box = self.getViewBox()
         if not box.sceneBoundingRect().contains(scene):
@@ -191,9 +214,9 @@ class BasePlot(pg.PlotWidget):  # type: ignore[misc]
 
     @property
     def label_style(self) -> dict[str, str]:
-        """The style of the axes' names."""
+        """The style of the axes' names, as keyword arguments of pyqtgraph's `setLabel`."""
         return {"color": self.colors.muted, "font-size": f"{self.label_pt}pt"}
 
     def _label_axes(self) -> None:
-        for axis, name in zip((self.bottom, self.left), self.names, strict=True):
+        for axis, name in zip((self.bottom, self.left), self.axis_names, strict=True):
             axis.setLabel(name, **self.label_style)

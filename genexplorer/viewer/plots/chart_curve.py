@@ -12,19 +12,22 @@ from genexplorer.runs.record import XAxis
 from genexplorer.session.charts import LineStyle
 
 Floats = NDArray[np.float64]
-LABEL_PX = 60.0  # reserved at the right for the labels of the curves, at least
-_TRIM = 0.03  # share of the values at either end that may be out of range, so that the first steps do not dominate
-_MARGIN = 1.25  # of its width that a detail extends from the middle of the visible range, so that panning rarely reads
+MIN_LABEL_WIDTH_PX = 60.0  # at the right of the curves this width is reserved for their labels, or more
+# At either end this fraction of the values may be out of range, so that the first steps do not dominate.
+_OUTLIER_FRACTION = 0.03
+# A detail is three visible widths wide and begins about this many of them left of the middle of the visible range, so
+# that short pans need no new reading.
+_DETAIL_MARGIN = 1.25
 
 
 def value_at(x: Floats, values: Floats, position: float) -> float | None:
-    """Return the last finite value at or before an x."""
+    """Return the last finite value at or before an x, `position`; None where there is none."""
     before = np.flatnonzero(np.isfinite(values) & (x <= position + 1e-9))
     return float(values[before[-1]]) if before.size else None
 
 
 def spread_labels(positions: list[float], distance: float, lowest: float) -> list[float]:
-    """Return descending positions, moved to be `distance` apart and not below `lowest`."""
+    """Return descending positions of labels, moved to be `distance` apart and not below `lowest`."""
     spread: list[float] = []
     for position in positions:
         spread.append(min(position, spread[-1] - distance) if spread else position)
@@ -35,22 +38,24 @@ def spread_labels(positions: list[float], distance: float, lowest: float) -> lis
     return spread
 
 
-def range_with_label_room(low: float, high: float, width_px: float, label_px: float = LABEL_PX) -> tuple[float, float]:
+def range_with_label_room(
+    low: float, high: float, width_px: float, label_width_px: float = MIN_LABEL_WIDTH_PX
+) -> tuple[float, float]:
     """Return a range of x with room for labels at the right, in a plot of `width_px`."""
     span = high - low if high > low else 1.0
-    share = min(0.5, label_px / max(1.0, width_px))
-    return low - 0.01 * span, high + span * share / (1 - share)
+    label_fraction = min(0.5, label_width_px / max(1.0, width_px))
+    return low - 0.01 * span, high + span * label_fraction / (1 - label_fraction)
 
 
 def robust_range(values: Floats) -> tuple[float, float]:
     """Return a range of y that contains nearly all values."""
     if values.size > 60:
-        low, high = (float(v) for v in np.quantile(values, (_TRIM, 1 - _TRIM)))
+        low, high = (float(v) for v in np.quantile(values, (_OUTLIER_FRACTION, 1 - _OUTLIER_FRACTION)))
     else:
         low, high = float(values.min()), float(values.max())
     if high <= low:
-        room = abs(low) * 0.05 or 1.0
-        return low - room, high + room
+        padding = abs(low) * 0.05 or 1.0
+        return low - padding, high + padding
     return low, high
 
 
@@ -64,24 +69,24 @@ def detail_window(low: float, high: float, first: float, last: float) -> tuple[f
     if not (0 < span < (last - first) / 2):
         return None
     width = math.sqrt(2) ** math.ceil(math.log(span, math.sqrt(2)) - 1e-9)
-    start = math.floor(((low + high) / 2 - _MARGIN * width) / (width / 2)) * width / 2
+    start = math.floor(((low + high) / 2 - _DETAIL_MARGIN * width) / (width / 2)) * width / 2
     return start, start + 3 * width
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """The values of one metric, in buckets."""
+    """The values of one metric over x, one for each bucket of neighboring steps; all arrays are (N,)."""
 
     metric: str
     style: LineStyle
     x: Floats
     mean: Floats
-    low: Floats
-    high: Floats
+    low: Floats  # the lowest value of each bucket
+    high: Floats  # the highest value of each bucket
 
 
 @dataclass(frozen=True)
-class CurveView:
+class ChartSettings:
     """The settings of a chart."""
 
     x_axis: XAxis = "step"
@@ -93,29 +98,31 @@ class CurveView:
 class CurveItem:
     """The plot items of a curve: the full curve, or its visible part in more detail."""
 
-    full: Curve
-    smoothed_full: Floats  # its values after smoothing
+    full_curve: Curve
+    full_smoothed: Floats  # the means of the full curve after smoothing
     line: pg.PlotDataItem
-    raw: pg.PlotDataItem | None  # the band from the lowest to the highest value of each bucket, behind a smoothed curve
+    band: (
+        pg.PlotDataItem | None
+    )  # the band from the lowest to the highest value of each bucket, behind a smoothed curve
 
     def __post_init__(self) -> None:
-        self.curve, self.smoothed, self.y = self.full, self.smoothed_full, self.smoothed_full
+        self.curve, self.smoothed, self.y = self.full_curve, self.full_smoothed, self.full_smoothed
 
     @property
     def x(self) -> Floats:
-        """The x of the points that are drawn."""
+        """The x of the values that are drawn."""
         return self.curve.x
 
-    def set_data(self, curve: Curve, smoothed: Floats, on_axis: Callable[[Floats], Floats]) -> None:
-        """Draw the curve, or a part of it."""
-        self.curve, self.smoothed, self.y = curve, smoothed, on_axis(smoothed)
+    def set_data(self, curve: Curve, smoothed: Floats, to_axis_scale: Callable[[Floats], Floats]) -> None:
+        """Draw the curve or a part of it; `to_axis_scale` maps values to the y axis, such as to logarithms."""
+        self.curve, self.smoothed, self.y = curve, smoothed, to_axis_scale(smoothed)
         self.line.setData(curve.x, self.y)
-        if self.raw is not None:
-            band = np.stack([on_axis(curve.low), on_axis(curve.high)], axis=1).reshape(-1)
-            self.raw.setData(np.repeat(curve.x, 2), band)
+        if self.band is not None:
+            band = np.stack([to_axis_scale(curve.low), to_axis_scale(curve.high)], axis=1).reshape(-1)
+            self.band.setData(np.repeat(curve.x, 2), band)
 
     def set_fast(self, fast: bool) -> None:
-        """Turn antialiasing off, which takes a third of the time, or on."""
+        """Turn antialiasing off or on; without it, drawing takes a third of the time."""
         if self.line.opts["antialias"] == fast:
             self.line.opts["antialias"] = self.line.curve.opts["antialias"] = not fast
             self.line.curve.update()
@@ -123,4 +130,4 @@ class CurveItem:
     def value_at(self, x: float) -> float | None:
         """Return the last value at or before an x, from the detail where there is one."""
         within = bool(self.x.size) and self.x[0] <= x <= self.x[-1]
-        return value_at(self.x, self.smoothed, x) if within else value_at(self.full.x, self.smoothed_full, x)
+        return value_at(self.x, self.smoothed, x) if within else value_at(self.full_curve.x, self.full_smoothed, x)

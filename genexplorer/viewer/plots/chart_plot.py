@@ -1,4 +1,4 @@
-"""A chart of one quantity, with labels, the current step and a crosshair; and the detail of its visible part."""
+"""A chart of one quantity, with labels, the selected step and a crosshair; and more detail for its visible part."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -16,10 +16,10 @@ from genexplorer.session.charts import Chart, smooth
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.plots.base_plot import BasePlot, ChartAxis
 from genexplorer.viewer.plots.chart_curve import (
-    LABEL_PX,
+    MIN_LABEL_WIDTH_PX,
+    ChartSettings,
     Curve,
     CurveItem,
-    CurveView,
     Floats,
     detail_window,
     robust_range,
@@ -29,18 +29,18 @@ from genexplorer.viewer.style import GAP, mix, text_font
 from genexplorer.viewer.widgets.controls import fill_box, timer
 from genexplorer.viewer.widgets.labels import elided, literal_tooltip, muted
 
-X_NAMES: dict[XAxis, str] = {"step": "step", "images": "images seen", "time": "training time"}
-_X_KINDS: dict[XAxis, str] = {"step": "count", "images": "count", "time": "time"}
-_DASHES = {
+X_AXIS_NAMES: dict[XAxis, str] = {"step": "step", "images": "images seen", "time": "training time"}
+_X_NUMBER_FORMATS: dict[XAxis, str] = {"step": "count", "images": "count", "time": "time"}
+_PEN_STYLES = {
     "solid": Qt.PenStyle.SolidLine,
     "dashed": Qt.PenStyle.DashLine,
     "dotted": Qt.PenStyle.DotLine,
 }
-_MAX_LABEL_PX = 120.0
-_MIN_APART_PX = 13.0
+_MAX_LABEL_WIDTH_PX = 120.0
+_MIN_LABEL_DISTANCE_PX = 13.0
 _Z_VALUES = {"test_raw": 1, "train": 2, "test_ema": 3}  # the most important curve is on top
-SETTLE_MS = 150  # after the last move, lines are antialiased again
-Window = tuple[float, float]
+ANTIALIAS_DELAY_MS = 150  # lines are antialiased again this long after the last move
+XRange = tuple[float, float]  # the lowest and the highest x
 
 
 class ChartPlot(QWidget):
@@ -62,20 +62,20 @@ class ChartPlot(QWidget):
         super().__init__(parent)
         self.chart = chart
         self._palette = palette
-        self._view = CurveView()
+        self._settings = ChartSettings()
         self._curves: tuple[Curve, ...] = ()
-        self._lines: dict[str, CurveItem] = {}
-        self._labels: list[tuple[pg.TextItem, float, float]] = []
-        self._marks: list[tuple[float, str]] = []
+        self._curve_items: dict[str, CurveItem] = {}
+        self._labels: list[tuple[pg.TextItem, float, float]] = []  # each with x and y of its curve's last value
+        self._change_marks: list[tuple[float, str]] = []  # x and text of each changed setting
         self._labels_x: float | None = None
         self._change_lines: list[pg.InfiniteLine] = []
-        self.data_bounds = (0.0, 1.0)  # the first and last x of any curve
+        self.x_extent: XRange = (0.0, 1.0)  # from the first to the last x of all curves
         self._negated = False
-        self.title, self.values = elided(chart.label, "heading"), muted("")
-        self.values.setTextFormat(Qt.TextFormat.PlainText)
+        self.title_label, self.values_label = elided(chart.label, "heading"), muted("")
+        self.values_label.setTextFormat(Qt.TextFormat.PlainText)
         self.left, self.bottom = ChartAxis("left"), ChartAxis("bottom")
-        # The plot, with lines for the current step and the mouse.
-        self.plot = plot = BasePlot(palette, self.left, self.bottom, (X_NAMES["step"], ""), interactive=True)
+        # Create the plot, with lines for the selected step and the mouse.
+        self.plot = plot = BasePlot(palette, self.left, self.bottom, (X_AXIS_NAMES["step"], ""), interactive=True)
         plot.setMinimumHeight(20 * GAP)
         item = plot.getPlotItem()
         item.setDownsampling(auto=True, mode="peak")
@@ -83,47 +83,47 @@ class ChartPlot(QWidget):
         item.showGrid(x=False, y=True, alpha=0.12)
         box = item.getViewBox()
         box.setMouseEnabled(x=True, y=False)
-        box.sigXRangeChanged.connect(self._on_range)
+        box.sigXRangeChanged.connect(self._fit_y_range)
         box.sigResized.connect(lambda *_: self.resized.emit())
         box.sigRangeChangedManually.connect(lambda *_: self.zoomed.emit(tuple(box.viewRange()[0])))
-        self._time_line = pg.InfiniteLine(angle=90, movable=False)
+        self._step_line = pg.InfiniteLine(angle=90, movable=False)
         self._crosshair = pg.InfiniteLine(angle=90, movable=False)
-        for line in (self._time_line, self._crosshair):
+        for line in (self._step_line, self._crosshair):
             line.setVisible(False)
             line.setZValue(5)
             item.addItem(line, ignoreBounds=True)
-        plot.scene().sigMouseMoved.connect(lambda scene: self.pointed.emit(plot.view_position(scene)[0]))
+        plot.scene().sigMouseMoved.connect(lambda scene: self.pointed.emit(plot.plot_position(scene)[0]))
         plot.scene().sigMouseClicked.connect(self._on_clicked)
-        heading = fill_box(QHBoxLayout(), self.title, (self.values, 1), spacing=2 * GAP)
-        self.values.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.values.setAlignment(Qt.AlignmentFlag.AlignRight)
+        heading = fill_box(QHBoxLayout(), self.title_label, (self.values_label, 1), spacing=2 * GAP)
+        self.values_label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.values_label.setAlignment(Qt.AlignmentFlag.AlignRight)
         fill_box(QVBoxLayout(self), heading, (self.plot, 1), spacing=0)
         self.recolor(palette)
 
     # Content ----------------------------------------------------------------------------------------------------
 
-    def set_curves(self, curves: Sequence[Curve], view: CurveView, marks: Sequence[tuple[float, str]]) -> None:
+    def set_curves(self, curves: Sequence[Curve], settings: ChartSettings, marks: Sequence[tuple[float, str]]) -> None:
         """Draw the curves; `marks` are the x and labels of changed settings."""
-        self._curves, self._view, self._marks = tuple(curves), view, list(marks)
+        self._curves, self._settings, self._change_marks = tuple(curves), settings, list(marks)
         self._redraw()
 
     def show_detail(self, curve: Curve) -> None:
         """Draw a part of a curve in more detail instead of the full curve; the others stay."""
-        item = self._lines.get(curve.metric)
+        item = self._curve_items.get(curve.metric)
         if item is not None and curve.x.size:
-            item.set_data(curve, self._smoothed(curve), self._on_axis)
-            self._on_range()
+            item.set_data(curve, self._smoothed(curve), self._to_axis_scale)
+            self._fit_y_range()
 
     def restore(self) -> None:
         """Draw the full curves again."""
-        for item in self._lines.values():
-            if item.curve is not item.full:
-                item.set_data(item.full, item.smoothed_full, self._on_axis)
-        self._on_range()
+        for item in self._curve_items.values():
+            if item.curve is not item.full_curve:
+                item.set_data(item.full_curve, item.full_smoothed, self._to_axis_scale)
+        self._fit_y_range()
 
     def set_fast(self, fast: bool) -> None:
         """Draw without antialiasing, in a third of the time, while the range moves."""
-        for item in self._lines.values():
+        for item in self._curve_items.values():
             item.set_fast(fast)
 
     def set_range(self, low: float, high: float, labels_x: float | None) -> None:
@@ -132,37 +132,39 @@ class ChartPlot(QWidget):
         self.plot.setXRange(low, high, padding=0)
         self._place_labels()
 
-    def set_time(self, x: float | None) -> None:
-        """Mark the current step."""
-        _move_line(self._time_line, x)
+    def mark_step(self, x: float | None) -> None:
+        """Mark the selected step at its x; None hides the mark."""
+        _move_line(self._step_line, x)
 
-    def set_crosshair(self, x: float | None) -> None:
-        """Show the crosshair at an x."""
+    def show_crosshair(self, x: float | None) -> None:
+        """Show the crosshair at an x; None hides it."""
         _move_line(self._crosshair, x)
 
     def show_values(self, x: float | None) -> None:
         """Show in the heading those values at an x for which there is room; the test set has priority."""
         if x is None:
-            self.values.setText("")
+            self.values_label.setText("")
             return
         curves = [c for c in self._curves if c.x.size and x >= c.x[0] - 1e-9]
-        texts = {c.metric: f"{c.style.label} {formatting.number(self._lines[c.metric].value_at(x))}" for c in curves}
+        texts = {
+            c.metric: f"{c.style.label} {formatting.number(self._curve_items[c.metric].value_at(x))}" for c in curves
+        }
         # Leave out the values that do not fit.
-        metrics, room = self.values.fontMetrics(), self.width() - self.title.sizeHint().width() - 2 * GAP
+        metrics, room = self.values_label.fontMetrics(), self.width() - self.title_label.sizeHint().width() - 2 * GAP
         fitting: set[str] = set()
         for curve in sorted(curves, key=lambda c: -_Z_VALUES[c.style.role]):
             room -= metrics.horizontalAdvance(f"   {texts[curve.metric]}")
             if room < 0:
                 break
             fitting.add(curve.metric)
-        self.values.setText("   ".join(text for metric, text in texts.items() if metric in fitting))
+        self.values_label.setText("   ".join(text for metric, text in texts.items() if metric in fitting))
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
         self._palette = palette
         self.plot.recolor(palette)
         self.left.setWidth(QFontMetrics(text_font(8)).horizontalAdvance("−0.00000") + GAP)
-        self._time_line.setPen(pg.mkPen(palette.text))
+        self._step_line.setPen(pg.mkPen(palette.text))
         self._crosshair.setPen(pg.mkPen(palette.muted, style=Qt.PenStyle.DotLine))
         self._redraw()
 
@@ -175,39 +177,39 @@ class ChartPlot(QWidget):
         return self.grab().toImage()
 
     @property
-    def label_px(self) -> float:
+    def label_width_px(self) -> float:
         """The width that the labels need, in logical pixels."""
         widest = max((float(label.boundingRect().width()) for label, _, _ in self._labels), default=0.0)
-        return min(_MAX_LABEL_PX, max(LABEL_PX, widest))
+        return min(_MAX_LABEL_WIDTH_PX, max(MIN_LABEL_WIDTH_PX, widest))
 
     # Drawing ----------------------------------------------------------------------------------------------------
 
     def _redraw(self) -> None:
         # Remove the former items, except the two lines.
         item = self.plot.getPlotItem()
-        for old in [i for i in item.items if i not in (self._time_line, self._crosshair)]:
+        for old in [i for i in item.items if i not in (self._step_line, self._crosshair)]:
             item.removeItem(old)
-        self._lines, self._labels = {}, []
+        self._curve_items, self._labels = {}, []
         # Use a logarithmic scale where it is selected and all values have one sign.
         values = np.concatenate([np.zeros(0), *(curve.mean for curve in self._curves)])
         values = values[np.isfinite(values)]
         self._negated = bool(values.size) and bool((values < 0).all())
         possible = bool(values.size) and (self._negated or bool((values >= 0).all() and (values > 0).any()))
-        self.left.logarithmic = self._view.logarithmic and possible
+        self.left.logarithmic = self._settings.logarithmic and possible
         self.left.negated = self._negated
         self.plot.getViewBox().invertY(self.left.logarithmic and self._negated)
         title = self.chart.label
         if self.left.logarithmic:
             title += ", logarithmic"
-        elif self._view.logarithmic and values.size:
+        elif self._settings.logarithmic and values.size:
             title += ", linear: both signs"
-        self.title.setText(title)
-        self.title.setToolTip(literal_tooltip(title))
+        self.title_label.setText(title)
+        self.title_label.setToolTip(literal_tooltip(title))
         for curve in self._curves:
             self._add_curve(curve)
         # Mark the steps at which settings were changed.
         self._change_lines = []
-        for x, text in self._marks:
+        for x, text in self._change_marks:
             line = pg.InfiniteLine(
                 x,
                 angle=90,
@@ -218,13 +220,13 @@ class ChartPlot(QWidget):
             self.plot.addItem(line, ignoreBounds=True)
             self._change_lines.append(line)
         # Set the range and the x axis.
-        together = np.concatenate([np.zeros(0), *(curve.x[np.isfinite(curve.x)] for curve in self._curves)])
-        self.data_bounds = (float(together.min()), float(together.max())) if together.size else (0.0, 1.0)
-        self.bottom.kind = _X_KINDS[self._view.x_axis]
-        self.plot.set_axis_names((X_NAMES[self._view.x_axis], ""))
-        self._on_range()
+        all_x = np.concatenate([np.zeros(0), *(curve.x[np.isfinite(curve.x)] for curve in self._curves)])
+        self.x_extent = (float(all_x.min()), float(all_x.max())) if all_x.size else (0.0, 1.0)
+        self.bottom.number_format = _X_NUMBER_FORMATS[self._settings.x_axis]
+        self.plot.set_axis_names((X_AXIS_NAMES[self._settings.x_axis], ""))
+        self._fit_y_range()
 
-    def _on_axis(self, values: Floats) -> Floats:
+    def _to_axis_scale(self, values: Floats) -> Floats:
         if not self.left.logarithmic:
             return values
         size = -values if self._negated else values
@@ -241,48 +243,48 @@ class ChartPlot(QWidget):
             color = self._palette.accent
         # Draw the band of the values before smoothing.
         smoothed = self._smoothed(curve)
-        y = self._on_axis(smoothed)
-        raw = None
-        if self._view.smoothing and curve.style.role == "train":
-            raw = pg.PlotDataItem(pen=pg.mkPen(mix(color, self._palette.background, 0.72)), connect="finite")
-            self.plot.addItem(raw)
-        # Mark the points of a curve that has few of them.
-        few = np.isfinite(y).sum() <= 40
-        dots = {"symbol": "o", "symbolSize": 4, "symbolBrush": color, "symbolPen": None} if few else {}
+        y = self._to_axis_scale(smoothed)
+        band = None
+        if self._settings.smoothing and curve.style.role == "train":
+            band = pg.PlotDataItem(pen=pg.mkPen(mix(color, self._palette.background, 0.72)), connect="finite")
+            self.plot.addItem(band)
+        # Draw a dot at each value of a curve that has few of them.
+        is_sparse = np.isfinite(y).sum() <= 40
+        dots = {"symbol": "o", "symbolSize": 4, "symbolBrush": color, "symbolPen": None} if is_sparse else {}
         # The test curve is thick and solid. Qt strokes a path wider than a pixel a hundred times slower than single
         # segments; dashes need a path, and so are thin.
         is_test = curve.style.role == "test_ema"
         segmented = is_test or curve.style.dash == "solid"
         width, dash = (2 if is_test else 1.2, "solid") if segmented else (1, curve.style.dash)
-        pen = pg.mkPen(color, width=width, style=_DASHES[dash])
+        pen = pg.mkPen(color, width=width, style=_PEN_STYLES[dash])
         line = pg.PlotDataItem(pen=pen, connect="finite", antialias=True, **dots)
         line.curve.setSegmentedLineMode("on" if segmented else "off")
         line.setZValue(_Z_VALUES[curve.style.role])
         self.plot.addItem(line)
-        self._lines[curve.metric] = item = CurveItem(curve, smoothed, line, raw)
-        item.set_data(curve, smoothed, self._on_axis)
-        # Label the last point.
-        good = np.flatnonzero(np.isfinite(y))
-        if good.size:
+        self._curve_items[curve.metric] = item = CurveItem(curve, smoothed, line, band)
+        item.set_data(curve, smoothed, self._to_axis_scale)
+        # Label the curve at its last value.
+        finite_rows = np.flatnonzero(np.isfinite(y))
+        if finite_rows.size:
             label = pg.TextItem(curve.style.label, color=QColor(color), anchor=(0, 0.5))
             label.setFont(text_font(8))
             label.setZValue(10)
             self.plot.addItem(label, ignoreBounds=True)
-            self._labels.append((label, float(curve.x[good[-1]]), float(y[good[-1]])))
+            self._labels.append((label, float(curve.x[finite_rows[-1]]), float(y[finite_rows[-1]])))
 
     def _smoothed(self, curve: Curve) -> Floats:
-        weight = self._view.smoothing if curve.style.role == "train" else 0.0
+        weight = self._settings.smoothing if curve.style.role == "train" else 0.0
         return smooth(curve.mean, weight) if weight else curve.mean
 
     # Ranges -----------------------------------------------------------------------------------------------------
 
-    def _on_range(self, *_ignored: object) -> None:
+    def _fit_y_range(self, *_ignored: object) -> None:
         low, high = self.plot.getViewBox().viewRange()[0]
-        lines = self._lines.values()
+        lines = self._curve_items.values()
         inside = (line.y[(line.x >= low) & (line.x <= high) & np.isfinite(line.y)] for line in lines)
-        together = np.concatenate([np.zeros(0), *inside])
-        if together.size:
-            bottom, top = robust_range(together)
+        visible_values = np.concatenate([np.zeros(0), *inside])
+        if visible_values.size:
+            bottom, top = robust_range(visible_values)
             self.plot.setYRange(bottom, top, padding=0.06)
         self._place_labels()
 
@@ -290,21 +292,21 @@ class ChartPlot(QWidget):
         """Place the labels right of all curves, or at the right edge, without overlap."""
         box = self.plot.getViewBox()
         (left, right), (bottom, top) = box.viewRange()
-        apart = _MIN_APART_PX * (top - bottom) / max(1.0, box.height())
-        upper, lower = top - apart / 2, bottom + apart / 2
+        min_distance = _MIN_LABEL_DISTANCE_PX * (top - bottom) / max(1.0, box.height())
+        upper, lower = top - min_distance / 2, bottom + min_distance / 2
         ends = sorted(self._labels, key=lambda end: -end[2])
-        places = spread_labels([min(max(y, lower), upper) for _, _, y in ends], apart, lower)
+        places = spread_labels([min(max(y, lower), upper) for _, _, y in ends], min_distance, lower)
         for (label, x, _), place in zip(ends, places, strict=True):
             free = self._labels_x is not None
             label.setVisible(left <= x)
             label.setAnchor((0, 0.5) if free else (1, 1))
             label.setPos(self._labels_x if free else min(x, right), place)
         for line in self._change_lines:
-            line.label.setPosition(self._free_height(line.value(), bottom, top))
+            line.label.setPosition(self._free_label_position(line.value(), bottom, top))
 
-    def _free_height(self, x: float, bottom: float, top: float) -> float:
-        """Return the height, as a share, at which the label of a change is away from the curves."""
-        lines = [line for line in self._lines.values() if line.x.size and np.isfinite(line.y).all()]
+    def _free_label_position(self, x: float, bottom: float, top: float) -> float:
+        """Return where the label of a changed setting is away from the curves, as a fraction of the plot's height."""
+        lines = [line for line in self._curve_items.values() if line.x.size and np.isfinite(line.y).all()]
         near = [float(np.interp(x, line.x, line.y)) for line in lines]
         if not near or top <= bottom:
             return 0.06
@@ -313,7 +315,7 @@ class ChartPlot(QWidget):
     # Mouse ------------------------------------------------------------------------------------------------------
 
     def _on_clicked(self, event: Any) -> None:
-        x, _ = self.plot.view_position(event.scenePos())
+        x, _ = self.plot.plot_position(event.scenePos())
         if event.button() == Qt.MouseButton.LeftButton and not math.isnan(x):
             self.clicked.emit(x)
 
@@ -329,18 +331,18 @@ def _move_line(line: pg.InfiniteLine, x: float | None) -> None:
         line.setPos(x)
 
 
-class ChartDetail(QObject):
-    """Keeps charts as detailed as their visible part needs; `read` returns a metric's curve within a window of x."""
+class ChartDetailLoader(QObject):
+    """Keeps charts as detailed as their visible part needs; `read_curve` reads a metric's curve within a range of x."""
 
-    def __init__(self, read: Callable[[ChartPlot, str, Window], Curve], parent: QObject) -> None:
+    def __init__(self, read_curve: Callable[[ChartPlot, str, XRange], Curve], parent: QObject) -> None:
         super().__init__(parent)
-        self._read = read
-        self.window: Window | None = None  # the part drawn in detail, or about to be
+        self._read_curve = read_curve
+        self.detail_range: XRange | None = None  # the part drawn in detail, or about to be
         self._plots: tuple[ChartPlot, ...] = ()
         self._fast_plots: tuple[ChartPlot, ...] = ()
         self._pending: list[tuple[ChartPlot, str]] = []  # curves still to be read, with their charts
         self._next_timer = timer(self, 0, self._refine, once=True)
-        self._settle_timer = timer(self, SETTLE_MS, self._on_settled, once=True)
+        self._settle_timer = timer(self, ANTIALIAS_DELAY_MS, self._on_settled, once=True)
 
     @property
     def is_complete(self) -> bool:
@@ -349,15 +351,15 @@ class ChartDetail(QObject):
 
     def clear(self) -> None:
         """Discard the state, as after the curves have changed."""
-        self.window, self._pending, self._plots, self._fast_plots = None, [], (), ()
+        self.detail_range, self._pending, self._plots, self._fast_plots = None, [], (), ()
 
-    def show(self, plots: Iterable[ChartPlot], visible: Window, full: Window) -> None:
+    def show(self, plots: Iterable[ChartPlot], visible: XRange, full_range: XRange) -> None:
         """Read the curves of charts around the visible part of the full range, without blocking a pan."""
-        window = detail_window(*visible, *full)
-        if window == self.window:
+        detail_range = detail_window(*visible, *full_range)
+        if detail_range == self.detail_range:
             return
-        self.window, self._pending, self._plots = window, [], tuple(plots)
-        if window is None:
+        self.detail_range, self._pending, self._plots = detail_range, [], tuple(plots)
+        if detail_range is None:
             for plot in self._plots:
                 plot.restore()
         else:
@@ -376,7 +378,7 @@ class ChartDetail(QObject):
             plot.set_fast(False)
 
     def _refine(self) -> None:
-        if self._pending and self.window is not None:
+        if self._pending and self.detail_range is not None:
             plot, metric = self._pending.pop(0)
-            plot.show_detail(self._read(plot, metric, self.window))
+            plot.show_detail(self._read_curve(plot, metric, self.detail_range))
             self._next_timer.start()

@@ -14,10 +14,10 @@ from genexplorer.session.plane import Bounds
 from genexplorer.viewer.style import math_font
 
 Floats = NDArray[np.float64]
-Shape = Literal["dot", "cross"]
-_EVERYWHERE = QRectF(-1e6, -1e6, 2e6, 2e6)
-_HEAD_SHARE = 0.35  # length of an arrow's head
-_MARKER_PX = 5.5
+PointShape = Literal["dot", "cross"]
+_WHOLE_PLANE = QRectF(-1e6, -1e6, 2e6, 2e6)
+_ARROW_HEAD_FRACTION = 0.35  # the head's part of an arrow's length
+_MARKER_RADIUS_PX = 5.5
 
 
 class PlaneLayer(pg.GraphicsObject):  # type: ignore[misc]
@@ -37,10 +37,10 @@ class PlaneLayer(pg.GraphicsObject):  # type: ignore[misc]
 
     def boundingRect(self) -> QRectF:
         """Return the whole plane, so that Qt never clips a layer."""
-        return _EVERYWHERE
+        return _WHOLE_PLANE
 
     def paint(self, painter: QPainter, *_: Any) -> None:
-        """Paint in pixels."""
+        """Reset Qt's transform and call `paint_px`."""
         to_px = painter.worldTransform()
         painter.save()
         painter.resetTransform()
@@ -56,12 +56,12 @@ class PlaneLayer(pg.GraphicsObject):  # type: ignore[misc]
 class ScatterLayer(PlaneLayer):
     """Points as dots or crosses, in one color or in those of their classes."""
 
-    def __init__(self, z_value: float, palette: Palette, shape: Shape, size: float, alpha: float = 1.0) -> None:
+    def __init__(self, z_value: float, palette: Palette, shape: PointShape, size_px: float, alpha: float = 1.0) -> None:
         super().__init__(z_value, palette)
         self.points: Floats = np.zeros((0, 2))
-        self.labels: NDArray[np.int64] | None = None  # None: all in `color`
+        self.labels: NDArray[np.int64] | None = None  # classes, (N,), that decide the colors; None: all in `color`
         self.color = palette.muted
-        self._shape, self._size, self._alpha = shape, size, alpha
+        self._shape, self._size_px, self._alpha = shape, size_px, alpha
 
     def set_points(self, points: Floats) -> None:
         """Show points, (N, 2)."""
@@ -80,15 +80,15 @@ class ScatterLayer(PlaneLayer):
             self._draw(painter, pixels[labels == label], self.colors.class_color(int(label)))
 
     def _draw(self, painter: QPainter, pixels: Floats, color: str) -> None:
-        ink = QColor(color)
-        ink.setAlphaF(self._alpha)
+        pen_color = QColor(color)
+        pen_color.setAlphaF(self._alpha)
         if self._shape == "dot":
-            pen = QPen(ink, self._size)
+            pen = QPen(pen_color, self._size_px)
             pen.setCapStyle(Qt.PenCapStyle.RoundCap)
             painter.setPen(pen)
             painter.drawPoints(pg.functions.arrayToQPolygonF(pixels[:, 0], pixels[:, 1]))
             return
-        half = self._size / 2
+        half = self._size_px / 2
         crosses = [
             line
             for x, y in pixels.tolist()
@@ -99,7 +99,7 @@ class ScatterLayer(PlaneLayer):
         halo.setAlpha(80)
         painter.setPen(QPen(halo, 2.6))
         painter.drawLines(crosses)  # type: ignore[call-overload]
-        painter.setPen(QPen(ink, 1.2))
+        painter.setPen(QPen(pen_color, 1.2))
         painter.drawLines(crosses)  # type: ignore[call-overload]
 
 
@@ -114,12 +114,14 @@ class LineLayer(PlaneLayer):
         halo: Width of the background color around the lines, in pixels.
     """
 
-    def __init__(self, z_value: float, palette: Palette, width: float, alpha: float = 1.0, halo: float = 0.0) -> None:
+    def __init__(
+        self, z_value: float, palette: Palette, width_px: float, alpha: float = 1.0, halo: float = 0.0
+    ) -> None:
         super().__init__(z_value, palette)
         self.color = palette.muted
         self._points: Floats = np.zeros((0, 2))
         self._connect: NDArray[np.int32] = np.zeros(0, np.int32)
-        self._width, self._alpha, self._halo = width, alpha, halo
+        self._width_px, self._alpha, self._halo = width_px, alpha, halo
 
     def set_lines(self, points: Floats, connect: NDArray[np.int32] | None = None) -> None:
         """Show lines through points, (N, 2); `connect`, (N,), is 1 where a point is joined to the next one."""
@@ -128,8 +130,8 @@ class LineLayer(PlaneLayer):
         self.update()
 
     @property
-    def count(self) -> int:
-        """The number of points."""
+    def num_points(self) -> int:
+        """The number of points of all lines."""
         return len(self._points)
 
     def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
@@ -142,9 +144,9 @@ class LineLayer(PlaneLayer):
         if self._halo:
             painter.setPen(QPen(QColor(self.colors.background), self._halo))
             painter.drawPath(path)
-        ink = QColor(self.color)
-        ink.setAlphaF(self._alpha)
-        painter.setPen(QPen(ink, self._width))
+        pen_color = QColor(self.color)
+        pen_color.setAlphaF(self._alpha)
+        painter.setPen(QPen(pen_color, self._width_px))
         painter.drawPath(path)
 
 
@@ -154,8 +156,8 @@ class Marker:
 
     position: Floats  # (2,)
     name: str  # "A", "x̂"
-    hollow: bool = False  # A ring instead of a disc, its name below instead of above
-    sigma: Floats | None = None  # (2,), draws ellipses of one and two standard deviations around it
+    hollow: bool = False  # whether it is a ring with its name below, instead of a disc with its name above
+    sigma: Floats | None = None  # standard deviations, (2,); ellipses at one and two of them are drawn around the point
 
 
 class MarkerLayer(PlaneLayer):
@@ -185,10 +187,10 @@ class MarkerLayer(PlaneLayer):
                     painter.setPen(QPen(QColor(self.colors.accent), 1.5, style))
                     painter.drawEllipse(QPointF(x, y), max(1.5, scale * rx), max(1.5, scale * ry))
             # Draw the point.
-            for color, width in ((background, 4.5), (text, 2.0)):
-                painter.setPen(QPen(color, width))
+            for color, width_px in ((background, 4.5), (text, 2.0)):
+                painter.setPen(QPen(color, width_px))
                 painter.setBrush(Qt.BrushStyle.NoBrush if marker.hollow else text)
-                painter.drawEllipse(QPointF(x, y), _MARKER_PX, _MARKER_PX)
+                painter.drawEllipse(QPointF(x, y), _MARKER_RADIUS_PX, _MARKER_RADIUS_PX)
             # Draw its name.
             name = QPainterPath()
             name.addText(QPointF(x + 10, y + 16 if marker.hollow else y - 8), math_font(11), marker.name)
@@ -203,7 +205,7 @@ class PriorCircles(PlaneLayer):
         super().__init__(1, palette)
 
     def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
-        """Draw 1σ to 3σ."""
+        """Draw the circles at 1σ, 2σ and 3σ with their labels."""
         center = QPointF(to_px.dx(), to_px.dy())
         painter.setBrush(Qt.BrushStyle.NoBrush)
         for sigma in (1, 2, 3):
@@ -221,12 +223,12 @@ def to_pixels(points: Floats, to_px: QTransform) -> Floats:
 
 
 def arrow_lines(points: Floats, arrows: Floats, max_length: float) -> tuple[Floats, NDArray[np.int32]]:
-    """Return arrows as lines for a `LineLayer`: a shaft and two strokes of the head each.
+    """Return arrows as points and connections for a `LineLayer`: a shaft and two strokes of the head each.
 
     Args:
         points: Start points, (N, 2).
         arrows: Directions and strengths, (N, 2).
-        max_length: Length of the strongest tenth, which is clipped, in units of the plane.
+        max_length: Length of the longest tenth of the arrows, in units of the plane; their own lengths are clipped.
     """
     sizes = np.linalg.norm(arrows, axis=1)
     strong = float(np.quantile(sizes, 0.9)) if len(sizes) else 0.0
@@ -234,23 +236,25 @@ def arrow_lines(points: Floats, arrows: Floats, max_length: float) -> tuple[Floa
         return np.zeros((0, 2)), np.zeros(0, np.int32)
     shafts = arrows * (np.minimum(sizes / strong, 1.0) * max_length / np.maximum(sizes, 1e-12))[:, None]
     tips, normals = points + shafts, shafts[:, ::-1] * (-1, 1)
-    left, right = (tips - _HEAD_SHARE * shafts + sign * 0.6 * _HEAD_SHARE * normals for sign in (1, -1))
+    left, right = (
+        tips - _ARROW_HEAD_FRACTION * shafts + sign * 0.6 * _ARROW_HEAD_FRACTION * normals for sign in (1, -1)
+    )
     lines = np.stack([points, tips, left, tips, right], axis=1).reshape(-1, 2)
     return lines, np.tile(np.array([1, 1, 1, 1, 0], np.int32), len(points))
 
 
 def pair_lines(starts: Floats, ends: Floats) -> tuple[Floats, NDArray[np.int32]]:
-    """Return lines from points to points for a `LineLayer`."""
+    """Return lines from `starts` to `ends`, (N, 2) each, as points and connections for a `LineLayer`."""
     lines = np.stack([starts, ends], axis=1).reshape(-1, 2)
     return lines, np.tile(np.array([1, 0], np.int32), len(starts))
 
 
-def covering(bounds: Bounds, *points: Floats | None) -> Bounds:
+def widen_bounds(bounds: Bounds, *points: Floats | None) -> Bounds:
     """Return bounds, x0, x1, y0, y1, widened to contain all finite points, (N, 2) each."""
     x0, x1, y0, y1 = bounds
-    together = np.concatenate([np.zeros((0, 2)), *(p.reshape(-1, 2) for p in points if p is not None)])
-    together = together[np.isfinite(together).all(axis=1)]
-    if len(together):
-        (left, bottom), (right, top) = together.min(axis=0).tolist(), together.max(axis=0).tolist()
+    all_points = np.concatenate([np.zeros((0, 2)), *(p.reshape(-1, 2) for p in points if p is not None)])
+    all_points = all_points[np.isfinite(all_points).all(axis=1)]
+    if len(all_points):
+        (left, bottom), (right, top) = all_points.min(axis=0).tolist(), all_points.max(axis=0).tolist()
         x0, x1, y0, y1 = min(x0, left), max(x1, right), min(y0, bottom), max(y1, top)
     return x0, x1, y0, y1

@@ -19,20 +19,20 @@ from genexplorer.viewer.plots.plane_layers import (
     MarkerLayer,
     PriorCircles,
     ScatterLayer,
-    covering,
+    widen_bounds,
 )
 from genexplorer.viewer.widgets.controls import timer
 
-_TICK_PX = 44  # as many ticks as fit, also on a small plane
-_SETTLE_MS = 120  # `view_settled` is emitted after the view has not changed for so long
-_MAX_RANGE = 120.0  # the widest view, in units of the plane
+_MIN_TICK_SPACING_PX = 44  # smaller than a chart's, so that a small plane has ticks too
+_VIEW_SETTLED_MS = 120  # `view_settled` is emitted when the view has not changed for this long
+_MAX_VIEW_WIDTH = 120.0  # width and height of the widest view, in units of the plane
 
 
 class PlanePlot(BasePlot):
     """Axes, an image below everything, and layers above it.
 
     Args:
-        names: Names of the axes, x first: ("z₁", "z₂").
+        axis_names: Names of the axes, x first: ("z₁", "z₂").
         palette: The colors.
         picks: Whether the left button reports positions instead of panning.
 
@@ -46,35 +46,39 @@ class PlanePlot(BasePlot):
     pressed = pyqtSignal(float, float)
     view_settled = pyqtSignal()
 
-    def __init__(self, names: tuple[str, str], palette: Palette, *, picks: bool = False) -> None:
+    def __init__(self, axis_names: tuple[str, str], palette: Palette, *, picks: bool = False) -> None:
         super().__init__(
-            palette, ChartAxis("left", _TICK_PX), ChartAxis("bottom", _TICK_PX), names, interactive=not picks
+            palette,
+            ChartAxis("left", _MIN_TICK_SPACING_PX),
+            ChartAxis("bottom", _MIN_TICK_SPACING_PX),
+            axis_names,
+            interactive=not picks,
         )
         self._home: Bounds = (-4.0, 4.0, -4.0, 4.0)
-        self.at_home = True
+        self.is_at_home = True
         self._picks = picks
         # Create the image, the hint and the timer.
         self._image = pg.ImageItem(axisOrder="row-major")
         self._image.setZValue(-10)
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
         self._hint.setVisible(False)
-        self._settle = timer(self, _SETTLE_MS, self.view_settled.emit, once=True)
+        self._settle_timer = timer(self, _VIEW_SETTLED_MS, self.view_settled.emit, once=True)
         # Fix the sizes.
         self.setMinimumSize(200, 180)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAccessibleName(f"plane of {names[0]} and {names[1]}")
+        self.setAccessibleName(f"plane of {axis_names[0]} and {axis_names[1]}")
         self.left.setWidth(48)
         self.bottom.setHeight(40)
         # Set up the visible range and the mouse.
         box = self.getViewBox()
         box.setAspectLocked(True)
-        box.setLimits(minXRange=0.02, minYRange=0.02, maxXRange=_MAX_RANGE, maxYRange=_MAX_RANGE)
+        box.setLimits(minXRange=0.02, minYRange=0.02, maxXRange=_MAX_VIEW_WIDTH, maxYRange=_MAX_VIEW_WIDTH)
         box.addItem(self._image, ignoreBounds=True)
         box.addItem(self._hint, ignoreBounds=True)
-        box.sigRangeChangedManually.connect(self._moved_by_mouse)
-        box.sigRangeChanged.connect(lambda *_: self._settle.start())
-        box.sigResized.connect(lambda *_: self.reset_view() if self.at_home else None)
-        self.scene().sigMouseMoved.connect(lambda scene: self.pointed.emit(*self.view_position(scene)))
+        box.sigRangeChangedManually.connect(self._on_range_changed_by_mouse)
+        box.sigRangeChanged.connect(lambda *_: self._settle_timer.start())
+        box.sigResized.connect(lambda *_: self.reset_view() if self.is_at_home else None)
+        self.scene().sigMouseMoved.connect(lambda scene: self.pointed.emit(*self.plot_position(scene)))
         self.reset_view()
         self.recolor(palette)
 
@@ -88,34 +92,34 @@ class PlanePlot(BasePlot):
         """Set the part that `reset_view` shows, and show it unless the user has panned or zoomed."""
         if bounds != self._home:
             self._home = bounds
-            if self.at_home:
+            if self.is_at_home:
                 self.reset_view()
 
     def reset_view(self) -> None:
         """Show the home part again."""
-        self.at_home = True
+        self.is_at_home = True
         x0, x1, y0, y1 = self._home
         self.getViewBox().setRange(xRange=(x0, x1), yRange=(y0, y1), padding=0.0)
 
     def zoom(self, factor: float) -> None:
         """Zoom in around the middle, or out for a factor below 1."""
-        self.at_home = False
+        self.is_at_home = False
         self.getViewBox().scaleBy((1 / factor, 1 / factor))
 
     def pan(self, right: float, up: float) -> None:
-        """Move the view by shares of its size."""
-        self.at_home = False
+        """Move the view by fractions of its width and height."""
+        self.is_at_home = False
         x0, x1, y0, y1 = self.visible_bounds
         self.getViewBox().translateBy(((x1 - x0) * right, (y1 - y0) * up))
 
     @property
     def visible_bounds(self) -> Bounds:
-        """The visible part."""
+        """The visible part of the plane, x0, x1, y0, y1."""
         (x0, x1), (y0, y1) = self.getViewBox().viewRange()
         return float(x0), float(x1), float(y0), float(y1)
 
-    def widget_point(self, x: float, y: float) -> QPointF:
-        """Return the widget's pixel of a point of the plane."""
+    def widget_position(self, x: float, y: float) -> QPointF:
+        """Return the position in the widget, in logical pixels, of a point of the plane."""
         return QPointF(self.mapFromScene(self.getViewBox().mapViewToScene(QPointF(x, y))))
 
     # Content ----------------------------------------------------------------------------------------------------
@@ -163,33 +167,42 @@ class PlanePlot(BasePlot):
 
     def _pick(self, event: QMouseEvent | None) -> None:
         if self._picks and event is not None and event.buttons() & Qt.MouseButton.LeftButton:
-            x, y = self.view_position(self.mapToScene(event.position().toPoint()))
+            x, y = self.plot_position(self.mapToScene(event.position().toPoint()))
             if not math.isnan(x):
                 self.pressed.emit(x, y)
 
-    def _moved_by_mouse(self, *_: object) -> None:
-        self.at_home = False
+    def _on_range_changed_by_mouse(self, *_: object) -> None:
+        self.is_at_home = False
 
 
 class PathPlot(PlanePlot):
-    """Data points in the background, a line, a few dots, markers above all, and with `prior` the circles of N(0, I)."""
+    """A plane with data points in the background, a path over them, and markers above all.
 
-    def __init__(self, names: tuple[str, str], palette: Palette, *, prior: bool = False, picks: bool = False) -> None:
+    Args:
+        axis_names: Names of the axes, x first.
+        palette: The colors.
+        shows_prior: Whether the circles of N(0, I) are drawn.
+        picks: Whether the left button reports positions instead of panning.
+    """
+
+    def __init__(
+        self, axis_names: tuple[str, str], palette: Palette, *, shows_prior: bool = False, picks: bool = False
+    ) -> None:
         self.data = ScatterLayer(2, palette, "dot", 3.0, 0.5)
         self.path = LineLayer(4, palette, 2.0, halo=5.0)
         self.dots = ScatterLayer(5, palette, "dot", 4.4)
         self.markers = MarkerLayer(palette)
         self._data_bounds: Bounds = (-3.0, 3.0, -3.0, 3.0)
-        super().__init__(names, palette, picks=picks)
-        self.add(self.data, self.path, self.dots, self.markers)
-        if prior:
-            self.add(PriorCircles(palette))
+        super().__init__(axis_names, palette, picks=picks)
+        self.add_layers(self.data, self.path, self.dots, self.markers)
+        if shows_prior:
+            self.add_layers(PriorCircles(palette))
         self.set_home(self._data_bounds)
 
     def set_data(
         self, points: Floats | None, labels: NDArray[np.int64] | None = None, bounds: Bounds | None = None
     ) -> None:
-        """Show data points, (N, 2), in the colors of their labels, (N,), and the part of the plane they cover."""
+        """Show data points, (N, 2), in the colors of their labels, (N,); `bounds` contains all of them."""
         self.data.labels = labels
         self.data.set_points(np.zeros((0, 2)) if points is None else points)
         if bounds is not None:
@@ -199,11 +212,11 @@ class PathPlot(PlanePlot):
     def show_path(
         self, *markers: Marker, path: Floats | None = None, dots: Floats | None = None, hint: str = ""
     ) -> None:
-        """Show markers, a line through points, (N, 2), and dots, (M, 2); `hint` says why the plot is empty."""
+        """Show markers, a path through points, (N, 2), and dots, (M, 2); `hint` is the reason why the plot is empty."""
         self.markers.set_markers(*markers)
         self.path.set_lines(np.zeros((0, 2)) if path is None else path)
         self.dots.set_points(np.zeros((0, 2)) if dots is None else dots[np.isfinite(dots).all(axis=1)])
-        self.set_home(covering(self._data_bounds, path, *(marker.position for marker in markers)))
+        self.set_home(widen_bounds(self._data_bounds, path, *(marker.position for marker in markers)))
         self.set_hint(hint)
         positions = (f"{marker.name} ({marker.position[0]:.2f}, {marker.position[1]:.2f})" for marker in markers)
         self.setAccessibleDescription(", ".join(positions) or hint)

@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 KeyActions = Mapping[int, Callable[[], object]]
 _KEY_ALIASES: dict[int, int] = {Qt.Key.Key_Enter: Qt.Key.Key_Return, Qt.Key.Key_Equal: Qt.Key.Key_Plus}
-_DATA_POINTS = 1500  # shown behind the points of a model of 2-D data
+_NUM_BACKGROUND_POINTS = 1500  # test points drawn behind the points of a model of 2-D data
 
 
 class ModelTab(Tab):
-    """A tab that shows the model of the open run at the snapshot of the time bar.
+    """A tab that shows the model of the open run at the snapshot that the time bar has selected.
 
     A subclass sets `capability` and `unsupported`, or overrides `unsupported_reason`; it overrides `clear`, `stop`,
     `show_snapshot`, `key_actions` and `build_command`.
 
     Attributes:
-        training_hint: "press N to …" while no run is open.
-        capability: The one that the model needs.
-        unsupported: The message where the model lacks it, with {title} of the model and {reason}; the remedy is on its
-            second line.
+        training_hint: The end of "press N to …", shown while no run is open.
+        capability: The capability of the model without which the tab has nothing to show.
+        unsupported: The message where the model lacks it, with {title} of the model and {reason}; its second line is a
+            hint.
         run: The open run, or None.
         step: The snapshot's step; None while there is no snapshot.
         card: The model card at `step`; None while there is none, or where it cannot be read.
@@ -59,7 +59,7 @@ class ModelTab(Tab):
         self._is_dragging = False
         self._postponed_step: int | None = None  # of a snapshot that arrived during a drag
 
-    # For subclasses ---------------------------------------------------------------------------------------------
+    # Subclasses override these ----------------------------------------------------------------------------------
 
     def unsupported_reason(self, card: "ModelCard") -> str | None:
         """Return why this model has nothing to show here, with a hint on a second line; None if it has."""
@@ -77,20 +77,20 @@ class ModelTab(Tab):
         """Request and show the content at a snapshot; called only while the tab is active."""
 
     def key_actions(self, shift: bool) -> KeyActions:
-        """Return the action of each key, with Shift or without any modifier; called only while there is a model.
+        """Return the action of each key, pressed with Shift or without modifiers; called only while there is a model.
 
         Enter acts as Return, and = as +, which many keyboards have on the same key.
         """
         return {}
 
     def build_command(self, run_id: str, step: int) -> str | None:
-        """Return the shell command that makes the same picture, without the folder of runs, or None."""
+        """Return the shell command that makes the same image, without `--runs-dir`, or None."""
         return None
 
     # Run and snapshot -------------------------------------------------------------------------------------------
 
     def waiting_reason(self) -> str | None:
-        """Return why there is nothing to show, with the remedy on a second line, or None."""
+        """Return why there is nothing to show, with a hint on a second line, or None."""
         if self.run is None:
             return f"No run is open.\nOpen one with the run menu, or press N to {self.training_hint}."
         if self.step is None:
@@ -117,7 +117,7 @@ class ModelTab(Tab):
         self.clear()
 
     def on_time(self, step: int | None) -> None:
-        """Show another snapshot; during a drag, once it ends."""
+        """Show another snapshot, at once or when the drag in progress ends."""
         if self._is_dragging and self.step is not None:
             self._postponed_step = step
             return
@@ -136,7 +136,7 @@ class ModelTab(Tab):
             self.on_time(step)
 
     def refresh(self) -> None:
-        """Show the present snapshot if the tab is in front."""
+        """Show the selected snapshot if the tab is in front."""
         if self.is_showing and self.card is not None and self.step is not None:
             self.show_snapshot(self.card, self.step)
 
@@ -168,7 +168,7 @@ class ModelTab(Tab):
         return True
 
     def command_line(self) -> str | None:
-        """Return the shell command that makes the same picture, or None."""
+        """Return the shell command that makes the same image, or None."""
         if self.run is None or self.step is None or self.waiting_reason() is not None:
             return None
         command = self.build_command(self.run.status.id, self.step)
@@ -179,11 +179,11 @@ class ModelTab(Tab):
         self.context.status_message.emit(failure_text(message, hint))
 
     def request_data_points(self, plot: "PathPlot") -> None:
-        """Show test points in the background of a plot."""
+        """Request test points and show them in the background of a plot."""
 
         def show(response: ModelResponse) -> None:
             points = np.asarray(response.arrays["points"], np.float64)
             plot.set_data(points, np.asarray(response.arrays["labels"], np.int64), data_bounds(response.meta))
 
-        request = ModelRequest("points", show, {"count": _DATA_POINTS, "split": "test"}, {}, self.step)
+        request = ModelRequest("points", show, {"count": _NUM_BACKGROUND_POINTS, "split": "test"}, {}, self.step)
         self.requests.send("preview", "cloud", request)

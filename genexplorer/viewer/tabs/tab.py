@@ -27,8 +27,8 @@ class SaveTarget:
     """Something that a tab can save as a file; Ctrl+S offers all of them.
 
     Args:
-        label: What it is: "Manifold", "Path as animation".
-        suffixes: With the dot, the usual one first: (".png",).
+        label: A name for people: "Manifold", "Path as animation".
+        suffixes: File suffixes with the dot, the usual one first: (".png",).
         write: Writes the file at a path; a `UserError` or `OSError` that it raises becomes the message.
         image: Returns the image that is written; None for other files.
     """
@@ -68,7 +68,7 @@ class SaveTarget:
         return f"{safe}{self.suffixes[0]}"
 
     def with_suffix(self, path: Path) -> Path:
-        """Return the path with the usual suffix, where it has none of them."""
+        """Return the path, with the usual suffix added where it has none of `suffixes`."""
         return path if path.suffix.lower() in self.suffixes else path.with_name(path.name + self.suffixes[0])
 
     def save(self, path: Path) -> tuple[bool, str]:
@@ -81,7 +81,7 @@ class SaveTarget:
 
 
 class Recolorable(Protocol):
-    """A widget that follows the palette."""
+    """A widget that can apply another color palette."""
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
@@ -122,7 +122,11 @@ class Tab(QWidget):
         """Show another run, or none; discard the state of the former one."""
 
     def on_changes(self, changed: frozenset[str]) -> None:
-        """Handle the changes of a poll: "status", "metrics", "log", "alerts", "changes", "images", "snapshots"."""
+        """Handle the changes that a poll has found.
+
+        Args:
+            changed: Some of "status", "metrics", "log", "alerts", "changes", "images" and "snapshots".
+        """
 
     def on_time(self, step: int | None) -> None:
         """Show the run at the step of a snapshot; None while there is none."""
@@ -177,7 +181,7 @@ class Tab(QWidget):
 class ContentTab(Tab):
     """A tab that updates its content only while it is in front and something has changed.
 
-    A subclass overrides `update_content`, and calls `touch` after a change.
+    A subclass overrides `update_content`, and calls `invalidate` after a change.
     """
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
@@ -187,7 +191,7 @@ class ContentTab(Tab):
     def update_content(self) -> None:
         """Show everything as it is now."""
 
-    def touch(self) -> None:
+    def invalidate(self) -> None:
         """Mark the content as out of date; update it now if the tab is in front."""
         self._is_stale = True
         self.refresh()

@@ -16,17 +16,17 @@ class TabSpec:
 
     Args:
         title: The text in the tab bar; the `title` of the class.
-        target: "module:class"; importing all classes takes as long as the rest of the window.
+        class_path: "module:class"; it is imported late, because all classes take as long as the rest of the window.
         queries_model: Whether the tab queries the model as soon as it is in front; others show recorded data.
     """
 
     title: str
-    target: str
+    class_path: str
     queries_model: bool = True
 
     def load(self) -> "type[Tab]":
         """Import and return the class."""
-        module, _, name = self.target.partition(":")
+        module, _, name = self.class_path.partition(":")
         tab_type: type[Tab] = getattr(import_module(module), name)
         return tab_type
 

@@ -1,4 +1,4 @@
-"""The column at the right of the Curves tab: metrics with their values, axes, smoothing."""
+"""The column at the right of the Curves tab: the metrics with their values, the x axis, and the smoothing."""
 
 from collections.abc import Mapping
 
@@ -17,14 +17,14 @@ from PyQt6.QtWidgets import (
 
 from genexplorer.session import formatting
 from genexplorer.session.charts import Chart
-from genexplorer.viewer.plots.chart_curve import CurveView
+from genexplorer.viewer.plots.chart_curve import ChartSettings
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets.controls import clear_layout, fill_box, scroll_area, slider, tool_button
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, menu_text, muted, text, vertical_rule
 
-WIDTH = 34 * GAP
-_X_LABELS = {"step": "step", "images": "images", "time": "time"}
-_PREFERRED = ("test/{}_ema", "train/{}", "test/{}_raw")
+WIDTH_PX = 34 * GAP
+_X_AXIS_LABELS = {"step": "step", "images": "images", "time": "time"}
+_PREFERRED_METRICS = ("test/{}_ema", "train/{}", "test/{}_raw")  # of a quantity, the first that has a value is shown
 
 
 class _ElidedCheckBox(QCheckBox):
@@ -47,15 +47,19 @@ class _ElidedCheckBox(QCheckBox):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Elide the name."""
         super().resizeEvent(event)
-        room = self.width() - 3 * GAP  # the box itself and its gap
-        self.setText(menu_text(self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideRight, room)))
+        name_width = self.width() - 3 * GAP  # the box itself and its gap
+        self.setText(menu_text(self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideRight, name_width)))
 
 
 class MetricsPanel(QWidget):
-    """Check boxes of the metrics, each with the value at the current step.
+    """Check boxes of the metrics, each with its value at the selected step.
 
     Signals:
-        toggled(quantity, on), x_axis_chosen(axis), smoothing_chosen(weight), reset_requested, full_range_requested.
+        toggled(str, bool): The check box of a quantity was switched on or off.
+        x_axis_chosen(str): "step", "images" or "time".
+        smoothing_chosen(float): The weight of the smoothing, in [0, 1).
+        reset_requested: The default metrics should be shown.
+        full_range_requested: All steps should be shown.
     """
 
     toggled = pyqtSignal(str, bool)
@@ -66,7 +70,7 @@ class MetricsPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedWidth(WIDTH)
+        self.setFixedWidth(WIDTH_PX)
         self.boxes: dict[str, QCheckBox] = {}
         self.x_buttons: dict[str, QToolButton] = {}
         self._values: dict[str, QLabel] = {}
@@ -75,16 +79,16 @@ class MetricsPanel(QWidget):
         self.smoothing = slider(0, 99, 0, "Smoothing (+ and −)")
         self.smoothing_label, self.step_label = muted("no smoothing"), muted("")
         self.logarithmic.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._lay_out()
+        self._build()
         self.smoothing.valueChanged.connect(lambda value: self.smoothing_chosen.emit(value / 100))
 
-    def show_view(self, view: CurveView) -> None:
+    def show_settings(self, settings: ChartSettings) -> None:
         """Show the settings, without emitting signals."""
         with QSignalBlocker(self.logarithmic), QSignalBlocker(self.smoothing):
-            self.logarithmic.setChecked(view.logarithmic)
-            self.smoothing.setValue(round(view.smoothing * 100))
-        self.x_buttons[view.x_axis].setChecked(True)
-        self.smoothing_label.setText(f"smoothing {view.smoothing:.2f}" if view.smoothing else "no smoothing")
+            self.logarithmic.setChecked(settings.logarithmic)
+            self.smoothing.setValue(round(settings.smoothing * 100))
+        self.x_buttons[settings.x_axis].setChecked(True)
+        self.smoothing_label.setText(f"smoothing {settings.smoothing:.2f}" if settings.smoothing else "no smoothing")
 
     def show_charts(self, charts: list[Chart], visible: set[str]) -> None:
         """List the metrics of the run, and check those that are visible."""
@@ -101,18 +105,18 @@ class MetricsPanel(QWidget):
         for chart in self._charts:
             value = None
             if chart.style(chart.metrics[0]).index is None:  # else the heading of the chart has the values
-                names = [pattern.format(chart.quantity) for pattern in _PREFERRED]
+                names = [pattern.format(chart.quantity) for pattern in _PREFERRED_METRICS]
                 value = next((values[name] for name in (*names, *chart.metrics[:1]) if name in values), None)
             self._values[chart.quantity].setText("" if value is None else formatting.number(value))
 
-    def _lay_out(self) -> None:
+    def _build(self) -> None:
         self._list_host = QWidget()
-        self._list = QGridLayout(self._list_host)
-        self._list.setContentsMargins(0, 0, 2, 0)
-        self._list.setVerticalSpacing(2)
+        self._list_grid = QGridLayout(self._list_host)
+        self._list_grid.setContentsMargins(0, 0, 2, 0)
+        self._list_grid.setVerticalSpacing(2)
         # The x axis.
         group = QButtonGroup(self)
-        for axis, label in _X_LABELS.items():
+        for axis, label in _X_AXIS_LABELS.items():
             self.x_buttons[axis] = button = tool_button(label, f"x by {label} (X)", checkable=True)
             button.clicked.connect(lambda _on, axis=axis: self.x_axis_chosen.emit(axis))
             group.addButton(button)
@@ -130,14 +134,14 @@ class MetricsPanel(QWidget):
         fill_box(QHBoxLayout(self), vertical_rule(), (column, 1), spacing=0)
 
     def _list_charts(self) -> None:
-        clear_layout(self._list)
+        clear_layout(self._list_grid)
         self.boxes, self._values = {}, {}
         # A heading for each panel, then a row for each of its charts.
         panel, row = "", 0
         for chart in self._charts:
             if chart.panel != panel:
                 panel = chart.panel
-                self._list.addWidget(muted(panel), row, 0, 1, 2)
+                self._list_grid.addWidget(muted(panel), row, 0, 1, 2)
                 row += 1
             box = _ElidedCheckBox(chart.title)
             box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -145,8 +149,8 @@ class MetricsPanel(QWidget):
             value = text("")
             value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             self.boxes[chart.quantity], self._values[chart.quantity] = box, value
-            self._list.addWidget(box, row, 0)
-            self._list.addWidget(value, row, 1)
+            self._list_grid.addWidget(box, row, 0)
+            self._list_grid.addWidget(value, row, 1)
             row += 1
-        self._list.setRowStretch(row, 1)
-        self._list.setColumnStretch(0, 1)
+        self._list_grid.setRowStretch(row, 1)
+        self._list_grid.setColumnStretch(0, 1)

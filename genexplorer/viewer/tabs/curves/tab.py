@@ -16,8 +16,8 @@ from genexplorer.runs.record import XAxis
 from genexplorer.session import charts
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.panes.time_bar import change_marks
-from genexplorer.viewer.plots.chart_curve import Curve, CurveView, range_with_label_room
-from genexplorer.viewer.plots.chart_plot import ChartDetail, ChartPlot
+from genexplorer.viewer.plots.chart_curve import ChartSettings, Curve, range_with_label_room
+from genexplorer.viewer.plots.chart_plot import ChartDetailLoader, ChartPlot
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.curves.metrics_panel import MetricsPanel
 from genexplorer.viewer.tabs.tab import ContentTab, KeyHelp, SaveTarget
@@ -25,11 +25,11 @@ from genexplorer.viewer.widgets.controls import EmptyState, discard, fill_box, s
 from genexplorer.viewer.widgets.images import save_image
 from trainers.storage.atomic_files import write_bytes
 
-_MAX_CSV_POINTS = 100_000  # per metric
-MAX_POINTS = 1000  # of a curve, and of a detail
+_MAX_CSV_VALUES = 100_000  # rows of a metric in a saved file; longer runs are saved in buckets of steps
+MAX_CURVE_VALUES = 1000  # of a full curve, and again of its visible part in detail
 _X_AXES: tuple[XAxis, ...] = ("step", "images", "time")
-_SMOOTHING = 0.8  # by default; the raw curve stays visible
-_WIDE_PX = 640  # from this width on, charts are in two columns
+_DEFAULT_SMOOTHING = 0.8  # weight of the exponential average; the raw values stay visible behind it
+_TWO_COLUMN_WIDTH_PX = 640  # from this width on, charts are in two columns
 
 
 class CurvesTab(ContentTab):
@@ -49,15 +49,15 @@ class CurvesTab(ContentTab):
 
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
-        self.view = CurveView(smoothing=_SMOOTHING)
+        self.settings = ChartSettings(smoothing=_DEFAULT_SMOOTHING)
         self.plots: dict[str, ChartPlot] = {}
-        self._selected: list[str] = []  # quantities; empty: the default ones
+        self._selected: list[str] = []  # the selected quantities; none selects the default charts
         self._zoom: tuple[float, float] | None = None
-        self._arranged: tuple[tuple[str, ...], int] = ((), 0)
-        self.detail = ChartDetail(self._curve, self)
-        self._settle = timer(self, 0, self._fit_labels, once=True)
+        self._grid_content: tuple[tuple[str, ...], int] = ((), 0)
+        self.detail = ChartDetailLoader(self._curve, self)
+        self._fit_timer = timer(self, 0, self._fit_labels, once=True)
         self.metrics_panel = MetricsPanel()
-        self.metrics_panel.show_view(self.view)
+        self.metrics_panel.show_settings(self.settings)
         self.hint = EmptyState()
         self._grid_host = QWidget()
         self._grid = QGridLayout(self._grid_host)
@@ -70,46 +70,46 @@ class CurvesTab(ContentTab):
         fill_box(QHBoxLayout(self), (main, 1), self.metrics_panel, spacing=0)
         # Connect the signals.
         self.metrics_panel.toggled.connect(self._toggle)
-        self.metrics_panel.x_axis_chosen.connect(lambda axis: self.set_view(x_axis=axis))
-        self.metrics_panel.logarithmic.toggled.connect(lambda on: self.set_view(logarithmic=on))
-        self.metrics_panel.smoothing_chosen.connect(lambda weight: self.set_view(smoothing=weight))
+        self.metrics_panel.x_axis_chosen.connect(lambda axis: self.change_settings(x_axis=axis))
+        self.metrics_panel.logarithmic.toggled.connect(lambda on: self.change_settings(logarithmic=on))
+        self.metrics_panel.smoothing_chosen.connect(lambda weight: self.change_settings(smoothing=weight))
         self.metrics_panel.reset_requested.connect(lambda: self._select([]))
         self.metrics_panel.full_range_requested.connect(self.show_full_range)
         self.context.palette_changed.connect(self._recolor)
 
     # The window -------------------------------------------------------------------------------------------------
 
-    def set_run(self, followed: object) -> None:
-        """Show the curves of another run; the selection stays where it has them."""
+    def set_run(self, run: object) -> None:
+        """Show the curves of another run; selected quantities stay selected if it has them."""
         self._zoom = None
         self.detail.clear()
         for plot in self.plots.values():
             self._grid.removeWidget(plot)
             discard(plot)
         self.plots = {}
-        self._arranged = ((), 0)
-        self.touch()
+        self._grid_content = ((), 0)
+        self.invalidate()
 
     def on_changes(self, changed: frozenset[str]) -> None:
-        """Draw new points."""
+        """Draw the values of new steps."""
         if changed & {"metrics", "changes"}:
-            self.touch()
+            self.invalidate()
 
     def on_time(self, step: int | None) -> None:
-        """Mark the step."""
-        self._show_time()
+        """Mark the step in the charts, and show the values there."""
+        self._show_step()
 
     def on_key(self, event: QKeyEvent) -> bool:
-        """Y logarithmic, X the next axis, + and − smoothing, 0 full range."""
+        """Handle Y for a logarithmic axis, X for the next x axis, + and − for smoothing, 0 for all steps."""
         match event.key():
             case Qt.Key.Key_Y:
-                self.set_view(logarithmic=not self.view.logarithmic)
+                self.change_settings(logarithmic=not self.settings.logarithmic)
             case Qt.Key.Key_X:
-                self.set_view(x_axis=_X_AXES[(_X_AXES.index(self.view.x_axis) + 1) % len(_X_AXES)])
+                self.change_settings(x_axis=_X_AXES[(_X_AXES.index(self.settings.x_axis) + 1) % len(_X_AXES)])
             case Qt.Key.Key_Plus | Qt.Key.Key_Equal:
-                self.set_view(smoothing=self.view.smoothing + 0.1)
+                self.change_settings(smoothing=self.settings.smoothing + 0.1)
             case Qt.Key.Key_Minus:
-                self.set_view(smoothing=self.view.smoothing - 0.1)
+                self.change_settings(smoothing=self.settings.smoothing - 0.1)
             case Qt.Key.Key_0 | Qt.Key.Key_Home:
                 self.show_full_range()
             case _:
@@ -133,39 +133,39 @@ class CurvesTab(ContentTab):
         """Return the selected quantities and the settings."""
         return {
             "quantities": list(self._selected),
-            "x_axis": self.view.x_axis,
-            "logarithmic": self.view.logarithmic,
-            "smoothing": self.view.smoothing,
+            "x_axis": self.settings.x_axis,
+            "logarithmic": self.settings.logarithmic,
+            "smoothing": self.settings.smoothing,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore them; invalid values are ignored."""
+        """Restore the values of `state`; invalid ones are ignored."""
         quantities = state.get("quantities")
         self._selected = [q for q in quantities if isinstance(q, str)][:50] if isinstance(quantities, list) else []
         x_axis = state.get("x_axis")
         smoothing = state.get("smoothing")
-        self.set_view(
+        self.change_settings(
             x_axis=x_axis if x_axis in _X_AXES else "step",
             logarithmic=state.get("logarithmic") is True,
-            smoothing=smoothing if isinstance(smoothing, float | int) else _SMOOTHING,
+            smoothing=smoothing if isinstance(smoothing, float | int) else _DEFAULT_SMOOTHING,
         )
 
     # Content ----------------------------------------------------------------------------------------------------
 
-    def set_view(
+    def change_settings(
         self, *, x_axis: XAxis | None = None, logarithmic: bool | None = None, smoothing: float | None = None
     ) -> None:
         """Change the settings of the charts."""
-        if x_axis is not None and x_axis != self.view.x_axis:
+        if x_axis is not None and x_axis != self.settings.x_axis:
             self._zoom = None
-        smoothed = self.view.smoothing if smoothing is None else smoothing
-        self.view = CurveView(
-            x_axis or self.view.x_axis,
-            self.view.logarithmic if logarithmic is None else logarithmic,
+        smoothed = self.settings.smoothing if smoothing is None else smoothing
+        self.settings = ChartSettings(
+            x_axis or self.settings.x_axis,
+            self.settings.logarithmic if logarithmic is None else logarithmic,
             0.0 if not math.isfinite(smoothed) else min(0.99, max(0.0, round(smoothed, 2))),
         )
-        self.metrics_panel.show_view(self.view)
-        self.touch()
+        self.metrics_panel.show_settings(self.settings)
+        self.invalidate()
 
     def show_only(self, quantity: str) -> None:
         """Show one quantity alone, as after a click on a term in Theory."""
@@ -198,22 +198,24 @@ class CurvesTab(ContentTab):
                 plot.pointed.connect(self._on_pointed)
                 plot.clicked.connect(self._on_clicked)
                 plot.zoomed.connect(self._on_zoomed)
-                plot.resized.connect(self._settle.start)
+                plot.resized.connect(self._fit_timer.start)
         self.plots = {chart.quantity: self.plots[chart.quantity] for chart in visible}
-        self._place()
+        self._place_plots()
         # Draw the curves, with marks where settings were changed.
         if run is not None:
             marks = [(self.x_of_step(step), text) for step, text in change_marks(run)]
-            placed = [(x, text) for x, text in marks if x is not None]
+            visible_marks = [(x, text) for x, text in marks if x is not None]
             self.detail.clear()
             for plot in self.plots.values():
-                plot.set_curves([self._curve(plot, metric) for metric in plot.chart.metrics], self.view, placed)
+                plot.set_curves(
+                    [self._curve(plot, metric) for metric in plot.chart.metrics], self.settings, visible_marks
+                )
         self._apply_range()
-        self._show_time()
+        self._show_step()
 
     def _select(self, quantities: list[str]) -> None:
         self._selected = quantities
-        self.touch()
+        self.invalidate()
 
     def _toggle(self, quantity: str, on: bool) -> None:
         others = [name for name in self.plots if name != quantity]
@@ -221,11 +223,11 @@ class CurvesTab(ContentTab):
 
     # Drawing ----------------------------------------------------------------------------------------------------
 
-    def _place(self) -> None:
-        columns = 2 if len(self.plots) > 1 and self._scroll.width() >= _WIDE_PX else 1
-        if self._arranged == (tuple(self.plots), columns):
+    def _place_plots(self) -> None:
+        columns = 2 if len(self.plots) > 1 and self._scroll.width() >= _TWO_COLUMN_WIDTH_PX else 1
+        if self._grid_content == (tuple(self.plots), columns):
             return
-        self._arranged = (tuple(self.plots), columns)
+        self._grid_content = (tuple(self.plots), columns)
         for index, plot in enumerate(self.plots.values()):
             self._grid.addWidget(plot, index // columns, index % columns)
         for column in range(2):
@@ -234,16 +236,16 @@ class CurvesTab(ContentTab):
     def _curve(self, plot: ChartPlot, metric: str, window: tuple[float, float] | None = None) -> Curve:
         run = self.context.run
         assert run is not None
-        series = run.series(metric, self.view.x_axis, MAX_POINTS, window)
+        series = run.series(metric, self.settings.x_axis, MAX_CURVE_VALUES, window)
         return Curve(metric, plot.chart.style(metric), series.x, series.mean, series.low, series.high)
 
     def _apply_range(self) -> None:
         if not self.plots:
             return
-        bounds = [plot.data_bounds for plot in self.plots.values()]
+        bounds = [plot.x_extent for plot in self.plots.values()]
         first, last = min(low for low, _ in bounds), max(high for _, high in bounds)
         width = min(plot.plot_width() for plot in self.plots.values())
-        names = max(plot.label_px for plot in self.plots.values())
+        names = max(plot.label_width_px for plot in self.plots.values())
         low, high = self._zoom or range_with_label_room(first, last, width, names)
         labels_x = last if last <= high - 0.05 * (high - low) else None
         for plot in self.plots.values():
@@ -253,7 +255,7 @@ class CurvesTab(ContentTab):
     def _fit_labels(self) -> None:
         """Fit labels and values to the new size."""
         self._apply_range()
-        self._show_time()
+        self._show_step()
 
     def _recolor(self) -> None:
         for plot in self.plots.values():
@@ -262,58 +264,58 @@ class CurvesTab(ContentTab):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Use one column or two."""
         super().resizeEvent(event)
-        self._place()
+        self._place_plots()
 
-    # Time -------------------------------------------------------------------------------------------------------
+    # The selected step --------------------------------------------------------------------------------------------
 
     def x_of_step(self, step: float) -> float | None:
-        """Return the x of a step."""
-        if self.view.x_axis == "step":
+        """Return the x of a step on the selected axis; None while there are no values."""
+        if self.settings.x_axis == "step":
             return float(step)
-        steps, xs = self._axis_points()
+        steps, xs = self._steps_and_x()
         return float(np.interp(step, steps, xs)) if steps.size else None
 
     def step_of_x(self, x: float) -> int | None:
-        """Return the step at an x."""
-        if self.view.x_axis == "step":
+        """Return the step at an x of the selected axis; None while there are no values."""
+        if self.settings.x_axis == "step":
             return max(0, round(x))
-        steps, xs = self._axis_points()
+        steps, xs = self._steps_and_x()
         return round(float(np.interp(x, xs, steps))) if steps.size else None
 
-    def _axis_points(self) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
-        """Return steps and their x, from the longest curve."""
+    def _steps_and_x(self) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
+        """Return steps and their x on the selected axis, (N,) each, from the first metric that has both."""
         run = self.context.run
         if run is None:
             return np.zeros(0), np.zeros(0)
         metrics = [name for name in run.specs if name.startswith("train/")] or list(run.specs)
         for metric in metrics:
-            steps = run.series(metric, "step", MAX_POINTS).x
-            xs = run.series(metric, self.view.x_axis, MAX_POINTS).x
+            steps = run.series(metric, "step", MAX_CURVE_VALUES).x
+            xs = run.series(metric, self.settings.x_axis, MAX_CURVE_VALUES).x
             if steps.size and steps.size == xs.size:
                 return steps, xs
         return np.zeros(0), np.zeros(0)
 
-    def _show_time(self) -> None:
+    def _show_step(self) -> None:
         if not self.is_active:
             return
         step, run = self.context.step, self.context.run
         x = None if step is None else self.x_of_step(step)
         for plot in self.plots.values():
-            plot.set_time(x)
+            plot.mark_step(x)
             plot.show_values(x)
         self.metrics_panel.show_step(step, {} if run is None or step is None else run.values_at(step))
 
     def _on_pointed(self, x: float) -> None:
-        pointed_x = None if math.isnan(x) else x
+        mouse_x = None if math.isnan(x) else x
         step = self.context.step
         mark = self.x_of_step(step) if step is not None else None
         for plot in self.plots.values():
-            plot.set_crosshair(pointed_x)
-            plot.show_values(mark if pointed_x is None else pointed_x)
-        if pointed_x is not None:
-            pointed = self.step_of_x(pointed_x)
-            if pointed is not None:
-                self.context.status_message.emit(f"step {pointed:,}  ·  click goes there")
+            plot.show_crosshair(mouse_x)
+            plot.show_values(mark if mouse_x is None else mouse_x)
+        if mouse_x is not None:
+            mouse_step = self.step_of_x(mouse_x)
+            if mouse_step is not None:
+                self.context.status_message.emit(f"step {mouse_step:,}  ·  click to go there")
 
     def _on_clicked(self, x: float) -> None:
         step = self.step_of_x(x)
@@ -331,7 +333,7 @@ class CurvesTab(ContentTab):
         return self._grid_host.grab().toImage()
 
     def _write_csv(self, path: Path) -> None:
-        """Write metric, unit, step and values, one row per point."""
+        """Write a row with metric, unit, step and values for each value of the visible charts."""
         run = self.context.run
         if run is None:
             return
@@ -339,7 +341,7 @@ class CurvesTab(ContentTab):
         writer = csv.writer(table)
         writer.writerow(["metric", "unit", "step", "mean", "low", "high"])
         for metric in (metric for plot in self.plots.values() for metric in plot.chart.metrics):
-            series = run.series(metric, "step", _MAX_CSV_POINTS)
+            series = run.series(metric, "step", _MAX_CSV_VALUES)
             unit = run.specs[metric].unit
             for step, *values in zip(series.x, series.mean, series.low, series.high, strict=True):
                 writer.writerow([metric, unit, f"{step:g}", *(repr(float(value)) for value in values)])

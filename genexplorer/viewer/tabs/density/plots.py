@@ -44,7 +44,7 @@ class DataPlot(PlanePlot):
         self.reconstructions = LineLayer(4, palette, 1.0, 0.6)
         self.markers = MarkerLayer(palette)
         super().__init__(axis_names("x"), palette)
-        self.add(self.data, self.grid, self.reconstructions, self.samples, self.arrows, self.markers)
+        self.add_layers(self.data, self.grid, self.reconstructions, self.samples, self.arrows, self.markers)
         self.animation = PointAnimation(self._show_points, self)
 
     def clear(self) -> None:
@@ -162,7 +162,7 @@ class LatentPlot(PlanePlot):
         self.markers = MarkerLayer(palette)
         super().__init__(("z₁", "z₂"), palette)
         self.set_home(_HOME)
-        self.add(self.circles, self.grid, self.encodings, self.sampled, self.markers)
+        self.add_layers(self.circles, self.grid, self.encodings, self.sampled, self.markers)
         self.animation = PointAnimation(self.encodings.set_points, self)
 
     def clear(self) -> None:

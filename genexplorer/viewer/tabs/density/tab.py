@@ -147,7 +147,7 @@ class DensityTab(ModelTab):
         """Return the command that draws heat map and samples."""
         return command_lines.density(
             run_id,
-            bounds=None if self.plane.at_home else self.plane.visible_bounds,
+            bounds=None if self.plane.is_at_home else self.plane.visible_bounds,
             of=_COMMAND_HEATS.get(self.layers.heat, ""),
             count=NUM_SAMPLES,
             seed=self.scene.seed,
@@ -318,7 +318,7 @@ class DensityTab(ModelTab):
         if math.isnan(x):
             self.readout.setText("")
             return
-        letter, heat = self.plane.names[0][0], self.scene.heat if self.plane.position >= 1 else None
+        letter, heat = self.plane.axis_names[0][0], self.scene.heat if self.plane.position >= 1 else None
         readout = f"{letter} = {formatting.vector((x, y))}"
         value = None if heat is None else heat.value_at(x, y)
         if heat is not None and value is not None:

@@ -53,7 +53,7 @@ class EncodeViews(QWidget):
         self.pictures = {name: SquareView(name) for name in names}
         self.row = QWidget()
         self.data = PathPlot(("x₁", "x₂"), palette, picks=True)
-        self.plane, self.map = (PathPlot(("z₁", "z₂"), palette, prior=True) for _ in range(2))
+        self.plane, self.map = (PathPlot(("z₁", "z₂"), palette, shows_prior=True) for _ in range(2))
         self.samples = ImageView("posterior samples")
         self.bars = LatentBars(palette)
         self.histogram, self.history = LatentHistogram(palette), SearchHistory(palette)

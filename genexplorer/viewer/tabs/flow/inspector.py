@@ -33,7 +33,7 @@ class StagePlot(PlanePlot):
         super().__init__(("x₁", "x₂"), palette)
         for line in self._origin:
             self.addItem(line, ignoreBounds=True)
-        self.add(self.points, self.marker)
+        self.add_layers(self.points, self.marker)
 
     def show_position(self, batch: PointBatch, traced: Floats, position: float, letter: str) -> None:
         """Show a stage, or a position between two, on the straight line from one to the other.

@@ -18,7 +18,7 @@ Direction = Literal["forward", "inverse"]
 Floats = NDArray[np.float64]
 _OUTLIER = 3.0  # times the second largest log-determinant
 _LABEL_CHARS = 24
-_MARGIN = 1.06  # around the points of a plot
+_DETAIL_MARGIN = 1.06  # around the points of a plot
 MAX_SEED = 2**31 - 1
 MAX_TEMPERATURE = 1.5
 
@@ -102,7 +102,7 @@ class PointBatch:
     @cached_property
     def reach(self) -> float:
         """Half of the side of all plots: one scale for all stages, so that volumes compare."""
-        return float(np.quantile(np.abs(self.points), 0.998)) * _MARGIN or 1.0
+        return float(np.quantile(np.abs(self.points), 0.998)) * _DETAIL_MARGIN or 1.0
 
 
 def interpolated(stages: Floats, position: float) -> Floats:

@@ -34,7 +34,7 @@ class InterpolationPreview(QStackedWidget):
         super().__init__()
         self.picture = ImageView("interpolation")
         self.data = PathPlot(("x₁", "x₂"), palette)
-        self.latent = PathPlot(("z₁", "z₂"), palette, prior=True)
+        self.latent = PathPlot(("z₁", "z₂"), palette, shows_prior=True)
         self._planes = QWidget()
         fill_box(QHBoxLayout(self._planes), (self.latent, 1), (self.data, 1))
         self.addWidget(self.picture)

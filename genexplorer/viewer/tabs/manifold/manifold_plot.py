@@ -96,14 +96,14 @@ class ManifoldPlot(BasePlot):
         self.setAccessibleName("latent plane")
         # The view.
         self.visible_range: VisibleRange = views.home("z", 560, 560)
-        self.at_home = True
+        self.is_at_home = True
         self.image_px: tuple[int, int] = (28, 28)
         self.target = TARGET
         # The layers.
         self.tiles, self.points = TileLayer(), PointLayer()
         self.under, self.over = MarkLayer(below_points=True), MarkLayer()
         self.latent_layers = self.tiles, self.under, self.points, self.over
-        self.add(*self.latent_layers)
+        self.add_layers(*self.latent_layers)
         # The points, the cursor and the mouse.
         self.pen_mode = False
         self._cloud: PointCloud | None = None
@@ -141,7 +141,7 @@ class ManifoldPlot(BasePlot):
 
     def reset_view(self) -> None:
         """Show all of the prior."""
-        self.at_home = True
+        self.is_at_home = True
         self._set_view(self._home())
 
     def set_tiling(self, image_px: tuple[int, int], target: int) -> None:
@@ -149,7 +149,7 @@ class ManifoldPlot(BasePlot):
         if (image_px, target) == (self.image_px, self.target):
             return
         self.image_px, self.target = image_px, target
-        self._set_view(self._home() if self.at_home else self.visible_range)
+        self._set_view(self._home() if self.is_at_home else self.visible_range)
 
     def show_bounds(self, bounds: views.Bounds) -> None:
         """Show a rectangle of the plane, such as the saved one."""
@@ -157,7 +157,7 @@ class ManifoldPlot(BasePlot):
         per_px = (x1 - x0) / self.visible_range.width_px, (y1 - y0) / self.visible_range.height_px
         if self.visible_range.coords == "z":
             per_px = (max(per_px), max(per_px))
-        self.at_home = False
+        self.is_at_home = False
         self._set_view(replace(self.visible_range, per_px=per_px).centered(((x0 + x1) / 2, (y0 + y1) / 2)))
 
     def zoom(self, factor: float, at: QPointF | None = None) -> None:
@@ -168,12 +168,12 @@ class ManifoldPlot(BasePlot):
             pixel = self.visible_range.z_to_px(self._cursor_z)[0]
             size = np.array([self.visible_range.width_px, self.visible_range.height_px])
             pixel = pixel if ((pixel >= 0) & (pixel <= size)).all() else size / 2
-        self.at_home = False
+        self.is_at_home = False
         self._set_view(self.visible_range.zoomed(factor, (float(pixel[0]), float(pixel[1]))))
 
     def pan(self, dx: float, dy: float) -> None:
         """Move the plane by logical pixels."""
-        self.at_home = False
+        self.is_at_home = False
         self._set_view(self.visible_range.panned(dx * self.ratio, dy * self.ratio))
 
     def set_cursor(self, z: Floats) -> None:
@@ -333,7 +333,7 @@ class ManifoldPlot(BasePlot):
         if (width, height) == (self.visible_range.width_px, self.visible_range.height_px) or width < 2 or height < 2:
             return
         self.visible_range = self.visible_range.resized(width, height)
-        self._set_view(self._home() if self.at_home else self.visible_range)
+        self._set_view(self._home() if self.is_at_home else self.visible_range)
 
     def _set_view(self, view: VisibleRange) -> None:
         zoomed = view.per_px != self.visible_range.per_px or view.coords != self.visible_range.coords
@@ -353,7 +353,7 @@ class ManifoldPlot(BasePlot):
     def _label_axes(self) -> None:
         super()._label_axes()
         if self.visible_range.coords == "u":
-            name = self.names[0]
+            name = self.axis_names[0]
             self.bottom.setLabel(f"{name}   (spaced by u{name[-1]} = Φ({name}))", **self.label_style)
 
 

@@ -225,7 +225,7 @@ class ManifoldView(QWidget):
         """Return the switches and the visible part of the plane as JSON values."""
         state = ManifoldViewState(
             coords=self.coords,
-            bounds=None if self.plot.at_home else self.plot.visible_range.bounds,
+            bounds=None if self.plot.is_at_home else self.plot.visible_range.bounds,
             target=self.target,
             points=self.toolbar.points.isChecked(),
             count=self.toolbar.count.currentData(),

@@ -1,4 +1,4 @@
-"""The controls above the images (kind, step, first and newest, animation, command) and the thumbnails below."""
+"""The controls above the recorded images, and the thumbnails below them."""
 
 from collections.abc import Sequence
 
@@ -26,9 +26,9 @@ class ProgressControls(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.kinds: dict[str, QToolButton] = {}
+        self.kind_buttons: dict[str, QToolButton] = {}
         self._group = QButtonGroup(self)
-        self._switch = fill_box(QHBoxLayout(), spacing=0)
+        self._kind_row = fill_box(QHBoxLayout(), spacing=0)
         self.step, self.detail = heading(""), elided()
         self.first = tool_button("First", "Shows the first image while pressed (F)")
         self.newest = tool_button("Newest", "Shows the newest image while pressed (G)")
@@ -36,42 +36,42 @@ class ProgressControls(QWidget):
         self.command = tool_button("Copy as command", "Copy the shell command that makes the animation (Ctrl+Shift+C)")
         self.detail.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         buttons = (self.first, self.newest, self.animation, self.command)
-        fill_box(QHBoxLayout(self), self._switch, self.step, (self.detail, 1), *buttons)
+        fill_box(QHBoxLayout(self), self._kind_row, self.step, (self.detail, 1), *buttons)
 
     def show_kinds(self, kinds: list[str], selected: str) -> None:
         """Show a button for each kind; none where there is only one."""
-        if list(self.kinds) != kinds:
-            clear_layout(self._switch)
-            self.kinds = {}
+        if list(self.kind_buttons) != kinds:
+            clear_layout(self._kind_row)
+            self.kind_buttons = {}
             for kind in kinds:
-                name, description = recorded_images.name_of(kind), recorded_images.description_of(kind)
-                self.kinds[kind] = button = tool_button(name, f"{name}: {description} (K: next)", checkable=True)
+                name, description = recorded_images.kind_title(kind), recorded_images.kind_description(kind)
+                self.kind_buttons[kind] = button = tool_button(name, f"{name}: {description} (K: next)", checkable=True)
                 button.clicked.connect(lambda _=False, kind=kind: self.kind_chosen.emit(kind))
                 self._group.addButton(button)
-                self._switch.addWidget(button)
-        for kind, button in self.kinds.items():
+                self._kind_row.addWidget(button)
+        for kind, button in self.kind_buttons.items():
             button.setChecked(kind == selected)
             button.setVisible(len(kinds) > 1)
 
     def show_step(self, kind: str, step: int | None, steps: list[int], *, is_held: bool) -> None:
-        """Show the step of the displayed image, and its position among all."""
+        """Show the step of the displayed image, and its position among all recorded steps."""
         self.step.setText("" if step is None else f"step {step:,}")
         if step is None:
             self.detail.setText("")
             return
         position = "held" if is_held else f"{steps.index(step) + 1} of {len(steps)}"
-        self.detail.setText(f"{position}  ·  {recorded_images.description_of(kind)}")
-        self.detail.setToolTip(recorded_images.description_of(kind))
+        self.detail.setText(f"{position}  ·  {recorded_images.kind_description(kind)}")
+        self.detail.setToolTip(recorded_images.kind_description(kind))
 
     def show_job(self, fraction: float | None) -> None:
-        """Show the progress of an animation, or, for None, that one can be saved."""
+        """Show how much of an animation is written, in [0, 1], or, for None, that one can be saved."""
         self.animation.setText("Save animation…" if fraction is None else f"Cancel  {fraction:.0%}")
 
 
-SIDE_PX = 8 * GAP  # logical; of a thumbnail
-COUNT = 8
-_LABEL_PX = 2 * GAP
-_THUMBNAIL_SIDE = 3  # rows and columns of a sheet of samples in a thumbnail
+THUMBNAIL_SIDE_PX = 8 * GAP  # logical pixels
+NUM_THUMBNAILS = 8
+_LABEL_HEIGHT_PX = 2 * GAP
+_THUMBNAIL_GRID_SIDE = 3  # a thumbnail of samples shows so many rows and columns of them
 
 
 class ThumbnailStrip(QWidget):
@@ -87,7 +87,7 @@ class ThumbnailStrip(QWidget):
         super().__init__(parent)
         self._frames: list[tuple[int, QImage]] = []
         self._step: int | None = None
-        self.setFixedHeight(SIDE_PX + _LABEL_PX + 4)
+        self.setFixedHeight(THUMBNAIL_SIDE_PX + _LABEL_HEIGHT_PX + 4)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("images through training")
         self.setToolTip("Images through training: click to go to a step")
@@ -109,8 +109,8 @@ class ThumbnailStrip(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """Return a row."""
-        return QSize(COUNT * (SIDE_PX + GAP), SIDE_PX + _LABEL_PX + 4)
+        """Return the size of one row of thumbnails."""
+        return QSize(NUM_THUMBNAILS * (THUMBNAIL_SIDE_PX + GAP), THUMBNAIL_SIDE_PX + _LABEL_HEIGHT_PX + 4)
 
     @property
     def marked(self) -> int | None:
@@ -120,12 +120,12 @@ class ThumbnailStrip(QWidget):
         past = [index for index, step in enumerate(self.steps) if step <= self._step]
         return past[-1] if past else None
 
-    def box_of(self, index: int) -> QRectF:
+    def thumbnail_box(self, index: int) -> QRectF:
         """Return the rectangle of a thumbnail; the row fills the width."""
         count = max(1, len(self._frames))
-        side = min(SIDE_PX, (self.width() - (count - 1) * GAP / 2) / count)
+        side = min(THUMBNAIL_SIDE_PX, (self.width() - (count - 1) * GAP / 2) / count)
         gap = min(3.0 * GAP, (self.width() - count * side) / max(1, count - 1))
-        return QRectF(index * (side + gap), SIDE_PX - side, side, side)
+        return QRectF(index * (side + gap), THUMBNAIL_SIDE_PX - side, side, side)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw thumbnails, steps and the mark."""
@@ -133,7 +133,7 @@ class ThumbnailStrip(QWidget):
         painter.setFont(text_font(8))
         colors = self.palette()
         for index, (step, image) in enumerate(self._frames):
-            box, is_marked = self.box_of(index), index == self.marked
+            box, is_marked = self.thumbnail_box(index), index == self.marked
             # The image, centered in its box.
             size = image.size().scaled(box.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio)
             inside = QRectF(0, 0, size.width(), size.height())
@@ -148,25 +148,25 @@ class ThumbnailStrip(QWidget):
                 painter.drawRect(inside.adjusted(1, 1, -1, -1))
             painter.setPen(colors.color(QPalette.ColorRole.Text) if is_marked else color)
             label = formatting.count(step).replace(".0", "")
-            below = QRectF(box.left() - GAP, SIDE_PX + 2, box.width() + 2 * GAP, _LABEL_PX)
+            below = QRectF(box.left() - GAP, THUMBNAIL_SIDE_PX + 2, box.width() + 2 * GAP, _LABEL_HEIGHT_PX)
             painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, label)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Select a step."""
+        """Select the step of the thumbnail that is pressed."""
         if event is None or event.button() != Qt.MouseButton.LeftButton:
             return
         for index, step in enumerate(self.steps):
-            box = self.box_of(index)
+            box = self.thumbnail_box(index)
             if box.left() <= event.position().x() <= box.right():
                 self.step_chosen.emit(step)
                 return
 
 
-def thumbnail(sheet: ImageGrid, kind: str) -> QImage:
-    """Return the first nine samples of a sheet, or, of other kinds, the whole image."""
-    if kind == "samples" and len(sheet.images) >= _THUMBNAIL_SIDE * _THUMBNAIL_SIDE:
-        columns = min(sheet.columns, _THUMBNAIL_SIDE)
-        rows = [row * sheet.columns + column for row in range(_THUMBNAIL_SIDE) for column in range(columns)]
-        first = sheet.images[[index for index in rows if index < len(sheet.images)]]
+def thumbnail(grid: ImageGrid, kind: str) -> QImage:
+    """Return the thumbnail of a recorded image: of samples the first nine, of other kinds the whole image."""
+    if kind == "samples" and len(grid.images) >= _THUMBNAIL_GRID_SIDE * _THUMBNAIL_GRID_SIDE:
+        columns = min(grid.columns, _THUMBNAIL_GRID_SIDE)
+        rows = [row * grid.columns + column for row in range(_THUMBNAIL_GRID_SIDE) for column in range(columns)]
+        first = grid.images[[index for index in rows if index < len(grid.images)]]
         return to_qimage(montage(first, columns))
-    return to_qimage(montage(sheet.images, sheet.columns))
+    return to_qimage(montage(grid.images, grid.columns))

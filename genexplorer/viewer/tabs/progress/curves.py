@@ -1,4 +1,4 @@
-"""The curves beside the images: losses, or the family's objective, with a mark at the present step."""
+"""The curves beside the images: losses, or the family's objective, with a mark at the selected step."""
 
 import math
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from genexplorer.session import charts
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.panes.time_bar import change_marks, objective_quantity
-from genexplorer.viewer.plots.chart_curve import Curve, CurveView, range_with_label_room
+from genexplorer.viewer.plots.chart_curve import ChartSettings, Curve, range_with_label_room
 from genexplorer.viewer.plots.chart_plot import ChartPlot
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.progress import recorded_images
@@ -19,8 +19,8 @@ from genexplorer.viewer.widgets.labels import muted
 if TYPE_CHECKING:
     from genexplorer.session.run_poller import RunPoller
 
-WIDTH = 36 * GAP
-_MAX_POINTS = 500
+WIDTH_PX = 36 * GAP
+_MAX_CURVE_VALUES = 500
 _SMOOTHING = 0.8
 
 
@@ -34,7 +34,7 @@ class ProgressCurves(QWidget):
         self._charts: list[Chart] = []
         self._step: int | None = None
         self._hint = muted("Curves appear after the first steps.")
-        self._settle = timer(self, 0, self._fit, once=True)
+        self._fit_timer = timer(self, 0, self._fit, once=True)
         self._column = fill_box(QVBoxLayout(self), self._hint)
         context.palette_changed.connect(self._recolor)
 
@@ -53,7 +53,7 @@ class ProgressCurves(QWidget):
                 plot = ChartPlot(chart, self._context.palette)
                 plot.clicked.connect(self._on_clicked)
                 plot.pointed.connect(self._on_pointed)
-                plot.resized.connect(self._settle.start)
+                plot.resized.connect(self._fit_timer.start)
                 plot.zoomed.connect(lambda _bounds: self._fit())
                 self._column.addWidget(plot, 1)
                 self.plots.append(plot)
@@ -67,7 +67,7 @@ class ProgressCurves(QWidget):
             raw = {f"{name.removesuffix('_ema')}_raw" for name in metrics if name.endswith("_ema")}
             visible = [name for name in metrics if name not in raw]
             curves = [_curve(run, plot.chart, metric) for metric in visible]
-            plot.set_curves(curves, CurveView("step", False, _SMOOTHING), marks)
+            plot.set_curves(curves, ChartSettings("step", False, _SMOOTHING), marks)
         self._fit()
 
     def set_step(self, step: int | None) -> None:
@@ -75,16 +75,16 @@ class ProgressCurves(QWidget):
         self._step = step
         x = None if step is None else float(step)
         for plot in self.plots:
-            plot.set_time(x)
+            plot.mark_step(x)
             plot.show_values(x)
 
     def _fit(self) -> None:
         if not self.plots:
             return
-        bounds = [plot.data_bounds for plot in self.plots]
+        bounds = [plot.x_extent for plot in self.plots]
         first, last = min(low for low, _ in bounds), max(high for _, high in bounds)
         width = min(plot.plot_width() for plot in self.plots)
-        low, high = range_with_label_room(first, last, width, max(plot.label_px for plot in self.plots))
+        low, high = range_with_label_room(first, last, width, max(plot.label_width_px for plot in self.plots))
         for plot in self.plots:
             plot.set_range(low, high, last)
         self.set_step(self._step)
@@ -93,12 +93,12 @@ class ProgressCurves(QWidget):
         self._context.playback.select(max(0, round(x)))
 
     def _on_pointed(self, x: float) -> None:
-        here = None if math.isnan(x) else x
+        mouse_x = None if math.isnan(x) else x
         for plot in self.plots:
-            plot.set_crosshair(here)
-            plot.show_values(self._step if here is None else here)
-        if here is not None:
-            self._context.status_message.emit(f"step {max(0, round(here)):,}  ·  click to go there")
+            plot.show_crosshair(mouse_x)
+            plot.show_values(self._step if mouse_x is None else mouse_x)
+        if mouse_x is not None:
+            self._context.status_message.emit(f"step {max(0, round(mouse_x)):,}  ·  click to go there")
 
     def _recolor(self) -> None:
         for plot in self.plots:
@@ -106,5 +106,5 @@ class ProgressCurves(QWidget):
 
 
 def _curve(run: "RunPoller", chart: Chart, metric: str) -> Curve:
-    series = run.series(metric, "step", _MAX_POINTS)
+    series = run.series(metric, "step", _MAX_CURVE_VALUES)
     return Curve(metric, chart.style(metric), series.x, series.mean, series.low, series.high)

@@ -1,4 +1,4 @@
-"""Selects among recorded images: the kinds, the one of a step, a few spread over time. No Qt."""
+"""Selects among recorded images: their kinds, the image of a step, a few spread over the training. No Qt."""
 
 import math
 from bisect import bisect_right
@@ -10,34 +10,36 @@ from genexplorer.session import charts
 from genexplorer.session.charts import Chart
 
 # In order of display: the name and what the images of a kind have in common.
-KINDS: dict[str, tuple[str, str]] = {
+IMAGE_KINDS: dict[str, tuple[str, str]] = {
     "samples": ("Samples", "the same latents at every step"),
     "manifold": ("Manifold", "the same plane of latents at every step"),
     "reconstructions": ("Reconstructions", "the same test images at every step"),
     "density": ("Density", "the model's density at every step"),
     "trace": ("Trace", "the same test images at every layer of the flow"),
 }
-_ORIGIN = 50  # of the logarithmic axis: little changes before this step
-_CRITIC_QUANTITY = "real_logits"
+_LOG_ORIGIN_STEP = 50  # thumbnails are spread over log(step + 50): little changes before this step
+_DISCRIMINATOR_QUANTITY = "real_logits"
 
 
 def kinds(pictures: Mapping[str, Sequence[ImageRef]]) -> list[str]:
     """Return the kinds with images, the known kinds first."""
     recorded = [kind for kind, refs in pictures.items() if refs]
-    return [kind for kind in KINDS if kind in recorded] + sorted(kind for kind in recorded if kind not in KINDS)
+    return [kind for kind in IMAGE_KINDS if kind in recorded] + sorted(
+        kind for kind in recorded if kind not in IMAGE_KINDS
+    )
 
 
-def name_of(kind: str) -> str:
+def kind_title(kind: str) -> str:
     """Return the display name of a kind."""
-    return KINDS.get(kind, (kind.replace("_", " ").capitalize(), ""))[0]
+    return IMAGE_KINDS.get(kind, (kind.replace("_", " ").capitalize(), ""))[0]
 
 
-def description_of(kind: str) -> str:
+def kind_description(kind: str) -> str:
     """Return the description of a kind: what its images have in common."""
-    return KINDS.get(kind, ("", "recorded through training"))[1]
+    return IMAGE_KINDS.get(kind, ("", "recorded through training"))[1]
 
 
-def at(refs: Sequence[ImageRef], step: int | None) -> ImageRef | None:
+def ref_at_step(refs: Sequence[ImageRef], step: int | None) -> ImageRef | None:
     """Return the newest image at or before a step, or the first if all are later; None without images."""
     if not refs:
         return None
@@ -48,21 +50,21 @@ def at(refs: Sequence[ImageRef], step: int | None) -> ImageRef | None:
 
 def spread_over_time(refs: Sequence[ImageRef], count: int) -> list[ImageRef]:
     """Return at most `count` images, evenly spaced on a logarithmic step axis, including the first and the last."""
-    dropped = set(to_remove({ref.step: 1 for ref in refs}, math.inf, count, recent=1, origin=_ORIGIN))
+    dropped = set(to_remove({ref.step: 1 for ref in refs}, math.inf, count, recent=1, origin=_LOG_ORIGIN_STEP))
     return [ref for ref in refs if ref.step not in dropped]
 
 
-def charts_beside(all_charts: Sequence[Chart], total: str) -> list[Chart]:
+def charts_beside(all_charts: Sequence[Chart], objective_quantity: str) -> list[Chart]:
     """Return the two charts shown beside the images: the objective, and the discriminator or another one.
 
     Args:
         all_charts: The charts of the run, in order.
-        total: The quantity of the family's objective.
+        objective_quantity: The quantity that is the family's objective.
     """
     if not all_charts:
         return []
-    first = charts.chart_of(all_charts, total) or all_charts[0]
-    second = charts.chart_of(all_charts, _CRITIC_QUANTITY) or next(
+    first = charts.chart_of(all_charts, objective_quantity) or all_charts[0]
+    second = charts.chart_of(all_charts, _DISCRIMINATOR_QUANTITY) or next(
         (chart for chart in all_charts if chart is not first), None
     )
     return [first] if second is None or second is first else [first, second]

@@ -13,8 +13,8 @@ from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.progress import recorded_images
-from genexplorer.viewer.tabs.progress.controls import COUNT, ProgressControls, ThumbnailStrip, thumbnail
-from genexplorer.viewer.tabs.progress.curves import WIDTH, ProgressCurves
+from genexplorer.viewer.tabs.progress.controls import NUM_THUMBNAILS, ProgressControls, ThumbnailStrip, thumbnail
+from genexplorer.viewer.tabs.progress.curves import WIDTH_PX, ProgressCurves
 from genexplorer.viewer.tabs.progress.export_job import AnimationJob
 from genexplorer.viewer.tabs.tab import ContentTab, KeyHelp, SaveTarget
 from genexplorer.viewer.widgets.controls import fill_box
@@ -52,12 +52,12 @@ class ProgressTab(ContentTab):
         self.view.on_saved = context.status_message.emit
         self.curves = ProgressCurves(context)
         self.job = AnimationJob(self)
-        self.curves.setFixedWidth(WIDTH)
+        self.curves.setFixedWidth(WIDTH_PX)
         left = fill_box(QVBoxLayout(), (self.view, 1), self.strip)
         row = fill_box(QHBoxLayout(), (left, 1), self.curves, spacing=2 * GAP)
         fill_box(QVBoxLayout(self), self.controls, (row, 1), margins=(2 * GAP, GAP, 2 * GAP, GAP // 2))
         # Connect the signals.
-        self.controls.kind_chosen.connect(self.choose)
+        self.controls.kind_chosen.connect(self.choose_kind)
         self.controls.first.pressed.connect(lambda: self.hold(first=True))
         self.controls.newest.pressed.connect(lambda: self.hold(first=False))
         self.controls.first.released.connect(self.release)
@@ -91,13 +91,13 @@ class ProgressTab(ContentTab):
     def on_changes(self, changed: frozenset[str]) -> None:
         """Show new images and points of the curves."""
         if changed & {"images", "metrics", "changes"}:
-            self.touch()
+            self.invalidate()
 
     def activated(self) -> None:
         """Let the time bar stop at the recorded images."""
-        self._choose_kind()
+        self._update_kind()
         self.context.set_step_list(self._steps)
-        self.touch()
+        self.invalidate()
 
     def deactivated(self) -> None:
         """Let the time bar stop at snapshots again."""
@@ -130,10 +130,10 @@ class ProgressTab(ContentTab):
         return False
 
     def save_targets(self) -> list[SaveTarget]:
-        """Offer the image."""
+        """Return the displayed image."""
         if self.view.image().isNull():
             return []
-        label = recorded_images.name_of(self.kind)
+        label = recorded_images.kind_title(self.kind)
         return [SaveTarget(label, (".png",), lambda path: save_image(self.view.displayed_image(), path))]
 
     def copy_image(self) -> QImage | None:
@@ -152,7 +152,7 @@ class ProgressTab(ContentTab):
         return {"kind": self._preferred_kind}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore it."""
+        """Restore the selected kind."""
         kind = state.get("kind")
         self._preferred_kind = kind if isinstance(kind, str) else ""
 
@@ -163,7 +163,7 @@ class ProgressTab(ContentTab):
 
     # Display ----------------------------------------------------------------------------------------------
 
-    def choose(self, kind: str) -> None:
+    def choose_kind(self, kind: str) -> None:
         """Show another kind of images."""
         self._preferred_kind = kind
         self.activated()
@@ -172,29 +172,29 @@ class ProgressTab(ContentTab):
         """Show the next kind of images."""
         kinds = self._kinds()
         if kinds:
-            self.choose(kinds[(kinds.index(self.kind) + 1) % len(kinds)])
+            self.choose_kind(kinds[(kinds.index(self.kind) + 1) % len(kinds)])
 
     def hold(self, *, first: bool) -> None:
         """Show the first or the newest image until `release`."""
         refs = self._refs()
         if refs:
             self._held_step = refs[0 if first else -1].step
-            self._show_picture()
+            self._show_image()
 
     def release(self) -> None:
         """Show the image of the time bar's step again."""
         self._held_step = None
-        self._show_picture()
+        self._show_image()
 
     def update_content(self) -> None:
-        """Show images, thumbnails and curves."""
-        self._choose_kind()
+        """Show the image, the thumbnails and the curves as they are now."""
+        self._update_kind()
         self.controls.show_kinds(self._kinds(), self.kind)
         self.curves.refresh(self.context.run)
-        refs = recorded_images.spread_over_time(self._refs(), COUNT)
+        refs = recorded_images.spread_over_time(self._refs(), NUM_THUMBNAILS)
         grids = [(ref.step, self._recorded.read(ref)) for ref in refs]
         self.strip.set_frames([(step, thumbnail(grid, self.kind)) for step, grid in grids if grid is not None])
-        self._show_picture()
+        self._show_image()
 
     def _kinds(self) -> list[str]:
         return [] if self.context.run is None else recorded_images.kinds(self.context.run.images)
@@ -205,25 +205,25 @@ class ProgressTab(ContentTab):
     def _steps(self) -> list[int]:
         return [ref.step for ref in self._refs()]
 
-    def _choose_kind(self) -> None:
+    def _update_kind(self) -> None:
         kinds = self._kinds()
         self.kind = self._preferred_kind if self._preferred_kind in kinds else (kinds[0] if kinds else "")
 
     def _on_playback(self) -> None:
         if self.is_active:
-            self._show_picture()
+            self._show_image()
 
-    def _show_picture(self) -> None:
+    def _show_image(self) -> None:
         step = self.context.playback.selected_step if self._held_step is None else self._held_step
-        ref = recorded_images.at(self._refs(), step)
-        sheet = None if ref is None else self._recorded.read(ref)
-        if sheet is None or ref is None:
+        ref = recorded_images.ref_at_step(self._refs(), step)
+        grid = None if ref is None else self._recorded.read(ref)
+        if grid is None or ref is None:
             self._shown_path = None
             self.view.set_grid(None, "" if ref is None else "This image cannot be read.")
         elif self._shown_path != ref.path:
             self._shown_path = ref.path
-            self.view.set_columns(0 if self.kind == "samples" else sheet.columns)
-            self.view.set_grid(sheet)
+            self.view.set_columns(0 if self.kind == "samples" else grid.columns)
+            self.view.set_grid(grid)
         shown_step = None if ref is None else ref.step
         self.controls.show_step(self.kind, shown_step, self._steps(), is_held=self._held_step is not None)
         self.strip.set_step(shown_step)

@@ -15,10 +15,13 @@ from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView
 from genexplorer.viewer.widgets.images import ImageView, Pixels
 from genexplorer.viewer.widgets.labels import heading, muted, vertical_rule, wrapped
 
-WIDTH = 34 * GAP
+WIDTH_PX = 34 * GAP
 _HISTORY_COLUMNS = 4
-_LARGE_PX, _SMALL_PX = 26 * GAP, 15 * GAP
-_LARGE_MIN_PX, _HISTORY_MIN_PX = 89 * GAP, 78 * GAP  # heights of the panel
+_LARGE_SAMPLE_PX, _SMALL_SAMPLE_PX = 26 * GAP, 15 * GAP
+_LARGE_SAMPLE_MIN_HEIGHT_PX, _HISTORY_MIN_HEIGHT_PX = (
+    89 * GAP,
+    78 * GAP,
+)  # of the panel: a lower one has a smaller sample, or no history
 
 
 class SamplesPanel(QWidget):
@@ -36,8 +39,8 @@ class SamplesPanel(QWidget):
         super().__init__(parent)
         self._context = context
         self._steps: list[int] = []
-        self._history_of = -1
-        self.setFixedWidth(WIDTH)
+        self._history_index = -1
+        self.setFixedWidth(WIDTH_PX)
         self.one = ImageView("sample")
         self.one.on_saved = context.status_message.emit
         self.name, self.detail = heading(""), wrapped("")
@@ -51,18 +54,18 @@ class SamplesPanel(QWidget):
             "Fixed seed", "Recorded samples, of the same latents at every step (F)", checkable=True
         )
         self.resample = tool_button("Resample", "New samples from the present snapshot (R)")
-        self.seed, self.columns = _spin(0, 2**31 - 1), _spin(0, 64)
+        self.seed, self.columns = _make_spin_box(0, 2**31 - 1), _make_spin_box(0, 64)
         self.columns.setSpecialValueText("auto")
         self.temperature = slider(0, 200, 100, "Temperature: scales the standard deviation of the prior")
         self.temperature_label = muted("temperature 1.00")
-        self._lay_out()
+        self._build()
         # Connect the signals.
         self.temperature.valueChanged.connect(self._on_temperature)
         self.history.pressed.connect(self._on_history_pressed)
         self.history.hovered.connect(self._on_history_hovered)
 
-    def show_source(self, seed: int | None) -> None:
-        """Show whether the samples are the recorded ones, or their seed."""
+    def show_seed(self, seed: int | None) -> None:
+        """Show the seed of the samples; None stands for the recorded ones."""
         self.fixed.setChecked(seed is None)
         if seed is not None:
             with QSignalBlocker(self.seed):
@@ -80,30 +83,30 @@ class SamplesPanel(QWidget):
             self.temperature.setValue(round(temperature * 100))
         self.temperature_label.setText(f"temperature {temperature:.2f}")
 
-    def show_one(self, index: int, pixels: Pixels, sheet: ImageGrid) -> None:
-        """Show one sample enlarged."""
-        self.one.set_image(pixels)
+    def show_sample(self, index: int, image: Pixels, grid: ImageGrid) -> None:
+        """Show one sample of a grid enlarged."""
+        self.one.set_image(image)
         self.name.setText(f"sample {index + 1}")
-        lines = [sheet.caption] if sheet.caption else []
-        if sheet.z is not None and sheet.z.shape[1] <= 4:
-            lines.append(f"z = ({', '.join(formatting.number(float(value)) for value in sheet.z[index])})")
+        lines = [grid.caption] if grid.caption else []
+        if grid.z is not None and grid.z.shape[1] <= 4:
+            lines.append(f"z = ({', '.join(formatting.number(float(value)) for value in grid.z[index])})")
         self.detail.setText("\n".join(lines))
 
-    def show_nothing(self) -> None:
+    def show_no_sample(self) -> None:
         """Show no sample."""
         self.one.set_image(None)
         self.name.setText("")
         self.detail.setText("")
         self.show_history(-1, [])
 
-    def show_history(self, index: int, pictures: list[tuple[int, Any]]) -> None:
-        """Show one latent at several steps; a click selects the step."""
-        steps = [step for step, _ in pictures]
-        if (index, steps) == (self._history_of, self._steps):
+    def show_history(self, index: int, images_by_step: list[tuple[int, Any]]) -> None:
+        """Show the images of one latent at several steps, each with its step; a click selects the step."""
+        steps = [step for step, _ in images_by_step]
+        if (index, steps) == (self._history_index, self._steps):
             return
-        self._history_of, self._steps = index, steps
+        self._history_index, self._steps = index, steps
         self._show_history_if_room()
-        images = np.stack([picture for _, picture in pictures]) if pictures else None
+        images = np.stack([image for _, image in images_by_step]) if images_by_step else None
         self.history.set_grid(None if images is None else ImageGrid(images, _HISTORY_COLUMNS, 0, ""))
         self.history.set_frame(None)
 
@@ -113,17 +116,19 @@ class SamplesPanel(QWidget):
         self._show_history_if_room()
 
     def _show_history_if_room(self) -> None:
-        has_room = len(self._steps) > 1 and self.height() >= _HISTORY_MIN_PX
-        self.one.setFixedHeight(_SMALL_PX if has_room and self.height() < _LARGE_MIN_PX else _LARGE_PX)
+        has_room = len(self._steps) > 1 and self.height() >= _HISTORY_MIN_HEIGHT_PX
+        self.one.setFixedHeight(
+            _SMALL_SAMPLE_PX if has_room and self.height() < _LARGE_SAMPLE_MIN_HEIGHT_PX else _LARGE_SAMPLE_PX
+        )
         self.history.setVisible(has_room)
         self.history_title.setVisible(has_room)
 
     def recolor(self) -> None:
-        """Take the context's palette."""
+        """Apply the colors of the context's palette."""
         self.history.set_background(self._context.palette.background)
         self.history.set_frame(None)
 
-    def _lay_out(self) -> None:
+    def _build(self) -> None:
         buttons = fill_box(QHBoxLayout(), self.fixed, self.resample, None)
         form = QGridLayout()
         form.setHorizontalSpacing(2 * GAP)
@@ -156,7 +161,7 @@ class SamplesPanel(QWidget):
             self.history.set_frame(None)
 
 
-def _spin(low: int, high: int) -> QSpinBox:
+def _make_spin_box(low: int, high: int) -> QSpinBox:
     box = QSpinBox()
     box.setRange(low, high)
     box.setFocusPolicy(Qt.FocusPolicy.ClickFocus)

@@ -22,9 +22,9 @@ from genexplorer.viewer.widgets.controls import fill_box
 from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView, RecordedGrids
 from genexplorer.viewer.widgets.images import enlarged, save_image
 
-KIND = "samples"
-COUNT = 64
-_HISTORY = 12  # images of one sample through training
+IMAGE_KIND = "samples"
+NUM_SAMPLES = 64
+_MAX_HISTORY_IMAGES = 12  # of one sample, at steps spread over the training
 
 
 class SamplesTab(ContentTab):
@@ -51,7 +51,7 @@ class SamplesTab(ContentTab):
         grid = fill_box(QHBoxLayout(), self.view, margins=(2 * GAP, 2 * GAP, 2 * GAP, GAP))
         fill_box(QHBoxLayout(self), (grid, 1), self.panel, spacing=0)
         # Connect the signals.
-        self.view.pointed.connect(self._show_one)
+        self.view.pointed.connect(self._show_sample)
         self.panel.resample.clicked.connect(self.resample)
         self.panel.fixed.clicked.connect(self.show_fixed)
         self.panel.seed.valueChanged.connect(self.draw)
@@ -79,16 +79,16 @@ class SamplesTab(ContentTab):
         self._recorded.clear()
         self.seed = None
         self.view.set_grid(None)
-        self.touch()
+        self.invalidate()
 
     def on_changes(self, changed: frozenset[str]) -> None:
         """Show new images."""
         if "images" in changed and self.seed is None:
-            self.touch()
+            self.invalidate()
 
     def on_time(self, step: int | None) -> None:
         """Show the samples of that step."""
-        self.touch()
+        self.invalidate()
 
     def deactivated(self) -> None:
         """Cancel requests."""
@@ -116,7 +116,7 @@ class SamplesTab(ContentTab):
         return True
 
     def save_targets(self) -> list[SaveTarget]:
-        """Offer the grid and the selected sample."""
+        """Return the grid and the selected sample."""
         if self.view.grid is None:
             return []
         sample = self.panel.one.image()
@@ -151,10 +151,10 @@ class SamplesTab(ContentTab):
         return {"columns": self.view.requested_columns, "temperature": self.temperature}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore them."""
+        """Restore columns and temperature; invalid values are ignored."""
         columns, temperature = state.get("columns"), state.get("temperature")
         if isinstance(columns, int):
-            self.panel.set_columns(min(max(0, columns), COUNT))
+            self.panel.set_columns(min(max(0, columns), NUM_SAMPLES))
         if isinstance(temperature, int | float) and 0 <= temperature <= 2:
             self.temperature = float(temperature)
             self.panel.set_temperature(self.temperature)
@@ -166,21 +166,21 @@ class SamplesTab(ContentTab):
         self.draw(secrets.randbelow(10_000))
 
     def draw(self, seed: int) -> None:
-        """Draw samples with a seed, from the present snapshot."""
+        """Draw samples with a seed, from the selected snapshot."""
         self.seed = seed
-        self.touch()
+        self.invalidate()
 
     def show_fixed(self) -> None:
         """Show the recorded samples again, of the same latents at every step."""
         self.seed = None
         self._requests.cancel_all()
-        self.touch()
+        self.invalidate()
 
     def update_content(self) -> None:
         """Show the recorded samples, or draw some."""
         if has_2d_data(self.context.run):
             return
-        self.panel.show_source(self.seed)
+        self.panel.show_seed(self.seed)
         if self.context.run is None:
             self.view.set_grid(None, "No run is open.")
         elif self.seed is None:
@@ -192,7 +192,7 @@ class SamplesTab(ContentTab):
         self.temperature = temperature
         if self.seed is None:
             self.seed = 0  # the recorded samples have temperature 1
-        self.touch()
+        self.invalidate()
 
     def _recolor(self) -> None:
         self.view.set_background(self.context.palette.background)
@@ -201,17 +201,17 @@ class SamplesTab(ContentTab):
     # Recorded ---------------------------------------------------------------------------------------------------
 
     def _refs(self) -> list[ImageRef]:
-        return [] if self.context.run is None else self.context.run.images.get(KIND, [])
+        return [] if self.context.run is None else self.context.run.images.get(IMAGE_KIND, [])
 
     def _show_recorded(self) -> None:
         step = self.context.step
-        ref = recorded_images.at(self._refs(), step)
-        sheet = None if ref is None else self._recorded.read(ref)
-        if sheet is not None:
-            self.view.set_grid(sheet)
+        ref = recorded_images.ref_at_step(self._refs(), step)
+        grid = None if ref is None else self._recorded.read(ref)
+        if grid is not None:
+            self.view.set_grid(grid)
         elif step is not None:
             self.seed = 0
-            self.panel.show_source(self.seed)
+            self.panel.show_seed(self.seed)
             self._request_samples()
         else:
             self.view.set_grid(None)
@@ -221,11 +221,13 @@ class SamplesTab(ContentTab):
     def _request_samples(self) -> None:
         if self.view.grid is None:
             self.view.set_grid(None, "loading the model…")
-        params = {"count": COUNT, "seed": self.seed, "temperature": self.temperature}
+        params = {"count": NUM_SAMPLES, "seed": self.seed, "temperature": self.temperature}
         self._requests.cancel_all()  # images of another seed or snapshot are not shown any more
-        self._requests.send("preview", "images", ModelRequest("sample", self._on_drawn, params, step=self.context.step))
+        self._requests.send(
+            "preview", "images", ModelRequest("sample", self._on_samples, params, step=self.context.step)
+        )
 
-    def _on_drawn(self, response: ModelResponse) -> None:
+    def _on_samples(self, response: ModelResponse) -> None:
         if self.seed is None:
             return
         images = np.asarray(response.arrays["images"], np.uint8)
@@ -239,16 +241,16 @@ class SamplesTab(ContentTab):
 
     # One sample ------------------------------------------------------------------------------------------------
 
-    def _show_one(self, index: int) -> None:
-        sheet, pixels = self.view.grid, self.view.tile(index)
-        if sheet is None or pixels is None:
-            self.panel.show_nothing()
+    def _show_sample(self, index: int) -> None:
+        grid, image = self.view.grid, self.view.tile(index)
+        if grid is None or image is None:
+            self.panel.show_no_sample()
             return
-        self.panel.show_one(index, pixels, sheet)
-        # Of a recorded sample, the same latent at steps spread over training.
+        self.panel.show_sample(index, image, grid)
+        # Show a recorded sample at steps spread over the training, always of the same latent.
         refs = self._refs() if self.seed is None else []
-        if len(refs) > _HISTORY:
-            indices = np.unique(np.linspace(0, len(refs) - 1, _HISTORY).round().astype(int))
+        if len(refs) > _MAX_HISTORY_IMAGES:
+            indices = np.unique(np.linspace(0, len(refs) - 1, _MAX_HISTORY_IMAGES).round().astype(int))
             refs = [refs[position] for position in indices]
         grids = [(ref.step, self._recorded.read(ref)) for ref in refs]
         images = [(step, grid.images[index]) for step, grid in grids if grid is not None and index < len(grid.images)]

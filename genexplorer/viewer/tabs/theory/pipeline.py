@@ -19,33 +19,33 @@ from genexplorer.viewer.widgets.images import ImageView
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, text, wrapped
 from trainers.theory import Stage
 
-SIDE_PX = 15 * GAP  # of a picture: a 28-pixel digit four times as large
-HEAT_REACH = 3.0  # the value at either end of a heat map's colors
+TENSOR_SIDE_PX = 15 * GAP  # the side of each stage's view: a 28-pixel digit fits four times as large
+HEAT_MAP_LIMIT = 3.0  # a heat map's colors go from −3 to 3
 _MAX_BARS = 64
-_MAX_LABELS = 4
-_PLANE_REACH = 3.2  # the smallest range, to either side
-_NUMBER_REACH = 3.0
+_MAX_LABELED_BARS = 4
+_MIN_PLANE_LIMIT = 3.2  # axes go at least so far to either side of 0
+_MIN_NUMBER_LIMIT = 3.0  # likewise, of the axis below a single number
 
 
-def heat_pixels(values: NDArray[Any], shape: tuple[int, int, int], palette: Palette) -> NDArray[np.uint8]:
+def heat_map_image(values: NDArray[Any], shape: tuple[int, int, int], palette: Palette) -> NDArray[np.uint8]:
     """Return values drawn as an image: below 0 in one color, above in another, 0 as the background.
 
     Args:
-        values: (D,); D is C·H·W.
-        shape: (C, H, W); channels are drawn side by side.
+        values: A vector, (C·H·W,).
+        shape: The shape of the image, (C, H, W); channels are drawn side by side.
         palette: The colors.
     """
     channels, height, width = shape
     pixels = np.asarray(values, np.float64).reshape(channels, height, width).transpose(1, 0, 2).reshape(height, -1)
-    share = np.clip(np.nan_to_num(pixels) / HEAT_REACH, -1, 1)[..., None]
-    ends = (np.array(rgb(name), np.float64) for name in (palette.background, palette.accent, palette.warning))
-    middle, low, high = ends
-    mixed = middle + (np.where(share < 0, low, high) - middle) * np.abs(share)
+    fraction = np.clip(np.nan_to_num(pixels) / HEAT_MAP_LIMIT, -1, 1)[..., None]
+    colors = (np.array(rgb(name), np.float64) for name in (palette.background, palette.accent, palette.warning))
+    middle, low, high = colors
+    mixed = middle + (np.where(fraction < 0, low, high) - middle) * np.abs(fraction)
     return np.asarray(mixed.round(), np.uint8)
 
 
 class TensorView(QWidget):
-    """Base of the views: a square, and values."""
+    """Base of the views of a short tensor: a square that draws its values."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -54,23 +54,23 @@ class TensorView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def set_values(self, values: NDArray[Any]) -> None:
-        """Show a vector."""
+        """Show values; of more than 64, the first ones."""
         self._values = np.asarray(values, np.float64).reshape(-1)[:_MAX_BARS]
         self.setAccessibleDescription(", ".join(formatting.number(float(v)) for v in self._values[:8]))
         self.update()
 
     def recolor(self, palette: Palette) -> None:
-        """Take other colors."""
+        """Apply other colors."""
         self._palette = palette
         self.update()
 
     def sizeHint(self) -> QSize:
-        """Return the size of a picture."""
-        return QSize(SIDE_PX, SIDE_PX)
+        """Return the size of the square."""
+        return QSize(TENSOR_SIDE_PX, TENSOR_SIDE_PX)
 
-    def _largest(self, least: float) -> float:
+    def _axis_limit(self, minimum: float) -> float:
         finite = self._values[np.isfinite(self._values)]
-        return max(least, float(np.abs(finite).max())) if finite.size else least
+        return max(minimum, float(np.abs(finite).max())) if finite.size else minimum
 
 
 class VectorView(TensorView):
@@ -81,12 +81,12 @@ class VectorView(TensorView):
         count = len(self._values)
         if not count:
             return
-        # The room of a bar, and the scale.
+        # Divide the height among the bars.
         painter = QPainter(self)
         painter.setFont(text_font(9))
-        has_labels = count <= _MAX_LABELS
+        has_labels = count <= _MAX_LABELED_BARS
         room = self.height() / count
-        largest = self._largest(3.0)
+        largest = self._axis_limit(3.0)
         middle, half = self.width() / 2, self.width() / 2 - 4
         for index, value in enumerate(self._values):
             length = (float(value) if np.isfinite(value) else 0.0) / largest * half
@@ -117,11 +117,11 @@ class PointView(TensorView):
         line = 2.0 * GAP
         side = self.height() - line
         box = QRectF((self.width() - side) / 2, 0, side, side)
-        reach = self._largest(_PLANE_REACH) * 1.05
+        limit = self._axis_limit(_MIN_PLANE_LIMIT) * 1.05
         # The axes, and the unit circle.
         painter.setPen(QPen(QColor(self._palette.faint)))
         painter.drawRect(box)
-        middle, unit = box.center(), side / 2 / reach
+        middle, unit = box.center(), side / 2 / limit
         painter.drawLine(QPointF(box.left(), middle.y()), QPointF(box.right(), middle.y()))
         painter.drawLine(QPointF(middle.x(), box.top()), QPointF(middle.x(), box.bottom()))
         painter.drawEllipse(middle, unit, unit)
@@ -158,14 +158,14 @@ class NumberView(TensorView):
         if np.isfinite(value):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(self._palette.accent))
-            painter.drawEllipse(QPointF(middle + value / self._largest(_NUMBER_REACH) * half, y), 4.5, 4.5)
+            painter.drawEllipse(QPointF(middle + value / self._axis_limit(_MIN_NUMBER_LIMIT) * half, y), 4.5, 4.5)
         painter.setPen(QColor(self._palette.muted))
         painter.setFont(text_font(8))
         painter.drawText(QRectF(middle - 20, y + 6, 40, 2 * GAP), Qt.AlignmentFlag.AlignHCenter, "0")
 
 
-POINTS = (2, 1, 1)  # the shape of 2-D data
-_MAX_VECTOR = 64  # more values are drawn as a heat map
+POINT_DATA_SHAPE = (2, 1, 1)  # the image shape, (C, H, W), of 2-D points
+_MAX_VECTOR_SIZE = 64  # a latent of an image's size is drawn as a heat map if it has more values than this
 
 
 class PipelineStageView(QWidget):
@@ -175,15 +175,15 @@ class PipelineStageView(QWidget):
         super().__init__(parent)
         self.stage = stage
         self._palette = palette
-        self._heat: tuple[NDArray[np.float64], tuple[int, int, int]] | None = None
-        self.picture, self.vector = ImageView(stage.shows or stage.name), VectorView(palette)
+        self._heat_map: tuple[NDArray[np.float64], tuple[int, int, int]] | None = None
+        self.image_view, self.vector = ImageView(stage.shows or stage.name), VectorView(palette)
         self.point, self.number = PointView(palette), NumberView(palette)
-        self.picture.setMinimumSize(SIDE_PX, SIDE_PX)
+        self.image_view.setMinimumSize(TENSOR_SIDE_PX, TENSOR_SIDE_PX)
         self.shape = muted("")
         self._tensor = QStackedWidget()
-        for view in (self.picture, self.vector, self.point, self.number):
+        for view in (self.image_view, self.vector, self.point, self.number):
             self._tensor.addWidget(view)
-        self._tensor.setFixedSize(SIDE_PX, SIDE_PX)
+        self._tensor.setFixedSize(TENSOR_SIDE_PX, TENSOR_SIDE_PX)
         # The layout: symbol, tensor, shape, name and explanation.
         symbol = text(stage.symbol)
         symbol.setFont(math_font(16))
@@ -200,46 +200,46 @@ class PipelineStageView(QWidget):
         """Show a tensor with a first axis of 1: an image, a vector, a point, a number, or many values as a heat map.
 
         Args:
-            tensor: (1, …), or None and `hint`.
-            image_shape: (C, H, W) of the data; (2, 1, 1) for 2-D points.
+            tensor: The tensor, (1, …); None shows `hint`.
+            image_shape: Shape of the data, (C, H, W); (2, 1, 1) for 2-D points.
             hint: The text displayed where there is no tensor.
         """
-        self._heat = None
+        self._heat_map = None
         if tensor is None:
-            self.picture.set_image(None, hint=hint)
-            self._show(self.picture, "")
+            self.image_view.set_image(None, hint=hint)
+            self._show(self.image_view, "")
             return
         # Choose the view by the size of the tensor.
         values = np.asarray(tensor)[0]
         shape = " × ".join(str(length) for length in values.shape)
-        if values.ndim == 3 and image_shape != POINTS:
+        if values.ndim == 3 and image_shape != POINT_DATA_SHAPE:
             if values.dtype != np.uint8:
                 values = (np.clip(np.asarray(values, np.float64), 0, 1) * 255).round().astype(np.uint8)
-            self.picture.set_image(values)
-            self._show(self.picture, shape)
-        elif values.size == prod(image_shape) > _MAX_VECTOR:
-            self._heat = (np.asarray(values, np.float64), image_shape)
-            self._draw_heat()
-            self._show(self.picture, f"{values.size} values, colors from −{HEAT_REACH:g} to {HEAT_REACH:g}")
+            self.image_view.set_image(values)
+            self._show(self.image_view, shape)
+        elif values.size == prod(image_shape) > _MAX_VECTOR_SIZE:
+            self._heat_map = (np.asarray(values, np.float64), image_shape)
+            self._draw_heat_map()
+            self._show(self.image_view, f"{values.size} values, colors from −{HEAT_MAP_LIMIT:g} to {HEAT_MAP_LIMIT:g}")
         else:
             view: TensorView = self.vector
             if values.size == 1 and self.stage.shows != "z":
                 view = self.number
-            elif values.size == 2 and image_shape == POINTS:
+            elif values.size == 2 and image_shape == POINT_DATA_SHAPE:
                 view = self.point
             view.set_values(values)
             self._show(view, shape)
 
     def recolor(self, palette: Palette) -> None:
-        """Take other colors."""
+        """Apply other colors."""
         self._palette = palette
         for view in (self.vector, self.point, self.number):
             view.recolor(palette)
-        self._draw_heat()
+        self._draw_heat_map()
 
-    def _draw_heat(self) -> None:
-        if self._heat is not None:
-            self.picture.set_image(heat_pixels(*self._heat, self._palette))
+    def _draw_heat_map(self) -> None:
+        if self._heat_map is not None:
+            self.image_view.set_image(heat_map_image(*self._heat_map, self._palette))
 
     def _show(self, view: QWidget, shape: str) -> None:
         self._tensor.setCurrentWidget(view)
@@ -268,7 +268,7 @@ class PipelineView(QWidget):
                 # The arrow between two stages, or a space where another branch begins.
                 arrow = muted("→" if view.stage.shows != "x" else " ")
                 arrow.setFont(text_font(15))
-                arrow.setContentsMargins(0, 4 * GAP + SIDE_PX // 2 - GAP, 0, 0)
+                arrow.setContentsMargins(0, 4 * GAP + TENSOR_SIDE_PX // 2 - GAP, 0, 0)
                 self._row.addWidget(arrow, 0, Qt.AlignmentFlag.AlignTop)
             self._row.addWidget(view, 1, Qt.AlignmentFlag.AlignTop)
         self.clear()
@@ -276,7 +276,7 @@ class PipelineView(QWidget):
     def clear(self) -> None:
         """Show no tensors."""
         for view in self.stages:
-            view.show_tensor(None, POINTS)
+            view.show_tensor(None, POINT_DATA_SHAPE)
 
     def show_tensors(self, arrays: Mapping[str, NDArray[Any]], image_shape: tuple[int, int, int]) -> None:
         """Show the model's tensors for data of a shape (C, H, W)."""
@@ -291,6 +291,6 @@ class PipelineView(QWidget):
         self.note.show()
 
     def recolor(self) -> None:
-        """Take the context's palette."""
+        """Apply the colors of the context's palette."""
         for view in self.stages:
             view.recolor(self._context.palette)

@@ -1,4 +1,4 @@
-"""The Theory tab: the objective with live values, and one image through the model with its tensors."""
+"""The Theory tab: the objective with its current values, and one image through the model with its tensors."""
 
 import secrets
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup
 from genexplorer.viewer.style import GAP, math_font, text_font
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
-from genexplorer.viewer.tabs.theory.pipeline import POINTS, PipelineView
-from genexplorer.viewer.tabs.theory.term_card import ShareBar, TermCard
+from genexplorer.viewer.tabs.theory.pipeline import POINT_DATA_SHAPE, PipelineView
+from genexplorer.viewer.tabs.theory.term_card import TermCard, TermFractionBar
 from genexplorer.viewer.widgets.controls import discard, fill_box, scroll_area, tool_button
 from genexplorer.viewer.widgets.images import save_image
 from genexplorer.viewer.widgets.labels import formula, heading, muted, rule, text, wrapped
@@ -27,8 +27,8 @@ from trainers.theory import Term, Theory
 if TYPE_CHECKING:
     from genexplorer.session.run_poller import RunPoller
 
-_WIDTH = 124 * GAP
-_ALSO_COLUMNS = 3
+_MAX_PAGE_WIDTH_PX = 124 * GAP
+_TRACKED_COLUMNS = 3
 
 
 class TheoryTab(Tab):
@@ -45,7 +45,7 @@ class TheoryTab(Tab):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self._theory: Theory | None = None
-        self._reason = ""
+        self._waiting_reason = ""
         self._pipeline_stale = True
         self._seed = 0
         self._requests = RequestGroup(
@@ -53,7 +53,7 @@ class TheoryTab(Tab):
         )
         # The widgets.
         self.cards: dict[str, TermCard] = {}
-        self._term_cards: set[TermCard] = set()  # of the objective's terms
+        self._term_cards: set[TermCard] = set()  # the cards of the objective's terms; the others are of tracked metrics
         self.equation, self.total, self.source = text(), text(), muted()
         self.equation.setFont(math_font(15))
         self.total.setFont(text_font(20))
@@ -61,14 +61,14 @@ class TheoryTab(Tab):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.RichText)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.share = ShareBar(context.palette)
+        self.fraction = TermFractionBar(context.palette)
         self.pipeline = PipelineView(context)
         self.index, self.metrics = QSpinBox(), wrapped()
         self.resample = tool_button("Resample", "Draw another ε, z or noise (R)")
-        self.also_heading, self.pipeline_head, self.index_label = heading("Also tracked"), heading(""), muted("")
+        self.also_heading, self.pipeline_heading, self.index_label = heading("Also tracked"), heading(""), muted("")
         self.notes, self.reference = wrapped(), wrapped()
         self._build()
-        self.index.valueChanged.connect(self._on_index)
+        self.index.valueChanged.connect(self._request_new_tensors)
         self.resample.clicked.connect(self.draw_noise)
         context.palette_changed.connect(self._recolor)
 
@@ -76,18 +76,18 @@ class TheoryTab(Tab):
 
     def waiting_reason(self) -> str | None:
         """Return why there is no theory for this run, or None."""
-        return self._reason or None
+        return self._waiting_reason or None
 
     def set_run(self, run: "RunPoller | None") -> None:
         """Show the theory of another run's family."""
-        self._theory, self._reason = None, ""
+        self._theory, self._waiting_reason = None, ""
         if run is not None and run.config is None:
-            self._reason = "The run's configuration cannot be read"
+            self._waiting_reason = "The run's configuration cannot be read"
         elif run is not None and run.config is not None:
             try:
                 self._theory = run.config.theory()
             except UserError as error:
-                self._reason = f"This family is not installed here: {error.message}"
+                self._waiting_reason = f"This family is not installed here: {error.message}"
         self.pipeline.clear()
         self._pipeline_stale = True
         self._show_theory()
@@ -114,7 +114,7 @@ class TheoryTab(Tab):
         self._requests.cancel_all()
 
     def on_key(self, event: QKeyEvent) -> bool:
-        """R resamples, left and right select another image."""
+        """Handle R for other noise, and left and right for another image."""
         match event.key():
             case Qt.Key.Key_R:
                 self.draw_noise()
@@ -125,21 +125,21 @@ class TheoryTab(Tab):
         return True
 
     def save_targets(self) -> list[SaveTarget]:
-        """Offer the whole page."""
+        """Return the whole page."""
         if self._theory is None:
             return []
-        return [SaveTarget("Theory page", (".png",), lambda path: save_image(self._picture(), path))]
+        return [SaveTarget("Theory page", (".png",), lambda path: save_image(self._page_image(), path))]
 
     def copy_image(self) -> QImage | None:
         """Return the whole page."""
-        return None if self._theory is None else self._picture()
+        return None if self._theory is None else self._page_image()
 
     def state(self) -> dict[str, Any]:
         """Return the index of the image."""
         return {"index": self.index.value()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore it."""
+        """Restore the index of the image."""
         index = state.get("index")
         if isinstance(index, int):
             self.index.setValue(index)
@@ -153,11 +153,13 @@ class TheoryTab(Tab):
         self._terms = fill_box(QHBoxLayout(), spacing=2 * GAP)
         self._also = QGridLayout()
         self._also.setSpacing(2 * GAP)
-        head = fill_box(QHBoxLayout(), self.pipeline_head, None, self.index_label, self.index, self.resample)
+        head = fill_box(QHBoxLayout(), self.pipeline_heading, None, self.index_label, self.index, self.resample)
         # The page, centered in a scroll area.
         self._page = QWidget()
-        self._page.setMaximumWidth(_WIDTH)
-        column = fill_box(QVBoxLayout(self._page), self.equation, self.total, self.share, self.source, GAP, self._terms)
+        self._page.setMaximumWidth(_MAX_PAGE_WIDTH_PX)
+        column = fill_box(
+            QVBoxLayout(self._page), self.equation, self.total, self.fraction, self.source, GAP, self._terms
+        )
         fill_box(column, GAP, self.also_heading, self._also, 2 * GAP, head, self.metrics, self.pipeline, GAP)
         margins = (4 * GAP, 2 * GAP, 4 * GAP, GAP)
         fill_box(column, rule(), self.notes, self.reference, None, margins=margins)
@@ -166,7 +168,7 @@ class TheoryTab(Tab):
         fill_box(QVBoxLayout(self), scroll_area(host))
 
     def _recolor(self) -> None:
-        self.share.recolor(self.context.palette)
+        self.fraction.recolor(self.context.palette)
         self.pipeline.recolor()
 
     def _show_theory(self) -> None:
@@ -179,7 +181,7 @@ class TheoryTab(Tab):
             return
         # Headings, equation and notes.
         noun = self._noun
-        self.pipeline_head.setText(f"One {noun} through the model")
+        self.pipeline_heading.setText(f"One {noun} through the model")
         self.index_label.setText(f"test {noun}")
         self.index.setAccessibleName(f"test {noun}")
         self.equation.setText(formula(theory.equation.replace(";  ", "\n")))
@@ -187,19 +189,19 @@ class TheoryTab(Tab):
         self.reference.setText(theory.reference)
         # A card for each term, and smaller ones for the metrics that are also tracked.
         for term in theory.terms:
-            self._term_cards.add(self._card(term, theory.unit, counts=True))
+            self._term_cards.add(self._add_card(term, theory.unit, is_objective_term=True))
             self._terms.addWidget(self.cards[term.quantity], 1)
         also = [term for term in theory.also if term.quantity not in self.cards]
         for index, term in enumerate(also):
-            card = self._card(term, "", counts=False)
-            self._also.addWidget(card, index // _ALSO_COLUMNS, index % _ALSO_COLUMNS)
-        for column in range(_ALSO_COLUMNS):
+            card = self._add_card(term, "", is_objective_term=False)
+            self._also.addWidget(card, index // _TRACKED_COLUMNS, index % _TRACKED_COLUMNS)
+        for column in range(_TRACKED_COLUMNS):
             self._also.setColumnStretch(column, 1)
         self.also_heading.setVisible(bool(also))
         self.pipeline.set_stages(theory.stages)
 
-    def _card(self, term: Term, unit: str, *, counts: bool) -> TermCard:
-        card = self.cards[term.quantity] = TermCard(term, unit, counts=counts)
+    def _add_card(self, term: Term, unit: str, *, is_objective_term: bool) -> TermCard:
+        card = self.cards[term.quantity] = TermCard(term, unit, is_objective_term=is_objective_term)
         card.clicked.connect(lambda quantity=term.quantity: self.context.curve_requested.emit(quantity))
         return card
 
@@ -217,13 +219,13 @@ class TheoryTab(Tab):
             self.total.setText(formula(f"{theory.total_name} = …"))
             self.source.setText("Values appear after the first training step.")
             return
-        self.total.setText(formula(_line_with_unit(values)))
+        self.total.setText(formula(_breakdown_text(values)))
         step = self.context.step
         when = "" if step is None else f"  ·  at or before step {step:,}"
         self.source.setText(f"{values.origin}{when}")
         # The terms, and the metrics that are also tracked, in the units of their charts.
-        self.share.show_shares([(term.name, value) for term, value in values.terms])
-        self.share.setVisible(len(values.terms) > 1)
+        self.fraction.show_terms([(term.name, value) for term, value in values.terms])
+        self.fraction.setVisible(len(values.terms) > 1)
         units = {spec.quantity: spec.unit for spec in reversed(run.specs.values())}
         for term, value in values.further_values:
             if term.quantity in self.cards:
@@ -236,9 +238,9 @@ class TheoryTab(Tab):
     def draw_noise(self) -> None:
         """Draw other noise: another z from q(z|x)."""
         self._seed = secrets.randbelow(1_000_000)
-        self._on_index()
+        self._request_new_tensors()
 
-    def _on_index(self) -> None:
+    def _request_new_tensors(self) -> None:
         self._pipeline_stale = True
         self._request_tensors()
 
@@ -255,7 +257,7 @@ class TheoryTab(Tab):
         self._requests.send("preview", "pipeline", ModelRequest("pipeline", self._on_tensors, params, step=step))
 
     def _on_tensors(self, response: ModelResponse) -> None:
-        run, shape = self.context.run, POINTS
+        run, shape = self.context.run, POINT_DATA_SHAPE
         if run is not None:
             with suppress(UserError, OSError):  # the snapshot was removed meanwhile
                 shape = run.card(self.context.step).image_shape
@@ -264,7 +266,7 @@ class TheoryTab(Tab):
         if isinstance(metrics, dict) and self._theory is not None:
             self.metrics.setText(f"this {self._noun}: {_metrics_text(self._theory, metrics)}")
 
-    def _picture(self) -> QImage:
+    def _page_image(self) -> QImage:
         return self._page.grab().toImage()
 
 
@@ -275,10 +277,10 @@ def _metrics_text(theory: Theory, metrics: Mapping[str, object]) -> str:
         values[f"train/{theory.total}"] = sum(term.sign * values[f"train/{term.quantity}"] for term in theory.terms)
     result = objective_values(theory, values)
     if result is not None:
-        return _line_with_unit(result)
+        return _breakdown_text(result)
     return "  ".join(f"{name} {formatting.number(value)}" for name, value in values.items())
 
 
-def _line_with_unit(values: ObjectiveValues) -> str:
+def _breakdown_text(values: ObjectiveValues) -> str:
     unit = "" if values.unit == values.name else f" {values.unit}"
     return f"{values.one_line(full=True)}{unit}"

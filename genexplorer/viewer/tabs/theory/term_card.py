@@ -1,4 +1,4 @@
-"""Cards for the terms of the objective: symbol, live value, meaning; a click opens the curve."""
+"""Cards for the terms of the objective: symbol, current value, meaning; a click opens the curve."""
 
 from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
@@ -17,7 +17,7 @@ class TermCard(QFrame):
 
     Args:
         term: The term.
-        unit: The unit of its value, by default.
+        unit: The unit of its value, where `show_value` gets none.
         counts: Whether it is a term of the objective, with a sign, or a metric that is also tracked, on a smaller card.
 
     Signals:
@@ -26,7 +26,7 @@ class TermCard(QFrame):
 
     clicked = pyqtSignal()
 
-    def __init__(self, term: Term, unit: str, *, counts: bool = True, parent: QWidget | None = None) -> None:
+    def __init__(self, term: Term, unit: str, *, is_objective_term: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._unit = unit
         self.setProperty("role", "card")
@@ -34,9 +34,9 @@ class TermCard(QFrame):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setToolTip("Open its curve")
         self.setAccessibleName(f"{term.name}: open its curve")
-        sign = "" if not counts else "− " if term.sign < 0 else "+ "
+        sign = "" if not is_objective_term else "− " if term.sign < 0 else "+ "
         self.value = text("…")
-        self.value.setFont(text_font(16 if counts else 13))
+        self.value.setFont(text_font(16 if is_objective_term else 13))
         title, symbol = heading(formula(f"{sign}{term.name}")), muted(formula(term.symbol))
         for label in (title, symbol):
             label.setTextFormat(Qt.TextFormat.RichText)
@@ -63,23 +63,23 @@ class TermCard(QFrame):
             super().keyPressEvent(event)
 
 
-class ShareBar(QWidget):
+class TermFractionBar(QWidget):
     """The relative size of the terms as one divided bar."""
 
     def __init__(self, palette: Palette, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._palette = palette
-        self._shares: list[tuple[str, float]] = []
+        self._fractions: list[tuple[str, float]] = []
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def show_shares(self, terms: list[tuple[str, float]]) -> None:
-        """Show the terms' sizes."""
+    def show_terms(self, terms: list[tuple[str, float]]) -> None:
+        """Show terms by name and value; the parts of the bar have the sizes of the absolute values."""
         total = sum(abs(value) for _, value in terms)
-        self._shares = [(name, abs(value) / total) for name, value in terms] if total > 0 else []
+        self._fractions = [(name, abs(value) / total) for name, value in terms] if total > 0 else []
         self.update()
 
     def recolor(self, palette: Palette) -> None:
-        """Take other colors."""
+        """Apply other colors."""
         self._palette = palette
         self.update()
 
@@ -92,12 +92,12 @@ class ShareBar(QWidget):
         painter = QPainter(self)
         painter.setFont(text_font(8))
         left, room = 0.0, float(self.width())
-        for index, (name, share) in enumerate(self._shares):
-            width = share * room
+        for index, (name, fraction) in enumerate(self._fractions):
+            width = fraction * room
             color = mix(self._palette.accent, self._palette.background, 0.55 * index)
             painter.fillRect(QRectF(left, 0, max(1.0, width - 2), GAP), QColor(color))
             # The name below its part, moved to the left where it would leave the bar.
-            label = f"{name} {formatting.percent(share)}"
+            label = f"{name} {formatting.percent(fraction)}"
             text_width = painter.fontMetrics().horizontalAdvance(label) + 2
             text_left = min(left, room - text_width) if width < text_width else left
             painter.setPen(QColor(self._palette.muted))

@@ -31,7 +31,7 @@ def curves(window: MainWindow) -> CurvesTab:
 def test_train_and_test_share_a_chart_with_labels_at_the_curves(curves: CurvesTab) -> None:
     assert list(curves.plots) == ["elbo", "recon", "kl", "kl_dim"]
     plot = curves.plots["elbo"]
-    assert plot.title.text() == "ELBO (nats)"
+    assert plot.title_label.text() == "ELBO (nats)"
     assert [label.toPlainText() for label, _, _ in plot._labels] == ["train", "test", "test, raw"]
     heights = sorted(label.pos().y() for label, _, _ in plot._labels)
     (bottom, top), pixels = plot.plot.getViewBox().viewRange()[1], plot.plot.getViewBox().height()
@@ -41,11 +41,11 @@ def test_train_and_test_share_a_chart_with_labels_at_the_curves(curves: CurvesTa
 def test_line_and_values_follow_the_step(curves: CurvesTab, window: MainWindow) -> None:
     plot = curves.plots["kl"]
     window.context.playback.select(500)
-    assert plot._time_line.value() == pytest.approx(500)
-    early = plot.values.text()
+    assert plot._step_line.value() == pytest.approx(500)
+    early = plot.values_label.text()
     window.context.playback.select(1300)
-    assert plot._time_line.value() == pytest.approx(1300)
-    assert plot.values.text() != early and "train" in early
+    assert plot._step_line.value() == pytest.approx(1300)
+    assert plot.values_label.text() != early and "train" in early
     assert "at step 1,300" in curves.metrics_panel.step_label.text()
 
 
@@ -63,36 +63,36 @@ def test_a_click_on_a_curve_selects_the_step(curves: CurvesTab, window: MainWind
 def test_the_crosshair_shows_values_in_every_chart(curves: CurvesTab) -> None:
     curves.plots["elbo"].pointed.emit(100.0)
     assert all(plot._crosshair.isVisible() and plot._crosshair.value() == 100.0 for plot in curves.plots.values())
-    at_100 = curves.plots["recon"].values.text()
+    at_100 = curves.plots["recon"].values_label.text()
     curves.plots["elbo"].pointed.emit(math.nan)
-    assert not curves.plots["recon"]._crosshair.isVisible() and curves.plots["recon"].values.text() != at_100
+    assert not curves.plots["recon"]._crosshair.isVisible() and curves.plots["recon"].values_label.text() != at_100
 
 
 def test_keys_change_scale_axis_and_smoothing(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
     QTest.keyClick(window, Qt.Key.Key_Y)
     elbo = curves.plots["elbo"]
-    assert elbo.left.logarithmic and elbo.left.negated and "logarithmic" in elbo.title.text()
+    assert elbo.left.logarithmic and elbo.left.negated and "logarithmic" in elbo.title_label.text()
     assert elbo.left.tick_text(2.0, 1.0) == "−100"
     QTest.keyClick(window, Qt.Key.Key_X)
     QTest.keyClick(window, Qt.Key.Key_X)
-    assert curves.view.x_axis == "time" and elbo.bottom.tick_text(75.0, 15.0) == "1:15"
-    before = curves.view.smoothing
+    assert curves.settings.x_axis == "time" and elbo.bottom.tick_text(75.0, 15.0) == "1:15"
+    before = curves.settings.smoothing
     QTest.keyClick(window, Qt.Key.Key_Minus)
-    assert curves.view.smoothing == pytest.approx(before - 0.1)
+    assert curves.settings.smoothing == pytest.approx(before - 0.1)
     assert curves.x_of_step(1300) == pytest.approx(1300 * 128 / 18100, rel=0.01)
     assert curves.step_of_x(curves.x_of_step(650) or 0) == pytest.approx(650, abs=2)
 
 
 def test_smoothing_keeps_the_raw_curve_and_touches_no_test_curve(curves: CurvesTab) -> None:
     plot = curves.plots["elbo"]
-    curves.set_view(smoothing=0.9)
-    smoothed = plot._lines[plot._curves[0].metric].y.copy()
+    curves.change_settings(smoothing=0.9)
+    smoothed = plot._curve_items[plot._curves[0].metric].y.copy()
     items = len(plot.plot.getPlotItem().listDataItems())
-    curves.set_view(smoothing=0.0)
-    raw = plot._lines[plot._curves[0].metric].y
+    curves.change_settings(smoothing=0.0)
+    raw = plot._curve_items[plot._curves[0].metric].y
     assert np.nanstd(np.diff(smoothed)) < 0.5 * np.nanstd(np.diff(raw))
     assert len(plot.plot.getPlotItem().listDataItems()) == items - 1  # the faint one is gone
-    np.testing.assert_array_equal(plot._lines[plot._curves[1].metric].y, plot._curves[1].mean)
+    np.testing.assert_array_equal(plot._curve_items[plot._curves[1].metric].y, plot._curves[1].mean)
 
 
 def test_changes_are_marked(curves: CurvesTab) -> None:
@@ -115,10 +115,10 @@ def test_new_points_are_drawn_as_they_come(stage: Stage, tmp_path: Path, qtbot: 
         window = stage.window(run.folder)
         curves = tab_of(window, "Curves")
         qtbot.waitUntil(lambda: "elbo" in curves.plots, timeout=5000)
-        first = curves.plots["elbo"].data_bounds[1]
+        first = curves.plots["elbo"].x_extent[1]
         run.advance(200)
         run.writer.flush()
-        qtbot.waitUntil(lambda: curves.plots["elbo"].data_bounds[1] >= first + 150, timeout=5000)
+        qtbot.waitUntil(lambda: curves.plots["elbo"].x_extent[1] >= first + 150, timeout=5000)
 
 
 def test_a_zoom_is_shared_and_zero_shows_the_full_range(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
@@ -191,43 +191,45 @@ def test_names_and_values_fit_after_the_window_has_shrunk(curves: CurvesTab, win
 
         def names_fit() -> bool:
             low, high = plot.plot.getViewBox().viewRange()[0]
-            room = max(each.label_px for each in curves.plots.values())
-            return bool(abs((high - plot.data_bounds[1]) / (high - low) * plot.plot_width() - room) < 6)
+            room = max(each.label_width_px for each in curves.plots.values())
+            return bool(abs((high - plot.x_extent[1]) / (high - low) * plot.plot_width() - room) < 6)
 
         qtbot.waitUntil(names_fit, timeout=5000)
-        needed = plot.values.fontMetrics().horizontalAdvance(plot.values.text())
-        assert needed <= plot.width() - plot.title.sizeHint().width()
+        needed = plot.values_label.fontMetrics().horizontalAdvance(plot.values_label.text())
+        assert needed <= plot.width() - plot.title_label.sizeHint().width()
 
 
 def test_the_visible_part_of_a_zoom_is_read_in_detail(
     curves: CurvesTab, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genexplorer.viewer.tabs.curves.tab.MAX_POINTS", 100)  # as if the run were ten times as long
-    curves.set_view(smoothing=0.0)
+    monkeypatch.setattr(
+        "genexplorer.viewer.tabs.curves.tab.MAX_CURVE_VALUES", 100
+    )  # as if the run were ten times as long
+    curves.change_settings(smoothing=0.0)
     curves._is_stale = True
     curves.refresh()
     plot = curves.plots["elbo"]
     metric, items = plot._curves[0].metric, list(plot.plot.getPlotItem().items)
-    full = plot._lines[metric].curve.x
+    full = plot._curve_items[metric].curve.x
     assert len(full) <= 100 and full[-1] > 1200
     plot.zoomed.emit((600.0, 620.0))
     qtbot.waitUntil(lambda: curves.detail.is_complete, timeout=5000)
-    detail = plot._lines[metric].curve.x
+    detail = plot._curve_items[metric].curve.x
     np.testing.assert_array_equal(detail[(detail >= 600) & (detail <= 620)], np.arange(600, 621))  # each step is there
-    assert detail[-1] < 700 and plot.data_bounds[1] > 1200 and plot.plot.getPlotItem().items == items
-    line = plot._lines[metric].line
+    assert detail[-1] < 700 and plot.x_extent[1] > 1200 and plot.plot.getPlotItem().items == items
+    line = plot._curve_items[metric].line
     assert np.array_equal(line.xData, detail)
     run = curves.context.run
     assert run is not None
-    exact = dict(zip(detail, plot._lines[metric].curve.mean, strict=True))
+    exact = dict(zip(detail, plot._curve_items[metric].curve.mean, strict=True))
     assert exact[610] == pytest.approx(run.values_at(610)[metric])
-    window = curves.detail.window
+    loaded = curves.detail.detail_range
     plot.zoomed.emit((603.0, 623.0))
-    assert curves.detail.window == window and curves.detail.is_complete  # a pan finds its part there already
+    assert curves.detail.detail_range == loaded and curves.detail.is_complete  # a pan finds its part there already
     assert not line.opts["antialias"]
     qtbot.waitUntil(lambda: bool(line.curve.opts["antialias"]), timeout=5000)  # smooth again at rest
     curves.show_full_range()
-    assert np.array_equal(plot._lines[metric].curve.x, full) and np.array_equal(line.xData, full)
+    assert np.array_equal(plot._curve_items[metric].curve.x, full) and np.array_equal(line.xData, full)
 
 
 def test_the_detail_extends_beyond_the_visible_part_and_changes_rarely() -> None:

@@ -168,7 +168,7 @@ def test_a_point_is_encoded_in_its_plane(opened: Open, qtbot: QtBot, kind: str, 
     views = tab.views
     assert views.data.isVisible() and views.plane.isVisible() and not views.row.isVisible()
     assert not tab.source_panel.canvas.isVisible() and not tab.source_panel.thumbnails.isVisible()
-    place = views.data.widget_point(1.5, -0.5).toPoint()
+    place = views.data.widget_position(1.5, -0.5).toPoint()
     QTest.mouseClick(views.data.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
     points = [q for q in bench.client.requests if q.op == "encode"][-1].arrays["images"]

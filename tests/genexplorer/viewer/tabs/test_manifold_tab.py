@@ -71,7 +71,7 @@ def test_panning_keeps_the_plane_under_the_mouse_and_decodes_only_the_rim(
     end = start + QPointF(130, -90)
     drag(tab, start, start + QPointF(60, -40), end)
     np.testing.assert_allclose(plot.latent_at(end), held, atol=1e-9)
-    assert not plot.at_home
+    assert not plot.is_at_home
     wait_until_settled(qtbot, tab)
     tiles = [q for q in bench.client.requests[decoded:] if q.topic == "manifold/tiles"]
     mosaic = tab.view.tile_loader.mosaic
@@ -177,7 +177,7 @@ def test_home_and_coordinates_by_key(bench: Bench[ManifoldTab], qtbot: QtBot) ->
     press_key(tab, Qt.Key.Key_Plus)
     assert plot.visible_range.per_px[0] < home.per_px[0]
     press_key(tab, Qt.Key.Key_0)
-    assert plot.visible_range == home and plot.at_home
+    assert plot.visible_range == home and plot.is_at_home
     press_key(tab, Qt.Key.Key_U)
     wait_until_settled(qtbot, tab)
     mosaic = tab.view.tile_loader.mosaic
@@ -202,7 +202,7 @@ def test_what_was_remembered_comes_back(bench: Bench[ManifoldTab], qtbot: QtBot,
     np.testing.assert_allclose(other.tab.view.plot.visible_range.bounds, tab.view.plot.visible_range.bounds, rtol=1e-6)
     assert other.tab.view.toolbar.ellipses.isChecked()
     other.tab.restore({"coords": 7, "bounds": [1, "x"], "target": -3, "count": "many", "points": None})
-    assert other.tab.view.coords == "z" and other.tab.view.plot.at_home
+    assert other.tab.view.coords == "z" and other.tab.view.plot.is_at_home
     other.close()
 
 

@@ -36,11 +36,11 @@ def _ref(step: int, kind: str = "samples") -> ImageRef:
 
 def test_the_picture_of_a_time_is_the_newest_at_or_before_it() -> None:
     refs = [_ref(step) for step in (0, 10, 50)]
-    assert [recorded_images.at(refs, step).step for step in (0, 9, 10, 49, 900)] == [0, 0, 10, 10, 50]  # type: ignore[union-attr]
+    assert [recorded_images.ref_at_step(refs, step).step for step in (0, 9, 10, 49, 900)] == [0, 0, 10, 10, 50]  # type: ignore[union-attr]
     assert (
-        recorded_images.at(refs[1:], 3) == refs[1]
-        and recorded_images.at(refs, None) == refs[2]
-        and recorded_images.at([], 3) is None
+        recorded_images.ref_at_step(refs[1:], 3) == refs[1]
+        and recorded_images.ref_at_step(refs, None) == refs[2]
+        and recorded_images.ref_at_step([], 3) is None
     )
 
 
@@ -54,7 +54,7 @@ def test_a_strip_is_spread_over_training_with_both_ends() -> None:
 def test_kinds_that_are_known_come_first() -> None:
     pictures = {"trace": [_ref(1)], "odd_ones": [_ref(1)], "samples": [_ref(1)], "manifold": []}
     assert recorded_images.kinds(pictures) == ["samples", "trace", "odd_ones"]
-    assert recorded_images.name_of("odd_ones") == "Odd ones" and recorded_images.description_of("odd_ones")
+    assert recorded_images.kind_title("odd_ones") == "Odd ones" and recorded_images.kind_description("odd_ones")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_time_moves_picture_step_and_mark_together(progress: ProgressTab) -> Non
     progress.context.playback.select(20)
     early = progress.view.grid
     assert early is not None and early.step == 20 and not np.array_equal(early.images, late.images)
-    assert all(plot._time_line.value() == 20 for plot in progress.curves.plots)
+    assert all(plot._step_line.value() == 20 for plot in progress.curves.plots)
     assert progress.strip.marked == progress.strip.steps.index(20)
     assert not progress.context.model_client.is_busy  # nothing was decoded for it
 
@@ -83,7 +83,7 @@ def test_time_moves_picture_step_and_mark_together(progress: ProgressTab) -> Non
 def test_a_click_on_a_curve_or_the_strip_jumps(progress: ProgressTab) -> None:
     progress.curves.plots[0].clicked.emit(96.0)
     assert progress.context.playback.selected_step == 100
-    box = progress.strip.box_of(0)
+    box = progress.strip.thumbnail_box(0)
     QTest.mousePress(progress.strip, Qt.MouseButton.LeftButton, pos=QPoint(int(box.center().x()), 20))
     assert (
         progress.context.playback.selected_step == 0 and progress.view.grid is not None and progress.view.grid.step == 0
@@ -122,7 +122,7 @@ def test_time_stops_at_pictures_only_while_the_tab_is_in_front(stage: Stage, gan
 
 def test_kinds_are_switched_and_remembered(stage: Stage, run_folder: Path) -> None:
     tab = tab_of(stage.window(run_folder), "Progress")
-    assert tab.kind == "samples" and set(tab.controls.kinds) == {"samples", "reconstructions", "manifold"}
+    assert tab.kind == "samples" and set(tab.controls.kind_buttons) == {"samples", "reconstructions", "manifold"}
     QTest.keyClick(tab.window(), Qt.Key.Key_K)
     assert tab.kind == "manifold" and tab.view.columns == 20
     state = tab.state()

@@ -54,7 +54,7 @@ def test_the_pipeline_shows_the_tensors_of_the_time(
     qtbot.waitUntil(lambda: "this image" in theory.metrics.text(), timeout=5000)
     assert theory.metrics.text() == "this image: ELBO −92.2 = −85.7 reconstruction − 6.5 KL nats"
     shown = {view.stage.shows: view for view in theory.pipeline.stages}
-    assert shown["x"].picture.image().width() == 28
+    assert shown["x"].image_view.image().width() == 28
     assert shown["mu"].vector._values.tolist() == pytest.approx([0.5, -1.2])
     assert shown["x"].shape.text() == "28 × 28 × 1" and shown["mu"].shape.text() == "2"
     window.context.playback.select(100)
@@ -123,7 +123,7 @@ def test_a_gan_has_cards_beside_its_loss_and_its_logits_as_numbers(stage: Stage,
     arrays = {"z": np.zeros((1, 100), np.float32), "fake": one, "x": one, "real_logits": logit, "fake_logits": logit}
     _answered(stage, arrays, {"loss_d_real": 0.5, "loss_d_fake": 0.25, "loss_d_penalty": 0.0, "loss_g": 1.0})
     shown = {view.stage.shows: view for view in theory.pipeline.stages}
-    qtbot.waitUntil(lambda: not shown["fake"].picture.image().isNull(), timeout=5000)
+    qtbot.waitUntil(lambda: not shown["fake"].image_view.image().isNull(), timeout=5000)
     assert shown["real_logits"]._tensor.currentWidget() is shown["real_logits"].number
     assert shown["z"]._tensor.currentWidget() is shown["z"].vector
     assert "0.75" in theory.metrics.text() and theory.metrics.text().startswith("this image")
@@ -136,20 +136,20 @@ def test_a_latent_as_large_as_the_image_is_drawn_in_its_shape(stage: Stage, tmp_
     z = np.linspace(-3, 3, 784, dtype=np.float32)[None]
     _answered(stage, {"x": digits(1), "z": z, "recon": digits(1)}, {"bits_per_dim": 1.9})
     shown = {view.stage.shows: view for view in theory.pipeline.stages}
-    qtbot.waitUntil(lambda: not shown["z"].picture.image().isNull(), timeout=5000)
-    pixels = to_array(shown["z"].picture.image())
+    qtbot.waitUntil(lambda: not shown["z"].image_view.image().isNull(), timeout=5000)
+    pixels = to_array(shown["z"].image_view.image())
     assert pixels.shape == (28, 28, 3) and "784 values" in shown["z"].shape.text()
     palette = theory.context.palette
     assert tuple(pixels[0, 0]) == rgb(palette.accent) and tuple(pixels[-1, -1]) == rgb(palette.warning)
-    assert shown["v"].picture.image().isNull()  # not every flow dequantizes
+    assert shown["v"].image_view.image().isNull()  # not every flow dequantizes
     theory.context.set_palette(DARK)
-    assert tuple(to_array(shown["z"].picture.image())[0, 0]) == rgb(DARK.accent)
+    assert tuple(to_array(shown["z"].image_view.image())[0, 0]) == rgb(DARK.accent)
     theory.context.set_palette(palette)
 
 
 def test_points_are_dots_in_small_planes(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     theory = _opened(stage, tmp_path, "flow-points")
-    assert theory.pipeline_head.text() == "One point through the model" and theory.index_label.text() == "test point"
+    assert theory.pipeline_heading.text() == "One point through the model" and theory.index_label.text() == "test point"
     place = np.array([[1.25, -0.5]], np.float32)
     _answered(stage, {"x": place, "z": place, "recon": place}, {"nll": 2.5, "prior_nats": 2.0, "ladj_nats": -0.5})
     shown = {view.stage.shows: view for view in theory.pipeline.stages}
