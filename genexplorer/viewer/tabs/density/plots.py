@@ -20,15 +20,15 @@ from genexplorer.viewer.plots.plane_layers import (
 )
 from genexplorer.viewer.plots.plane_plot import PlanePlot
 from genexplorer.viewer.tabs.density.layers import LayersState
-from genexplorer.viewer.tabs.density.scene import DensityScene, finite
+from genexplorer.viewer.tabs.density.scene import DensityScene, replace_nonfinite
 from genexplorer.viewer.tabs.density.side_panel import data_color, sample_color
 from genexplorer.viewer.widgets.animation import PointAnimation
 from genexplorer.viewer.widgets.images import to_array
 
 Floats = NDArray[np.float64]
-_ARROW_SHARE = 0.04  # of the plane's width: the length of a strong gradient
-_FRAME_PX = 480  # the longer side of an animation's frame
-_HOME = (-3.4, 3.4, -3.4, 3.4)
+_MAX_ARROW_FRACTION = 0.04  # a strong gradient's arrow is this fraction of the plane's width
+_MAX_FRAME_PX = 480  # the longer side of an animation's frame, at most
+_LATENT_HOME_BOUNDS = (-3.4, 3.4, -3.4, 3.4)  # more than 99.8 % of N(0, I) are within
 
 
 class DataPlot(PlanePlot):
@@ -36,7 +36,7 @@ class DataPlot(PlanePlot):
 
     def __init__(self, state: LayersState, scene: DensityScene, palette: Palette) -> None:
         self._state, self._scene = state, scene
-        self.position = 1.0  # from 0, the base, to 1, the data
+        self.position = 1.0  # the position in the flow, from 0, the base, to 1, the data
         self.data = ScatterLayer(2, palette, "dot", 3.4, 0.6)
         self.samples = ScatterLayer(6, palette, "cross", 4.5, 0.9)
         self.grid = LineLayer(3, palette, 1.0, 0.85)
@@ -76,7 +76,7 @@ class DataPlot(PlanePlot):
         """Show samples and grid between base and data; heat map and data belong to the end."""
         self.position = position
         if self._scene.flow is not None:
-            self.set_axis_names(axis_names(self._scene.flow.letter(position)))
+            self.set_axis_names(axis_names(self._scene.flow.axis_letter(position)))
         self.show_samples(animate=False)
         self.show_layers()
 
@@ -84,7 +84,7 @@ class DataPlot(PlanePlot):
         """Draw the gradients."""
         if self._scene.arrows is not None:
             x0, x1, y0, y1 = self._home
-            max_length = _ARROW_SHARE * max(x1 - x0, y1 - y0)
+            max_length = _MAX_ARROW_FRACTION * max(x1 - x0, y1 - y0)
             self.arrows.set_lines(*arrow_lines(*self._scene.arrows, max_length))
 
     def show_reconstructions(self) -> None:
@@ -117,13 +117,13 @@ class DataPlot(PlanePlot):
         self._show_heat_map()
 
     def animation_frames(self, count: int) -> NDArray[np.uint8]:
-        """Return pictures of the plane, (count, H, W, 3), from base to data; the position is restored."""
+        """Return images of the plane, (count, H, W, 3), from base to data; the position is restored."""
         before, frames = self.position, []
         self.animation.finish()
         for position in np.linspace(0, 1, count):
             self.set_position(float(position))
             image = self.image()
-            size = image.size() * min(1.0, _FRAME_PX / max(image.width(), image.height()))
+            size = image.size() * min(1.0, _MAX_FRAME_PX / max(image.width(), image.height()))
             smooth = Qt.TransformationMode.SmoothTransformation
             small = image.scaled(size, Qt.AspectRatioMode.IgnoreAspectRatio, smooth)
             frames.append(to_array(small.convertToFormat(QImage.Format.Format_RGB888)))
@@ -131,14 +131,14 @@ class DataPlot(PlanePlot):
         return np.stack(frames)
 
     def _show_heat_map(self) -> None:
-        heat = self._scene.heat if self.position >= 1 else None
+        heat = self._scene.heat_map if self.position >= 1 else None
         if heat is None:
             self.set_image(None)
         else:
-            self.set_image(heat.pixels(self.colors), heat.bounds)
+            self.set_image(heat.to_image(self.colors), heat.bounds)
 
     def _color_data(self) -> None:
-        self.data.color = data_color(self.colors, discriminates=self._scene.discriminates)
+        self.data.color = data_color(self.colors, has_discriminator=self._scene.has_discriminator)
 
     def _show_points(self, points: Floats) -> None:
         count = len(points) if self._scene.flow is None else len(points) - len(self._scene.grid.points)
@@ -147,9 +147,9 @@ class DataPlot(PlanePlot):
             self.grid.set_lines(points[count:], self._scene.grid.connect)
 
 
-def axis_names(letter: str) -> tuple[str, str]:
-    """Return the names of both axes of a plane: x, z, or v between the two."""
-    return f"{letter}₁", f"{letter}₂"
+def axis_names(axis_letter: str) -> tuple[str, str]:
+    """Return the names of both axes of a plane: x₁ and x₂ for the letter x."""
+    return f"{axis_letter}₁", f"{axis_letter}₂"
 
 
 class LatentPlot(PlanePlot):
@@ -158,17 +158,17 @@ class LatentPlot(PlanePlot):
     def __init__(self, scene: DensityScene, palette: Palette) -> None:
         self._scene = scene
         self.encodings, self.circles = ScatterLayer(3, palette, "dot", 3.6, 0.6), PriorCircles(palette)
-        self.sampled, self.grid = ScatterLayer(3, palette, "cross", 4.5), LineLayer(2, palette, 1.0, 0.6)
+        self.sampled_z, self.grid = ScatterLayer(3, palette, "cross", 4.5), LineLayer(2, palette, 1.0, 0.6)
         self.markers = MarkerLayer(palette)
         super().__init__(("z₁", "z₂"), palette)
-        self.set_home(_HOME)
-        self.add_layers(self.circles, self.grid, self.encodings, self.sampled, self.markers)
+        self.set_home(_LATENT_HOME_BOUNDS)
+        self.add_layers(self.circles, self.grid, self.encodings, self.sampled_z, self.markers)
         self.animation = PointAnimation(self.encodings.set_points, self)
 
     def clear(self) -> None:
         """Discard the data of a run."""
         self.animation.move_to(np.zeros((0, 2)), animate=False)
-        self.sampled.set_points(np.zeros((0, 2)))
+        self.sampled_z.set_points(np.zeros((0, 2)))
         self.markers.set_markers()
         self.reset_view()
 
@@ -179,9 +179,9 @@ class LatentPlot(PlanePlot):
         if reconstructions is not None and reconstructions.mu.shape[1] == 2:
             self.encodings.labels = reconstructions.labels if len(np.unique(reconstructions.labels)) > 1 else None
             self.animation.move_to(reconstructions.mu)
-            self.sampled.set_points(np.zeros((0, 2)))
-        elif scene.z is not None and scene.z.shape[1] == 2 and not scene.encodes:
-            self.sampled.set_points(scene.z)
+            self.sampled_z.set_points(np.zeros((0, 2)))
+        elif scene.z is not None and scene.z.shape[1] == 2 and not scene.has_encoder:
+            self.sampled_z.set_points(scene.z)
 
     def show_grid(self, visible: bool) -> None:
         """Show or hide the base grid as it is before the flow."""
@@ -192,7 +192,7 @@ class LatentPlot(PlanePlot):
         """Apply other colors."""
         super().recolor(palette)
         self.encodings.color = palette.text
-        self.sampled.color = sample_color(palette)
+        self.sampled_z.color = sample_color(palette)
         self.grid.color = palette.muted
 
 
@@ -210,10 +210,10 @@ class LinkedMarkers:
         point = np.array([x, y])
         if math.isnan(x) or not self._state.shows("latent") or self._scene.step is None:
             self.clear()
-        elif self._scene.encodes:
+        elif self._scene.has_encoder:
             # With an encoder: q(z|x) and the reconstruction.
             def on_encoded(response: ModelResponse) -> None:
-                mu, recon = finite(response.arrays["mu"])[0], finite(response.arrays["recon"])[0]
+                mu, recon = replace_nonfinite(response.arrays["mu"])[0], replace_nonfinite(response.arrays["recon"])[0]
                 sigma = np.exp(0.5 * np.clip(np.asarray(response.arrays["logvar"], np.float64)[0], -40.0, 10.0))
                 self._latent.markers.set_markers(Marker(mu, "q(z|x)", sigma=sigma))
                 self._data.markers.set_markers(Marker(point, "x"), Marker(recon, "x̂", hollow=True))
@@ -237,7 +237,7 @@ class LinkedMarkers:
 
         def on_decoded(response: ModelResponse) -> None:
             self._latent.markers.set_markers(Marker(point, "z"))
-            self._data.markers.set_markers(Marker(finite(response.arrays["images"])[0], "x(z)", hollow=True))
+            self._data.markers.set_markers(Marker(replace_nonfinite(response.arrays["images"])[0], "x(z)", hollow=True))
 
         self._request("decode", on_decoded, "z", point)
 

@@ -14,23 +14,25 @@ from genexplorer.session.plane import Bounds, data_bounds
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.tabs.density import heat_map
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
-from genexplorer.viewer.tabs.density.layers import HeatKind, LayersState
+from genexplorer.viewer.tabs.density.layers import HeatMapKind, LayersState
 from genexplorer.viewer.tabs.flow.trace import interpolated, stage_labels
 from trainers.model_card import ModelCard
 
 Floats = NDArray[np.float64]
-Change = Literal["data", "samples", "heat map", "arrows", "reconstructions", "truth", "failure"]
-NUM_DATA, NUM_SAMPLES, NUM_PAIRS, NUM_ARROWS = 1500, 600, 500, 250
-EXACT_SIDE, ESTIMATE_SIDE = 96, 44  # of a heat map, in cells; an estimate costs a hundred times as much
-_OFFSCREEN = 1e4  # coordinates of points that are not finite
+SceneChange = Literal["data", "samples", "heat map", "arrows", "reconstructions", "truth", "failure"]
+NUM_DATA_POINTS, NUM_SAMPLES, NUM_RECONSTRUCTIONS, NUM_ARROWS = 1500, 600, 500, 250
+# A heat map has about the square of this number of cells; an estimated density costs a hundred times as much as an
+# exact one.
+EXACT_GRID_SIDE, ESTIMATE_GRID_SIDE = 96, 44
+_OFFSCREEN_COORDINATE = 1e4  # replaces coordinates that are not finite: far outside of every view
 
 
 @dataclass(frozen=True)
 class FlowAnimation:
     """Points after every layer: stage 0 is the base, the last one the data."""
 
-    stages: Floats  # (K + 1, N, 2)
-    labels: tuple[str, ...]  # K + 1 names
+    stages: Floats  # the points before and after each of K layers, (K + 1, N, 2)
+    labels: tuple[str, ...]  # the names of the K + 1 stages
 
     def points_at(self, position: float) -> Floats:
         """Return the points, (N, 2), at a position from 0 to 1; on the straight line between two stages."""
@@ -42,7 +44,7 @@ class FlowAnimation:
         layer = math.ceil(min(max(position, 0.0), 1.0) * last)
         return f"layer {layer} of {last}: {self.labels[layer]}" if layer else "base: z from N(0, I)"
 
-    def letter(self, position: float) -> str:
+    def axis_letter(self, position: float) -> str:
         """Return the name of the axes: z at the base, x at the data, v in between."""
         return "z" if position <= 0 else "x" if position >= 1 else "v"
 
@@ -52,17 +54,17 @@ class BaseGrid:
     """Lines of constant z₁ and z₂, each of many points so that it can bend.
 
     Args:
-        points: (M, 2), line after line.
-        connect: (M,), 1 where a point is joined to the next one.
+        points: The points of all lines, (M, 2), line after line.
+        connect: 1 where a point is joined to the next one, else 0, (M,).
     """
 
     points: Floats
     connect: NDArray[np.int32]
 
 
-def base_grid(reach: float = 3.0, lines: int = 13, points: int = 141) -> BaseGrid:
-    """Return the grid over [−reach, reach]²."""
-    along, across = np.linspace(-reach, reach, points), np.linspace(-reach, reach, lines)
+def base_grid(limit: float = 3.0, lines: int = 13, points: int = 141) -> BaseGrid:
+    """Return a grid over [−limit, limit]²: `lines` lines in each direction, of `points` points each."""
+    along, across = np.linspace(-limit, limit, points), np.linspace(-limit, limit, lines)
     upright = np.stack([np.repeat(across, points), np.tile(along, lines)], axis=1)
     connect = np.ones(2 * lines * points, np.int32)
     connect[points - 1 :: points] = 0
@@ -73,9 +75,9 @@ def base_grid(reach: float = 3.0, lines: int = 13, points: int = 141) -> BaseGri
 class Reconstructions:
     """Test points with their encodings and decodings."""
 
-    x: Floats  # (N, 2)
+    x: Floats  # the test points, (N, 2)
     mu: Floats  # means of q(z|x), (N, d)
-    recon: Floats  # decoded from `mu`, (N, 2)
+    recon: Floats  # the points decoded from `mu`, (N, 2)
     labels: NDArray[np.int64]  # classes, (N,)
 
 
@@ -86,7 +88,7 @@ class DensityScene(Observable):
         super().__init__()
         self._requests, self._state = requests, state
         self.grid = base_grid()
-        self.change: Change = "data"
+        self.change: SceneChange = "data"
         self.seed = 0
         self.clear()
 
@@ -95,16 +97,16 @@ class DensityScene(Observable):
         self.step: int | None = None
         self.num_test = 0
         self.has_exact_density = True
-        self.traces = self.discriminates = self.encodes = False  # capabilities of the model
+        self.has_trace = self.has_discriminator = self.has_encoder = False  # capabilities of the model
         self.data: Floats | None = None
         self.labels: NDArray[np.int64] | None = None
         self.bounds: Bounds | None = None
-        self.z: Floats | None = None  # of the samples, (N, d)
+        self.z: Floats | None = None  # the latents of the samples, (N, d)
         self.samples: Floats | None = None
-        self.flow: FlowAnimation | None = None  # samples first, then the grid's points
+        self.flow: FlowAnimation | None = None  # its points are the samples, then those of the base grid
         self.arrows: tuple[Floats, Floats] | None = None
         self.reconstructions: Reconstructions | None = None
-        self.heat: HeatMap | None = None
+        self.heat_map: HeatMap | None = None
         self.truth_is_known = True
         self.failure = ""
         self._truth: HeatMap | None = None
@@ -116,7 +118,7 @@ class DensityScene(Observable):
         """Use another snapshot, and request data, samples and reconstructions."""
         self.step, self.num_test = step, card.data.num_test
         names = ("trace", "critic", "encode")
-        self.traces, self.discriminates, self.encodes = (card.capability(name).available for name in names)
+        self.has_trace, self.has_discriminator, self.has_encoder = (card.capability(name).available for name in names)
         density = card.capability("log_prob")
         self.has_exact_density = not density.available or density.how == "exact"
         if self.data is None:
@@ -127,7 +129,7 @@ class DensityScene(Observable):
                 self.bounds = data_bounds(response.meta) or self.bounds
                 self._notify("data")
 
-            params = {"count": NUM_DATA, "split": "test"}
+            params = {"count": NUM_DATA_POINTS, "split": "test"}
             self._requests.send("drag", "data", ModelRequest("points", on_data, params, step=step))
         self.request_samples()
         self.request_reconstructions()
@@ -138,10 +140,10 @@ class DensityScene(Observable):
         self.request_samples()
 
     def request_samples(self) -> None:
-        """Request the samples, and, of a flow, samples and grid after each layer."""
+        """Request samples; of a flow, request samples and base grid after each layer."""
         if self.step is None or not (self._state.shows("samples") or self._state.shows("grid")):
             return
-        if self.traces and self.z is not None:
+        if self.has_trace and self.z is not None:
             self._request_flow(self.z)
             return
         params = {"count": NUM_SAMPLES, "seed": self.seed, "temperature": 1.0}
@@ -150,17 +152,17 @@ class DensityScene(Observable):
     def request_reconstructions(self) -> None:
         """Request encodings and reconstructions of test points."""
         is_visible = self._state.shows("lines") or self._state.shows("latent")
-        if self.step is not None and is_visible and self.encodes:
-            params = {"indices": list(range(min(NUM_PAIRS, self.num_test)))}
+        if self.step is not None and is_visible and self.has_encoder:
+            params = {"indices": list(range(min(NUM_RECONSTRUCTIONS, self.num_test)))}
             request = ModelRequest("encode", self._on_reconstructions, params, step=self.step)
             self._requests.send("preview", "reconstructions", request)
 
     def request_heat_map(self, bounds: Bounds) -> None:
         """Request the heat map of a part of the plane, and the arrows."""
-        kind, step = self._state.heat, self.step
+        kind, step = self._state.heat_map_kind, self.step
         if step is None:
             return
-        rows, columns = heat_map.grid_shape(bounds, EXACT_SIDE if self.has_exact_density else ESTIMATE_SIDE)
+        rows, columns = heat_map.grid_shape(bounds, EXACT_GRID_SIDE if self.has_exact_density else ESTIMATE_GRID_SIDE)
         params: dict[str, Any] = {"bounds": list(bounds), "rows": rows, "columns": columns}
         if kind == "critic" or self._state.shows("arrows"):
             with_samples = {**params, "count": NUM_SAMPLES, "seed": self.seed}
@@ -175,7 +177,7 @@ class DensityScene(Observable):
             else:
                 self.show_heat_map()
 
-    def _request_density(self, kind: HeatKind, bounds: Bounds, params: dict[str, Any], step: int) -> None:
+    def _request_density(self, kind: HeatMapKind, bounds: Bounds, params: dict[str, Any], step: int) -> None:
         def on_result(response: ModelResponse) -> None:
             values = np.asarray(response.arrays["log_prob"], np.float64)
             method = one_line(str(response.meta.get("how", "")), 80)
@@ -203,26 +205,26 @@ class DensityScene(Observable):
 
     def show_heat_map(self) -> None:
         """Show the selected heat map if it is known."""
-        kind = self._state.heat
+        kind = self._state.heat_map_kind
         if kind in ("model", "truth"):
-            self.heat = self._model if kind == "model" else self._truth
+            self.heat_map = self._model if kind == "model" else self._truth
         elif kind == "difference" and self._model is not None and self._truth is not None:
-            self.heat = heat_map.difference(self._model, self._truth) or self.heat
-        if self.heat is not None and self.heat.kind != kind:
-            self.heat = None
+            self.heat_map = heat_map.difference_map(self._model, self._truth) or self.heat_map
+        if self.heat_map is not None and self.heat_map.kind != kind:
+            self.heat_map = None
         self._notify("heat map")
 
     def _on_samples(self, response: ModelResponse) -> None:
         self.z = np.asarray(response.arrays["z"], np.float64)
-        self.samples = finite(response.arrays["images"])
-        if self.traces:
+        self.samples = replace_nonfinite(response.arrays["images"])
+        if self.has_trace:
             self._request_flow(self.z)
         else:
             self.flow = None
             self._notify("samples")
 
     def _on_flow(self, response: ModelResponse) -> None:
-        stages = finite(response.arrays["stages"])
+        stages = replace_nonfinite(response.arrays["stages"])
         if stages.ndim != 3 or self.z is None:
             return
         self.flow = FlowAnimation(stages, stage_labels(response.meta, len(stages)))
@@ -231,19 +233,22 @@ class DensityScene(Observable):
 
     def _on_discriminator(self, bounds: Bounds, response: ModelResponse) -> None:
         arrays = response.arrays
-        self.arrows = finite(arrays["points"])[:NUM_ARROWS], finite(arrays["arrows"], 0.0)[:NUM_ARROWS]
+        self.arrows = (
+            replace_nonfinite(arrays["points"])[:NUM_ARROWS],
+            replace_nonfinite(arrays["arrows"], 0.0)[:NUM_ARROWS],
+        )
         self._notify("arrows")
-        surface = heat_map.probability(np.asarray(arrays["surface"], np.float64))
-        if self._state.heat == "critic":
-            self.heat = HeatMap("critic", surface, bounds, "", response.step)
+        surface = heat_map.sigmoid(np.asarray(arrays["surface"], np.float64))
+        if self._state.heat_map_kind == "critic":
+            self.heat_map = HeatMap("critic", surface, bounds, "", response.step)
             self._notify("heat map")
 
     def _on_reconstructions(self, response: ModelResponse) -> None:
         arrays = response.arrays
         self.reconstructions = Reconstructions(
-            finite(arrays["x"]),
-            finite(arrays["mu"]),
-            finite(arrays["recon"]),
+            replace_nonfinite(arrays["x"]),
+            replace_nonfinite(arrays["mu"]),
+            replace_nonfinite(arrays["recon"]),
             np.asarray(arrays.get("labels", np.full(len(arrays["x"]), -1)), np.int64),
         )
         self._notify("reconstructions")
@@ -253,11 +258,13 @@ class DensityScene(Observable):
         self.failure = failure_text(message, hint)
         self._notify("failure")
 
-    def _notify(self, change: Change) -> None:
+    def _notify(self, change: SceneChange) -> None:
         self.change = change
         self.notify()
 
 
-def finite(values: Any, replacement: float = _OFFSCREEN) -> Floats:
-    """Return values without NaN and infinities: they are far off the screen."""
-    return np.nan_to_num(np.asarray(values, np.float64), nan=replacement, posinf=_OFFSCREEN, neginf=-_OFFSCREEN)
+def replace_nonfinite(values: Any, replacement: float = _OFFSCREEN_COORDINATE) -> Floats:
+    """Return values without NaN and infinities; by default they become coordinates far outside of every view."""
+    return np.nan_to_num(
+        np.asarray(values, np.float64), nan=replacement, posinf=_OFFSCREEN_COORDINATE, neginf=-_OFFSCREEN_COORDINATE
+    )

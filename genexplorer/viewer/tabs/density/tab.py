@@ -1,4 +1,4 @@
-"""The Density tab: 2-D data with the density, samples and layers of a model, live."""
+"""The Density tab: 2-D data with the density, the samples and further layers of a model."""
 
 import math
 import random
@@ -14,7 +14,7 @@ from genexplorer.session import command_lines, formatting
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.preferences import saved_int
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.density.layers import HeatKind, LayersState
+from genexplorer.viewer.tabs.density.layers import HeatMapKind, LayersState
 from genexplorer.viewer.tabs.density.plots import DataPlot, LatentPlot, LinkedMarkers
 from genexplorer.viewer.tabs.density.scene import NUM_SAMPLES, DensityScene
 from genexplorer.viewer.tabs.density.side_panel import SidePanel
@@ -25,18 +25,24 @@ from genexplorer.viewer.widgets.labels import literal_tooltip, muted, text, wrap
 from trainers.events import MetricSpec
 from trainers.model_card import ModelCard
 
-_QUANTITIES = ("gap", "modes_covered", "energy_distance", "nll", "elbo")  # in the order of preference
-_MAX_METRICS = 3
-FRAME_MS, FRAMES = 40, 90  # of the animation from base to data
-_KEY_STEP = 0.025  # of the position between base and data, by an arrow key
-_ZOOM, _PAN = 1.25, 0.08
-_COMMAND_HEATS: dict[HeatKind, str] = {"model": "model", "difference": "model", "truth": "truth", "none": "nothing"}
+_SUMMARY_QUANTITIES = (
+    "gap",
+    "modes_covered",
+    "energy_distance",
+    "nll",
+    "elbo",
+)  # the first ones that a run has are shown
+_MAX_SUMMARY_METRICS = 3
+FRAME_MS, NUM_FRAMES = 40, 90  # of the animation from base to data: 3.6 s
+_FLOW_KEY_STEP = 0.025  # an arrow key moves the position between base, 0, and data, 1, by this
+_KEY_ZOOM_FACTOR, _KEY_PAN_FRACTION = 1.25, 0.08  # what one press of a key does; the fraction is of the view's size
+_CLI_HEAT_MAPS: dict[HeatMapKind, str] = {"model": "model", "difference": "model", "truth": "truth", "none": "nothing"}
 
 
 def metrics_summary(specs: Mapping[str, MetricSpec], values: Mapping[str, float]) -> list[tuple[str, str, str]]:
-    """Return name, value with unit, and setup of up to three test metrics; both arguments are by metric."""
+    """Return name, value with unit, and setup of up to three test metrics; specs and values are by metric."""
     metrics = []
-    for quantity in _QUANTITIES:
+    for quantity in _SUMMARY_QUANTITIES:
         metric = next((f"test/{quantity}_{w}" for w in ("ema", "raw") if f"test/{quantity}_{w}" in values), None)
         if metric is None or metric not in specs:
             continue
@@ -48,7 +54,7 @@ def metrics_summary(specs: Mapping[str, MetricSpec], values: Mapping[str, float]
         if separator and total.isdigit():
             name, number = first, f"{number} of {total}"
         metrics.append((name, number, ", ".join(part for part in (spec.title, spec.setup) if part)))
-    return metrics[:_MAX_METRICS]
+    return metrics[:_MAX_SUMMARY_METRICS]
 
 
 def summary_line(metrics: list[tuple[str, str, str]]) -> str:
@@ -83,26 +89,26 @@ class DensityTab(ModelTab):
         self.scene = DensityScene(self.requests, self.layers)
         self.plane = DataPlot(self.layers, self.scene, context.palette)
         self.latent = LatentPlot(self.scene, context.palette)
-        self.links = LinkedMarkers(self.requests, self.layers, self.scene, self.plane, self.latent)
+        self.linked_markers = LinkedMarkers(self.requests, self.layers, self.scene, self.plane, self.latent)
         self.panel = SidePanel(self.layers, context.palette)
         self.metrics, self.readout = text(""), muted("")
-        self.note = wrapped("", "warning")
-        self._timer = timer(self, FRAME_MS, self._play_on)
+        self.failure_label = wrapped("", "warning")
+        self._timer = timer(self, FRAME_MS, self._advance)
         # Lay out the planes, with the metrics above and the readout below.
         planes = fill_box(QHBoxLayout(), (self.plane, 5), (self.latent, 4))
-        column = fill_box(QVBoxLayout(), self.metrics, self.note, (planes, 1), self.readout, spacing=GAP // 2)
+        column = fill_box(QVBoxLayout(), self.metrics, self.failure_label, (planes, 1), self.readout, spacing=GAP // 2)
         fill_box(QHBoxLayout(self), (column, 1), self.panel, margins=(2 * GAP, GAP, GAP, GAP))
         self.metrics.setWordWrap(True)
         self.readout.setMinimumWidth(1)
         self.latent.hide()
-        self.note.hide()
+        self.failure_label.hide()
         # Connect the signals.
-        self.layers.subscribe(self._layers_changed)
+        self.layers.subscribe(self._on_layers_changed)
         self.scene.subscribe(self._on_scene_changed)
-        self.plane.view_settled.connect(self._view_settled)
-        self.plane.pointed.connect(self._pointed)
-        self.plane.pointed.connect(self.links.follow_data)
-        self.latent.pointed.connect(self.links.follow_latent)
+        self.plane.view_settled.connect(self._on_view_settled)
+        self.plane.pointed.connect(self._on_pointed)
+        self.plane.pointed.connect(self.linked_markers.follow_data)
+        self.latent.pointed.connect(self.linked_markers.follow_latent)
         self.panel.flow_moved.connect(self._move_flow)
         self.panel.play.clicked.connect(self.toggle_play)
         self.panel.seed.valueChanged.connect(self.set_seed)
@@ -119,7 +125,7 @@ class DensityTab(ModelTab):
         self.latent.clear()
         self.plane.set_position(1.0)
         self.metrics.setText("")
-        self._report("")
+        self._show_status("")
 
     def stop(self) -> None:
         """Stop animations and requests."""
@@ -139,7 +145,7 @@ class DensityTab(ModelTab):
             return []
         targets = [SaveTarget.of_image("Density", self._image)]
         if self.scene.flow is not None:
-            frames = partial(self.plane.animation_frames, FRAMES // 2)
+            frames = partial(self.plane.animation_frames, NUM_FRAMES // 2)
             targets.append(SaveTarget.of_animation("Flow as animation", frames, 2 * FRAME_MS))
         return targets
 
@@ -148,7 +154,7 @@ class DensityTab(ModelTab):
         return command_lines.density(
             run_id,
             bounds=None if self.plane.is_at_home else self.plane.visible_bounds,
-            of=_COMMAND_HEATS.get(self.layers.heat, ""),
+            of=_CLI_HEAT_MAPS.get(self.layers.heat_map_kind, ""),
             count=NUM_SAMPLES,
             seed=self.scene.seed,
             step=step,
@@ -167,14 +173,14 @@ class DensityTab(ModelTab):
     # Display ----------------------------------------------------------------------------------------------------
 
     def show_snapshot(self, card: ModelCard, step: int) -> None:
-        """Request everything that is shown."""
-        self.layers.set_card(card, truth=self.scene.truth_is_known)
+        """Request everything that the layers show."""
+        self.layers.set_card(card, truth_is_known=self.scene.truth_is_known)
         self.scene.set_snapshot(step, card)
         self.scene.request_heat_map(self.plane.visible_bounds)
         self._show_state()
         self._show_metrics()
         if self.scene.data is None:
-            self._report("computing…")
+            self._show_status("computing…")
 
     def set_seed(self, seed: int) -> None:
         """Draw other samples."""
@@ -204,34 +210,34 @@ class DensityTab(ModelTab):
         self._timer.stop()
         self.panel.play.setChecked(False)
 
-    def _report(self, status: str, failure: str = "") -> None:
+    def _show_status(self, status: str, failure: str = "") -> None:
         """Show a status below the plane, and a failure above it."""
         self.readout.setText(status)
-        self.note.setText(failure)
-        self.note.setVisible(bool(failure))
+        self.failure_label.setText(failure)
+        self.failure_label.setVisible(bool(failure))
 
     def key_actions(self, shift: bool) -> KeyActions:
-        """Layers by their letters; H heat map, R resample, arrows and Enter play the flow, + − 0 zoom."""
+        """Return the actions: letters switch layers, H heat map, R resample, arrows and Enter a flow, + − 0 zoom."""
         key, position, plane = Qt.Key, self.plane.position, self.plane
         # The view, the layers and the samples.
         actions: dict[int, Callable[[], object]] = {
-            key.Key_Left: lambda: plane.pan(-_PAN, 0),
-            key.Key_Right: lambda: plane.pan(_PAN, 0),
-            key.Key_Up: lambda: plane.pan(0, _PAN),
-            key.Key_Down: lambda: plane.pan(0, -_PAN),
-            key.Key_H: self.layers.next_heat,
+            key.Key_Left: lambda: plane.pan(-_KEY_PAN_FRACTION, 0),
+            key.Key_Right: lambda: plane.pan(_KEY_PAN_FRACTION, 0),
+            key.Key_Up: lambda: plane.pan(0, _KEY_PAN_FRACTION),
+            key.Key_Down: lambda: plane.pan(0, -_KEY_PAN_FRACTION),
+            key.Key_H: self.layers.next_heat_map,
             key.Key_R: self._resample,
             key.Key_Return: self.toggle_play,
             key.Key_0: plane.reset_view,
-            key.Key_Plus: lambda: plane.zoom(_ZOOM),
-            key.Key_Minus: lambda: plane.zoom(1 / _ZOOM),
+            key.Key_Plus: lambda: plane.zoom(_KEY_ZOOM_FACTOR),
+            key.Key_Minus: lambda: plane.zoom(1 / _KEY_ZOOM_FACTOR),
         }
         actions |= {ord(layer.key): partial(self.layers.switch, layer.name) for layer in self.layers.layers}
         # Without Shift, arrows move between the base and the data of a flow.
         if self.scene.flow is not None and not shift:
             actions |= {
-                key.Key_Left: lambda: self._move_flow(position - _KEY_STEP),
-                key.Key_Right: lambda: self._move_flow(position + _KEY_STEP),
+                key.Key_Left: lambda: self._move_flow(position - _FLOW_KEY_STEP),
+                key.Key_Right: lambda: self._move_flow(position + _FLOW_KEY_STEP),
                 key.Key_Home: lambda: self._move_flow(0.0),
                 key.Key_End: lambda: self._move_flow(1.0),
             }
@@ -244,16 +250,16 @@ class DensityTab(ModelTab):
         self.pause()
         self.show_flow_at(position)
 
-    def _play_on(self) -> None:
-        self.show_flow_at(self.plane.position + 1 / FRAMES)
+    def _advance(self) -> None:
+        self.show_flow_at(self.plane.position + 1 / NUM_FRAMES)
         if self.plane.position >= 1 or self.scene.flow is None:
             self.pause()
 
-    def _view_settled(self) -> None:
+    def _on_view_settled(self) -> None:
         if self.is_showing:
             self.scene.request_heat_map(self.plane.visible_bounds)
 
-    def _layers_changed(self) -> None:
+    def _on_layers_changed(self) -> None:
         """Request the data of layers that have none yet, and draw the others."""
         if self.is_showing:
             if self.scene.samples is None or (self.layers.shows("grid") and self.scene.flow is None):
@@ -276,7 +282,7 @@ class DensityTab(ModelTab):
                 self.latent.show_points()
             case "heat map":
                 self.plane.show_layers()
-                self._show_heat()
+                self._show_heat_map()
             case "arrows":
                 self.plane.show_arrows()
             case "reconstructions":
@@ -284,24 +290,24 @@ class DensityTab(ModelTab):
                 self.latent.show_points()
             case "truth":
                 if self.card is not None:
-                    self.layers.set_card(self.card, truth=False)
+                    self.layers.set_card(self.card, truth_is_known=False)
             case "failure":
-                self._report("", self.scene.failure)
+                self._show_status("", self.scene.failure)
         # Any success clears the failure of an earlier request.
         if self.scene.change != "failure":
-            self._report("")
+            self._show_status("")
 
     def _show_state(self) -> None:
         self.panel.show_state()
-        self._show_heat()
+        self._show_heat_map()
         self._show_flow()
         self.plane.show_layers()
         self.latent.setVisible(self.layers.shows("latent"))
         self.latent.show_grid(self.layers.shows("grid"))
 
-    def _show_heat(self) -> None:
-        heat = self.scene.heat
-        self.panel.show_heat(heat, loading=heat is None and self.layers.heat != "none")
+    def _show_heat_map(self) -> None:
+        heat = self.scene.heat_map
+        self.panel.show_heat_map(heat, loading=heat is None and self.layers.heat_map_kind != "none")
 
     def _show_flow(self) -> None:
         flow, position = self.scene.flow, self.plane.position
@@ -314,25 +320,25 @@ class DensityTab(ModelTab):
         self.metrics.setText(summary_line(summary))
         self.metrics.setToolTip(literal_tooltip("\n".join(setup for _, _, setup in summary)))
 
-    def _pointed(self, x: float, y: float) -> None:
+    def _on_pointed(self, x: float, y: float) -> None:
         if math.isnan(x):
             self.readout.setText("")
             return
-        letter, heat = self.plane.axis_names[0][0], self.scene.heat if self.plane.position >= 1 else None
-        readout = f"{letter} = {formatting.vector((x, y))}"
+        axis_letter, heat = self.plane.axis_names[0][0], self.scene.heat_map if self.plane.position >= 1 else None
+        readout = f"{axis_letter} = {formatting.vector((x, y))}"
         value = None if heat is None else heat.value_at(x, y)
         if heat is not None and value is not None:
-            readout += f"     {heat.value_name} = {formatting.number(value, heat.unit)}"
+            readout += f"     {heat.value_label} = {formatting.number(value, heat.unit)}"
         self.readout.setText(readout)
 
     def _image(self) -> QImage:
-        """Return the plane, with the latent plane beside it where it is shown."""
+        """Return the plane as an image, with the latent plane beside it where it is shown."""
         host = self.plane.geometry()
         area = host.united(self.latent.geometry()) if self.latent.isVisible() else host
         image: QImage = self.grab(area).toImage()
         return image
 
     def report_failure(self, message: str, hint: str) -> None:
-        """Show above the plane, too, why a request failed."""
+        """Show why a request failed, above the plane as well as in the status bar."""
         self.scene.set_failure(message, hint)
         super().report_failure(message, hint)

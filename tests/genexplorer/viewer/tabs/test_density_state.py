@@ -6,7 +6,7 @@ import pytest
 from genexplorer.session.palette import DARK, LIGHT, rgb
 from genexplorer.viewer.tabs.density import heat_map
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
-from genexplorer.viewer.tabs.density.layers import LAYERS, HeatKind, LayersState, heat_kinds_of, layers_of
+from genexplorer.viewer.tabs.density.layers import LAYERS, HeatMapKind, LayersState, heat_map_kinds_of, layers_of
 from genexplorer.viewer.tabs.density.scene import FlowAnimation, base_grid
 from genexplorer.viewer.tabs.density.tab import metrics_summary
 from tests.fixtures.fake_families import KINDS
@@ -26,8 +26,8 @@ def test_layers_follow_from_capabilities() -> None:
     assert _names("flow-points") == {"data", "classes", "samples", "grid", "latent"}
     assert _names("gan-points") == {"data", "classes", "samples", "arrows", "latent"}
     assert _names("vae-points") == {"data", "classes", "samples", "lines", "latent"}
-    assert heat_kinds_of(_card("flow-points")) == ("none", "model", "truth", "difference")
-    assert heat_kinds_of(_card("gan-points"), truth=False) == ("none", "critic")
+    assert heat_map_kinds_of(_card("flow-points")) == ("none", "model", "truth", "difference")
+    assert heat_map_kinds_of(_card("gan-points"), truth_is_known=False) == ("none", "critic")
     keys = [layer.key for layer in LAYERS]
     assert len(set(keys)) == len(keys) and not set(keys) & set("HRSLWTN")
 
@@ -36,18 +36,18 @@ def test_switches_are_kept_from_model_to_model() -> None:
     state, calls = LayersState(), [0]
     state.subscribe(lambda: calls.append(1))
     state.set_card(_card("flow-points"))
-    assert (state.heat, state.shows("grid"), state.shows("arrows")) == ("model", True, False)
+    assert (state.heat_map_kind, state.shows("grid"), state.shows("arrows")) == ("model", True, False)
     state.switch("grid")
-    state.set_heat("difference")
+    state.set_heat_map_kind("difference")
     state.set_card(_card("gan-points"))
-    assert (state.heat, state.shows("arrows")) == ("critic", True)
+    assert (state.heat_map_kind, state.shows("arrows")) == ("critic", True)
     state.set_card(_card("flow-points"))
-    assert (state.heat, state.shows("grid")) == ("difference", False)
-    state.next_heat()
+    assert (state.heat_map_kind, state.shows("grid")) == ("difference", False)
+    state.next_heat_map()
     before = len(calls)
-    state.set_heat("critic")  # not of this model
+    state.set_heat_map_kind("critic")  # not of this model
     state.switch("grid", False)
-    assert (len(calls), state.heat) == (before, "none")
+    assert (len(calls), state.heat_map_kind) == (before, "none")
     names = {layer.key: layer.name for layer in state.layers}
     assert names["B"] == "grid" and "A" not in names
 
@@ -56,7 +56,7 @@ def test_restored_switches_are_validated() -> None:
     state = LayersState()
     state.restore({"on": {"grid": False, "data": 7, "nonsense": True}, "heat": "lava"})
     state.set_card(_card("flow-points"))
-    assert not state.shows("grid") and state.shows("data") and state.heat == "model"
+    assert not state.shows("grid") and state.shows("data") and state.heat_map_kind == "model"
     assert LayersState().to_json()["heat"] is None
 
 
@@ -66,7 +66,7 @@ def test_points_move_stage_by_stage() -> None:
     assert flow.points_at(0)[0, 0] == 0 and flow.points_at(1)[0, 0] == 4 and flow.points_at(7)[0, 0] == 4
     assert flow.points_at(0.625)[0, 0] == pytest.approx(2.5)
     assert flow.caption(0.5) == "layer 2 of 4: coupling 3" and flow.caption(0.6) == "layer 3 of 4: coupling 2"
-    assert [flow.letter(position) for position in (0, 0.5, 1)] == ["z", "v", "x"]
+    assert [flow.axis_letter(position) for position in (0, 0.5, 1)] == ["z", "v", "x"]
 
 
 def test_the_base_grid_is_of_lines_that_do_not_join() -> None:
@@ -77,35 +77,35 @@ def test_the_base_grid_is_of_lines_that_do_not_join() -> None:
     assert len(np.unique(grid.points[:5, 0])) == 1 and len(np.unique(grid.points[-5:, 1])) == 1
 
 
-def _map(values: list[list[float]], kind: HeatKind = "model") -> HeatMap:
+def _map(values: list[list[float]], kind: HeatMapKind = "model") -> HeatMap:
     return HeatMap(kind, np.array(values), (0.0, 2.0, 0.0, 2.0), "exact", 1)
 
 
 def test_a_heat_map_has_values_and_colors() -> None:
     heat = _map([[-1.5, -30.0], [float("-inf"), -2.0]])
     assert heat.value_at(0.5, 1.5) == -1.5 and heat.value_at(1.5, 0.5) == -2.0 and heat.value_at(3, 0) is None
-    assert (heat.scale.low, heat.scale.high, heat.scale.center) == (-9.0, -1.0, None)
+    assert (heat.scale.low, heat.scale.high, heat.scale.is_diverging) == (-9.0, -1.0, False)
     for palette in (LIGHT, DARK):
-        pixels = heat.pixels(palette)
+        pixels = heat.to_image(palette)
         assert pixels.shape == (6, 6, 3)
         paper = np.array(rgb(palette.background))
         assert np.abs(pixels[0, -1] - paper).max() < 2 < np.abs(pixels[0, 0] - paper).max()
 
 
 def test_probabilities_diverge_about_a_half() -> None:
-    sure = heat_map.probability(np.array([[-50.0, 0.0], [0.5, 800.0]]))
+    sure = heat_map.sigmoid(np.array([[-50.0, 0.0], [0.5, 800.0]]))
     assert sure[0, 0] < 1e-6 and sure[0, 1] == 0.5 and sure[1, 1] == 1.0
-    pixels = _map(sure.tolist(), "critic").pixels(LIGHT)
+    pixels = _map(sure.tolist(), "critic").to_image(LIGHT)
     red, blue = pixels[0, 0], pixels[-1, -1]
     assert red[0] > red[2] and blue[2] > blue[0]
 
 
 def test_the_difference_is_0_where_both_densities_are_low() -> None:
     model, truth = _map([[-1.0, -90.0]]), _map([[-2.0, float("-inf")]], "truth")
-    heat = heat_map.difference(model, truth)
-    assert heat is not None and heat.values.tolist() == [[1.0, 0.0]] and heat.scale.center == 0
+    heat = heat_map.difference_map(model, truth)
+    assert heat is not None and heat.values.tolist() == [[1.0, 0.0]] and heat.scale.is_diverging
     elsewhere = HeatMap("truth", truth.values, (0.0, 1.0, 0.0, 1.0), "", 1)
-    assert heat_map.difference(model, elsewhere) is None
+    assert heat_map.difference_map(model, elsewhere) is None
 
 
 def test_cells_are_nearly_square() -> None:

@@ -28,7 +28,9 @@ def make(qtbot: QtBot, family_folders: dict[str, Path]) -> Iterator[Make]:
         benches.append(PointsBench(DensityTab, family_folders[kind], before=before, failing=failing))
         tab = benches[-1].tab
         if before is None and not failing:
-            qtbot.waitUntil(lambda: tab.scene.heat is not None and not tab.context.model_client.is_busy, timeout=5000)
+            qtbot.waitUntil(
+                lambda: tab.scene.heat_map is not None and not tab.context.model_client.is_busy, timeout=5000
+            )
         return benches[-1]
 
     yield one
@@ -39,7 +41,7 @@ def make(qtbot: QtBot, family_folders: dict[str, Path]) -> Iterator[Make]:
 def test_a_flow_has_density_grid_and_animation(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points")
     tab = bench.tab
-    heat = tab.scene.heat
+    heat = tab.scene.heat_map
     assert heat is not None and heat.kind == "model" and heat.step == bench.context.step
     assert heat.values.size == pytest.approx(96 * 96, rel=0.1) and bench.last("density").lane == "preview"
     assert tab.scene.flow is not None and tab.plane.grid.isVisible() and tab.plane.grid.count > 500
@@ -51,7 +53,7 @@ def test_a_flow_has_density_grid_and_animation(make: Make, qtbot: QtBot) -> None
 
 
 def test_the_animation_moves_samples_from_the_base(make: Make, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tabs, "FRAMES", 8)
+    monkeypatch.setattr(tabs, "NUM_FRAMES", 8)
     tab = make("flow-points").tab
     tab.plane.animation.finish()
     data, z = tab.plane.samples.points.copy(), tab.scene.z
@@ -78,7 +80,7 @@ def test_samples_of_the_same_z_move_from_snapshot_to_snapshot(make: Make, qtbot:
     wait_for_replies(qtbot, tab)
     tab.plane.animation.finish()
     np.testing.assert_allclose(tab.plane.samples.points, to_data(z, 5), atol=1e-5)
-    assert tab.scene.heat is not None and tab.scene.heat.step == 5 and bench.client.count("sample") == count
+    assert tab.scene.heat_map is not None and tab.scene.heat_map.step == 5 and bench.client.count("sample") == count
     assert press_key(tab, Qt.Key.Key_R)
     wait_for_replies(qtbot, tab)
     assert bench.last("sample").params["seed"] == tab.scene.seed and not np.array_equal(tab.scene.z, z)
@@ -87,11 +89,11 @@ def test_samples_of_the_same_z_move_from_snapshot_to_snapshot(make: Make, qtbot:
 def test_the_difference_to_the_truth(make: Make, qtbot: QtBot) -> None:
     bench = make("flow-points")
     tab = bench.tab
-    box = tab.panel.heat
+    box = tab.panel.heat_map_box
     box.setCurrentIndex(box.findData("difference"))
     box.activated.emit(box.currentIndex())
     wait_for_replies(qtbot, tab)
-    heat = tab.scene.heat
+    heat = tab.scene.heat_map
     assert heat is not None and heat.kind == "difference" and heat.values.min() == pytest.approx(-1.0, abs=1e-5)
     assert "nats" in tab.panel.bar.accessibleDescription()
     tab.plane.pointed.emit(0.0, 0.0)
@@ -106,16 +108,16 @@ def test_an_unknown_true_density_is_not_offered(make: Make, qtbot: QtBot) -> Non
     bench = make("flow-points", before=lambda client: setattr(client, "knows_truth", False))
     tab = bench.tab
     wait_for_replies(qtbot, tab)
-    tab.layers.set_heat("truth")
+    tab.layers.set_heat_map_kind("truth")
     wait_for_replies(qtbot, tab)
-    assert tab.layers.heats == ("none", "model") and tab.panel.heat.findData("truth") < 0
-    assert tab.layers.heat == "model"
+    assert tab.layers.heat_map_kinds == ("none", "model") and tab.panel.heat_map_box.findData("truth") < 0
+    assert tab.layers.heat_map_kind == "model"
 
 
 def test_a_gan_has_a_surface_and_gradients(make: Make, qtbot: QtBot) -> None:
     bench = make("gan-points")
     tab = bench.tab
-    heat = tab.scene.heat
+    heat = tab.scene.heat_map
     assert heat is not None and heat.kind == "critic" and 0 <= heat.values.min() < 0.5 < heat.values.max() <= 1
     assert heat.value_at(3.9, 0) == pytest.approx(1 / (1 + np.exp(-3.9)), abs=0.02)
     assert tab.scene.arrows is not None and tab.plane.arrows.isVisible() and tab.plane.arrows.count == 5 * 250
@@ -156,7 +158,7 @@ def test_zooming_requests_the_heat_map_of_the_visible_part(make: Make, qtbot: Qt
 
 
 def test_plane_and_animation_are_saved(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tabs, "FRAMES", 12)
+    monkeypatch.setattr(tabs, "NUM_FRAMES", 12)
     tab = make("flow-points").tab
     picture, animation = tab.save_targets()
     picture.write(tmp_path / "a.png")
@@ -172,14 +174,14 @@ def test_switches_are_restored_and_dark_is_applied(make: Make) -> None:
     bench = make("gan-points")
     tab = bench.tab
     tab.restore({"on": {"arrows": False}, "heat": "none", "seed": 7})
-    assert not tab.plane.arrows.isVisible() and tab.state()["seed"] == 7 and tab.scene.heat is None
+    assert not tab.plane.arrows.isVisible() and tab.state()["seed"] == 7 and tab.scene.heat_map is None
     bench.context.set_palette(DARK)
     assert tab.plane.samples.color == DARK.warning
 
 
 def test_a_failure_is_shown_above_the_plane(make: Make, qtbot: QtBot) -> None:
     tab = make("gan-points", failing="no weights").tab
-    qtbot.waitUntil(lambda: "no weights" in tab.note.text() and tab.note.isVisible(), timeout=5000)
+    qtbot.waitUntil(lambda: "no weights" in tab.failure_label.text() and tab.failure_label.isVisible(), timeout=5000)
     assert tab.save_targets() == []
 
 
