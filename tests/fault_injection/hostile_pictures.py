@@ -20,7 +20,7 @@ from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.errors import UserError
 from genexplorer.jobs import progress_gif
 from genexplorer.runs.record import ImageRef
-from genexplorer.viewer.tabs.encode import source
+from genexplorer.viewer.tabs.encode import image_selection
 from tests.fault_injection.case import FaultCase, Tally
 
 SLOWEST_S = 5.0
@@ -98,13 +98,13 @@ from PIL import Image
 from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.errors import UserError
 from genexplorer.runs.record import ImageRef
-from genexplorer.viewer.tabs.encode import source
+from genexplorer.viewer.tabs.encode import image_selection
 def peak():
     return 1024 * int(next(l for l in open("/proc/self/status") if "VmHWM" in l).split()[1])
 path, before, began = Path(sys.argv[1]), peak(), time.monotonic()
 load_tiles(ImageRef("samples", 1, path, 1, 1, (28, 28)))
 try:
-    source.read_image_file(path, (1, 28, 28))
+    image_selection.read_image_file(path, (1, 28, 28))
     print("opened")
 except UserError as error:
     assert "\\n" not in str(error)
@@ -132,7 +132,7 @@ def _write_bombs(folder: Path) -> dict[str, bool]:
         "page.png": (lambda: b"<svg xmlns='http://www.w3.org/2000/svg'><image href='/etc/passwd'/></svg>", True),
         "archive.png": (lambda: b"PK\3\4" + bytes(100), True),
         "empty.png": (lambda: b"", True),
-        "large.png": (lambda: bytes(source.MAX_BYTES + 1), True),
+        "large.png": (lambda: bytes(image_selection.MAX_FILE_BYTES + 1), True),
     }
     for name, (make, _) in files.items():
         (folder / name).write_bytes(make())
@@ -170,7 +170,7 @@ def _mutate(original: bytes, rng: random.Random) -> bytes:
 
 def _try_to_open(path: Path, shape: tuple[int, int, int]) -> bool:
     try:
-        image = source.read_image_file(path, shape)
+        image = image_selection.read_image_file(path, shape)
     except UserError as error:
         assert "\n" not in str(error)
         return False

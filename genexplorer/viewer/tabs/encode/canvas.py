@@ -8,41 +8,41 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from genexplorer.viewer.widgets.images import to_qimage
 
-PEN_SHARE = 0.045  # radius of the pen as a share of the image's shorter side: MNIST's strokes are about this thick
-SIDE_PX, SMALL_SIDE_PX = 168, 112
+PEN_RADIUS_FRACTION = 0.045  # of the image's shorter side: MNIST's strokes are about this thick
+CANVAS_SIDE_PX, SMALL_CANVAS_SIDE_PX = 168, 112  # six and four times the side of an MNIST image
 
 
-class Brush:
-    """A drawing of the model's image size. Positions are in its pixels, (x, y), from the top left corner."""
+class Drawing:
+    """A drawing of the model's image size, (C, H, W). Positions are in its pixels, (x, y), from the top left corner."""
 
     def __init__(self, image_shape: tuple[int, int, int]) -> None:
         self.image_shape = image_shape
-        self._strength = np.zeros(image_shape[1:], np.float64)
-        self._pen = PEN_SHARE * min(image_shape[1:])
+        self._coverage = np.zeros(image_shape[1:], np.float64)
+        self._pen_radius = PEN_RADIUS_FRACTION * min(image_shape[1:])
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is drawn."""
-        return not self._strength.any()
+        return not self._coverage.any()
 
     def clear(self) -> None:
         """Clear the drawing."""
-        self._strength[:] = 0
+        self._coverage[:] = 0
 
     def stroke(self, start: tuple[float, float], end: tuple[float, float], *, erase: bool = False) -> None:
         """Draw, or erase, a straight line; a dot where both ends are equal."""
-        height, width = self._strength.shape
+        height, width = self._coverage.shape
         x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
         dx, dy = end[0] - start[0], end[1] - start[1]
         length = dx * dx + dy * dy
         along = np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / length, 0, 1) if length > 0 else np.zeros_like(x)
         distance = np.hypot(x - start[0] - along * dx, y - start[1] - along * dy)
-        strength = np.clip(self._pen + 0.5 - distance, 0, 1)  # one pixel of soft edge
-        self._strength = np.minimum(self._strength, 1 - strength) if erase else np.maximum(self._strength, strength)
+        strength = np.clip(self._pen_radius + 0.5 - distance, 0, 1)  # one pixel of soft edge
+        self._coverage = np.minimum(self._coverage, 1 - strength) if erase else np.maximum(self._coverage, strength)
 
-    def pixels(self) -> NDArray[np.uint8]:
+    def to_image(self) -> NDArray[np.uint8]:
         """Return the drawing, (H, W, C), white on black."""
-        gray = np.round(self._strength * 255).astype(np.uint8)
+        gray = np.round(self._coverage * 255).astype(np.uint8)
         return np.repeat(gray[..., None], self.image_shape[0], axis=2)
 
 
@@ -50,29 +50,29 @@ class DrawingCanvas(QWidget):
     """Draws with the left button, erases with the right one.
 
     Signals:
-        changed: The drawing has changed; see `brush`.
+        changed: The `drawing` has changed.
     """
 
     changed = pyqtSignal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.brush = Brush((1, 28, 28))
-        self._last: QPointF | None = None
-        self._side_px = SIDE_PX
+        self.drawing = Drawing((1, 28, 28))
+        self._last_position: QPointF | None = None  # of the mouse, while a button is pressed
+        self._side_px = CANVAS_SIDE_PX
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.CrossCursor)
         self.setAccessibleName("drawing canvas")
         self.setToolTip("Draw with the left button, erase with the right one")
 
     def sizeHint(self) -> QSize:
-        """Return a whole factor of the image's size."""
-        _, height, width = self.brush.image_shape
+        """Return the image's size times a whole factor, at most the side."""
+        _, height, width = self.drawing.image_shape
         factor = max(1, self._side_px // max(height, width))
         return QSize(width * factor, height * factor)
 
     def set_side(self, side_px: int) -> None:
-        """Set the approximate side; the scale is a whole number."""
+        """Set the largest side, in logical pixels."""
         if side_px != self._side_px:
             self._side_px = side_px
             self.updateGeometry()
@@ -80,21 +80,21 @@ class DrawingCanvas(QWidget):
 
     def set_shape(self, image_shape: tuple[int, int, int]) -> None:
         """Use another image size, (C, H, W); the drawing is cleared."""
-        if image_shape != self.brush.image_shape:
-            self.brush = Brush(image_shape)
+        if image_shape != self.drawing.image_shape:
+            self.drawing = Drawing(image_shape)
             self.updateGeometry()
             self.update()
 
     def clear(self) -> None:
         """Clear the drawing."""
-        self.brush.clear()
+        self.drawing.clear()
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint the drawing, or a hint."""
         painter = QPainter(self)
-        painter.drawImage(QRectF(self.rect()), to_qimage(self.brush.pixels()))
-        if self.brush.is_empty:
+        painter.drawImage(QRectF(self.rect()), to_qimage(self.drawing.to_image()))
+        if self.drawing.is_empty:
             painter.setPen(QColor("#9BA1A9"))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, "draw here")
         painter.setPen(self.palette().color(QPalette.ColorRole.Mid))
@@ -103,26 +103,26 @@ class DrawingCanvas(QWidget):
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Start a stroke with a dot."""
         if event is not None:
-            self._last = event.position()
+            self._last_position = event.position()
             self._stroke(event)
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         """Continue the stroke."""
-        if event is not None and self._last is not None:
+        if event is not None and self._last_position is not None:
             self._stroke(event)
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         """End the stroke."""
-        self._last = None
+        self._last_position = None
 
     def _stroke(self, event: QMouseEvent) -> None:
-        last = self._last or event.position()
+        last = self._last_position or event.position()
         erase = bool(event.buttons() & Qt.MouseButton.RightButton)
-        self.brush.stroke(self._pixel(last), self._pixel(event.position()), erase=erase)
-        self._last = event.position()
+        self.drawing.stroke(self._pixel(last), self._pixel(event.position()), erase=erase)
+        self._last_position = event.position()
         self.update()
         self.changed.emit()
 
     def _pixel(self, position: QPointF) -> tuple[float, float]:
-        _, height, width = self.brush.image_shape
+        _, height, width = self.drawing.image_shape
         return position.x() / self.width() * width, position.y() / self.height() * height

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from genexplorer.explore.protocol import Array, Lane
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup, failure_text
+from genexplorer.viewer.tabs.encode.image_selection import ImageSelection
 from genexplorer.viewer.tabs.encode.search import SearchResult
-from genexplorer.viewer.tabs.encode.source import ImageSource
 
-SAMPLES = 8
+NUM_POSTERIOR_SAMPLES = 8  # samples of q(z|x) that are decoded
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
@@ -30,17 +30,17 @@ class ImageMetric:
 class Encoding:
     """An image or a point with its latent and reconstruction."""
 
-    x: Array  # (H, W, C) uint8 after preprocessing, or a point (2,) float32
-    recon: Array  # of the same shape
-    mu: Floats  # (d,)
-    sigma: Floats | None  # (d,); None where the latent is one point
-    kl_dims: Floats | None  # (d,), in nats
+    x: Array  # the image after preprocessing, (H, W, C) uint8, or a point, (2,) float32
+    recon: Array  # the reconstruction, in the shape of x
+    mu: Floats  # the mean of q(z|x), or the one latent, (d,)
+    sigma: Floats | None  # the standard deviations of q(z|x), (d,); None where there is one latent
+    kl_dims: Floats | None  # the KL divergence of each dimension in nats, (d,); None where there is none
     metrics: tuple[ImageMetric, ...]
-    label: int
-    step: int
+    label: int  # the class of a test image; -1 where there is none
+    step: int  # the step of the snapshot
 
     @property
-    def is_point(self) -> bool:
+    def is_point_data(self) -> bool:
         """Whether the data are points."""
         return self.x.ndim == 1
 
@@ -59,7 +59,7 @@ def diverging_colors(signed: Floats) -> Images:
     return colored
 
 
-def encoding_of(result: SearchResult) -> Encoding:
+def search_encoding(result: SearchResult) -> Encoding:
     """Return the result of a search as an encoding."""
     metrics = (ImageMetric("mean squared error", "", result.error),)
     return Encoding(result.x, result.recon, result.z, None, None, metrics, -1, result.step)
@@ -72,68 +72,68 @@ class EncodingLoader(Observable):
         super().__init__()
         self._requests = requests
         self._step: int | None = None
-        self._topic: object = None  # of the newest request: responses to older ones are dropped
-        self._page: tuple[object, ...] = ()
+        self._newest_token: object = None  # marks the newest request: responses to older ones are dropped
+        self._requested_page: tuple[object, ...] = ()  # the indices of the thumbnails requested last
         self.clear()
 
     def clear(self) -> None:
         """Discard everything, as when another run is opened."""
         self.current: Encoding | None = None
-        self.samples: Array | None = None  # images (N, H, W, C) or points (N, 2)
-        self.sampled_z: Floats | None = None
+        self.samples: Array | None = None  # decoded samples of q(z|x): images, (N, H, W, C), or points, (N, 2)
+        self.sampled_z: Floats | None = None  # the latents of the samples, (N, d)
         self.x: Array | None = None  # the image, before its latent is known
         self.label = -1
         self.thumbnails: Images | None = None
         self.thumbnail_indices = np.zeros(0, np.int64)
         self.labels: NDArray[np.int64] | None = None
         self.failure = ""
-        self._topic, self._page = None, ()
+        self._newest_token, self._requested_page = None, ()
         self.notify()
 
     def set_step(self, step: int) -> None:
         """Use another snapshot."""
         self._step = step
 
-    def encode(self, source: ImageSource, *, has_posterior: bool) -> None:
+    def encode(self, selection: ImageSelection, *, has_posterior: bool) -> None:
         """Request the encoding of an image, and, where the encoder gives a posterior q(z|x), samples of it."""
-        arrays = {} if source.custom is None or source.kind == "test" else {"images": source.custom[None]}
-        topic = self._topic = object()
+        arrays = {} if selection.custom is None or selection.kind == "test" else {"images": selection.custom[None]}
+        token = self._newest_token = object()
 
         def on_encoded(response: ModelResponse) -> None:
-            if topic is self._topic:
+            if token is self._newest_token:
                 self.current = _encoding(response, has_posterior)
 
         def on_sampled(response: ModelResponse) -> None:
-            if topic is self._topic:
+            if token is self._newest_token:
                 self.samples = np.asarray(response.arrays["images"])
                 self.sampled_z = np.asarray(response.arrays["z"], np.float64)
 
-        lane: Lane = "drag" if source.kind == "drawing" else "preview"
-        self._request(lane, "encode", "encode", on_encoded, {} if arrays else {"indices": [source.index]}, arrays)
+        lane: Lane = "drag" if selection.kind == "drawing" else "preview"
+        self._request(lane, "encode", "encode", on_encoded, {} if arrays else {"indices": [selection.index]}, arrays)
         if has_posterior:
-            params = ({} if arrays else {"index": source.index}) | {"count": SAMPLES, "seed": 0}
+            params = ({} if arrays else {"index": selection.index}) | {"count": NUM_POSTERIOR_SAMPLES, "seed": 0}
             self._request(lane, "posterior", "posterior", on_sampled, params, arrays)
 
-    def load_image(self, source: ImageSource) -> None:
+    def load_image(self, selection: ImageSelection) -> None:
         """Request the image alone, without its latent."""
-        topic = self._topic = object()
-        self.x, self.label = (None if source.kind == "test" else source.custom), -1
-        if source.kind != "test":
+        token = self._newest_token = object()
+        self.x, self.label = (None if selection.kind == "test" else selection.custom), -1
+        if selection.kind != "test":
             self.notify()
             return
 
         def on_image(response: ModelResponse) -> None:
-            if topic is self._topic:
+            if token is self._newest_token:
                 self.x, self.label = np.asarray(response.arrays["x"][0]), int(response.arrays["labels"][0])
 
-        self._request("preview", "image", "test_images", on_image, {"indices": [source.index]})
+        self._request("preview", "image", "test_images", on_image, {"indices": [selection.index]})
 
     def load_page(self, indices: NDArray[np.int64]) -> None:
         """Request thumbnails of test images; they do not depend on the snapshot."""
         page = tuple(indices.tolist())
-        if page == self._page or not page:
+        if page == self._requested_page or not page:
             return
-        self._page = page
+        self._requested_page = page
 
         def on_result(response: ModelResponse) -> None:
             self.thumbnails, self.thumbnail_indices = np.asarray(response.arrays["x"], np.uint8), indices
@@ -151,9 +151,9 @@ class EncodingLoader(Observable):
         self._request("job", "labels", "test_images", on_result, {})
 
     def reset_page(self) -> None:
-        """Load thumbnails again, as after the requests were cancelled."""
+        """Load thumbnails again, as after the requests were canceled."""
         if self.thumbnails is None:
-            self._page = ()
+            self._requested_page = ()
 
     def _request(
         self,
@@ -178,15 +178,15 @@ class EncodingLoader(Observable):
 
 def _encoding(response: ModelResponse, has_posterior: bool) -> Encoding:
     arrays, declared = response.arrays, response.meta.get("metric_labels")
-    # The metrics that the model declares, in its order.
+    # Read the metrics that the model declares, in its order.
     metrics = []
     for key, title in declared.items() if isinstance(declared, Mapping) else ():
         if key in arrays and isinstance(title, list | tuple) and len(title) == 2:
             metrics.append(ImageMetric(str(title[0]), str(title[1]), float(np.ravel(arrays[key])[0])))
-    # The share of values that are NaN or infinite, and the arrays of the one image.
-    not_finite, kl_dims = response.meta.get("not_finite"), arrays.get("kl_dims")
-    if isinstance(not_finite, float):
-        metrics.append(ImageMetric("not finite", "% of the values", 100 * not_finite))
+    # Add the percentage of values that are NaN or infinite.
+    nonfinite_fraction, kl_dims = response.meta.get("not_finite"), arrays.get("kl_dims")
+    if isinstance(nonfinite_fraction, float):
+        metrics.append(ImageMetric("not finite", "% of the values", 100 * nonfinite_fraction))
     return Encoding(
         x=np.asarray(arrays["x"][0]),
         recon=np.asarray(arrays["recon"][0]),

@@ -11,14 +11,14 @@ from genexplorer.viewer.plots.base_plot import BasePlot, ChartAxis
 from genexplorer.viewer.style import text_font
 from genexplorer.viewer.widgets.painted import PaintedWidget
 
-ROW_PX = 22
-_NAME_PX, _KL_PX, _TOP_PX, _BOTTOM_PX = 36, 104, 20, 22
-_TICK_PX = 32  # room for a number on the axis
+ROW_HEIGHT_PX = 22
+_NAME_WIDTH_PX, _KL_WIDTH_PX, _TOP_MARGIN_PX, _BOTTOM_MARGIN_PX = 36, 104, 20, 22
+_TICK_LABEL_WIDTH_PX = 32  # reserved for each number on the axis
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 Floats = NDArray[np.float64]
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-BINS = 33
-_MIN_PX = 200, 140
+_ALIGN_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+NUM_BINS = 33  # odd, so that one bin is centered at 0
+_MIN_PLOT_SIZE_PX = 200, 140  # width and height
 
 
 def dimension_name(number: int) -> str:
@@ -26,20 +26,20 @@ def dimension_name(number: int) -> str:
     return "z" + str(number + 1).translate(_SUBSCRIPTS)
 
 
-def half_width(mu: Floats, sigma: Floats) -> float:
-    """Return the half width of the axis: at least 3, and all of μ ± σ."""
+def axis_limit(mu: Floats, sigma: Floats) -> float:
+    """Return the largest value of the axis, which is symmetric about 0: at least 3, so that all of μ ± σ is within."""
     furthest = float(np.max(np.abs(mu) + sigma, initial=0.0))
     return float(np.ceil(max(3.0, furthest * 1.05)))
 
 
 class LatentBars(PaintedWidget):
-    """One row per latent dimension; as high as all rows, for a scroll area."""
+    """One row per latent dimension with its posterior and KL; as high as all rows, for a scroll area."""
 
     def __init__(self, palette: Palette) -> None:
         super().__init__(palette, "q(z|x) by dimension")
         self._mu = self._sigma = self._kl = np.zeros(0)
-        self._kl_px = _KL_PX  # left free at the right
-        self._exact = False
+        self._kl_width_px = _KL_WIDTH_PX  # the width of the column of KL divergences, or a margin without them
+        self._is_exact = False  # whether there is one latent without a standard deviation
         self.setMinimumWidth(260)
         self.setToolTip("Each dimension on the scale of the prior (−1 to 1 is shaded), and its KL")
 
@@ -47,8 +47,8 @@ class LatentBars(PaintedWidget):
         """Show a posterior, or, without `sigma`, a latent; all arrays are (d,)."""
         self._mu = np.nan_to_num(mu, posinf=0.0, neginf=0.0)
         self._sigma = np.zeros_like(mu) if sigma is None else np.nan_to_num(sigma, posinf=0.0)
-        self._exact = sigma is None
-        self._kl, self._kl_px = (np.zeros_like(mu), 16) if kl_dims is None else (kl_dims, _KL_PX)
+        self._is_exact = sigma is None
+        self._kl, self._kl_width_px = (np.zeros_like(mu), 16) if kl_dims is None else (kl_dims, _KL_WIDTH_PX)
         self.setFixedHeight(self.sizeHint().height())
         words = (f"{dimension_name(n)} {m:.2f} ± {s:.2f}" for n, (m, s) in enumerate(zip(mu, self._sigma, strict=True)))
         self.setAccessibleDescription(", ".join(words))
@@ -56,7 +56,7 @@ class LatentBars(PaintedWidget):
 
     def sizeHint(self) -> QSize:
         """Return room for every dimension."""
-        return QSize(320, _TOP_PX + ROW_PX * max(1, len(self._mu)) + _BOTTOM_PX)
+        return QSize(320, _TOP_MARGIN_PX + ROW_HEIGHT_PX * max(1, len(self._mu)) + _BOTTOM_MARGIN_PX)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw axis, prior and bars, of the visible rows only."""
@@ -66,62 +66,62 @@ class LatentBars(PaintedWidget):
             return
         self._paint_axis(painter)
         visible = event.rect() if event is not None else self.rect()
-        first = max(0, (visible.top() - _TOP_PX) // ROW_PX)
-        last = min(len(self._mu), (visible.bottom() - _TOP_PX) // ROW_PX + 1)
+        first = max(0, (visible.top() - _TOP_MARGIN_PX) // ROW_HEIGHT_PX)
+        last = min(len(self._mu), (visible.bottom() - _TOP_MARGIN_PX) // ROW_HEIGHT_PX + 1)
         for number in range(first, last):
             self._paint_row(painter, number)
 
     @property
-    def _reach(self) -> float:
-        return half_width(self._mu, self._sigma)
+    def _axis_limit(self) -> float:
+        return axis_limit(self._mu, self._sigma)
 
     def _x(self, value: float) -> float:
-        left, right = _NAME_PX, self.width() - self._kl_px
-        return left + (value + self._reach) / (2 * self._reach) * (right - left)
+        left, right = _NAME_WIDTH_PX, self.width() - self._kl_width_px
+        return left + (value + self._axis_limit) / (2 * self._axis_limit) * (right - left)
 
     def _paint_axis(self, painter: QPainter) -> None:
-        bottom = self.height() - _BOTTOM_PX
+        bottom = self.height() - _BOTTOM_MARGIN_PX
         prior = QColor(self.colors.faint)
         prior.setAlphaF(0.35)
-        painter.fillRect(QRectF(self._x(-1), _TOP_PX, self._x(1) - self._x(-1), bottom - _TOP_PX), prior)
+        painter.fillRect(QRectF(self._x(-1), _TOP_MARGIN_PX, self._x(1) - self._x(-1), bottom - _TOP_MARGIN_PX), prior)
         painter.setPen(QPen(QColor(self.colors.faint), 1))
-        painter.drawLine(QPointF(self._x(0), _TOP_PX), QPointF(self._x(0), bottom))
+        painter.drawLine(QPointF(self._x(0), _TOP_MARGIN_PX), QPointF(self._x(0), bottom))
         painter.setPen(QColor(self.colors.muted))
         middle = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
-        reach, room = int(self._reach), self.width() - self._kl_px - _NAME_PX
-        step = max(1, -(-2 * reach * _TICK_PX // max(1, room)))
-        for value in range(-(reach // step) * step, reach + 1, step):
+        limit, room = int(self._axis_limit), self.width() - self._kl_width_px - _NAME_WIDTH_PX
+        step = max(1, -(-2 * limit * _TICK_LABEL_WIDTH_PX // max(1, room)))
+        for value in range(-(limit // step) * step, limit + 1, step):
             text = f"{value}".replace("-", "−")
             painter.drawText(QRectF(self._x(value) - 20, bottom + 3, 40, 18), middle, text)
-        painter.drawText(QRectF(self._x(0) - 90, 0, 180, 18), middle, "z" if self._exact else "μ ± σ")
-        if self._kl_px == _KL_PX:
-            right = QRectF(self.width() - _KL_PX + 8, 0, _KL_PX - 8, 18)
+        painter.drawText(QRectF(self._x(0) - 90, 0, 180, 18), middle, "z" if self._is_exact else "μ ± σ")
+        if self._kl_width_px == _KL_WIDTH_PX:
+            right = QRectF(self.width() - _KL_WIDTH_PX + 8, 0, _KL_WIDTH_PX - 8, 18)
             painter.drawText(right, Qt.AlignmentFlag.AlignLeft, "KL, nats")
 
     def _paint_row(self, painter: QPainter, number: int) -> None:
-        top = _TOP_PX + number * ROW_PX
+        top = _TOP_MARGIN_PX + number * ROW_HEIGHT_PX
         mu, sigma, kl = float(self._mu[number]), float(self._sigma[number]), float(self._kl[number])
         accent, text = QColor(self.colors.accent), QColor(self.colors.text)
         painter.setPen(QColor(self.colors.muted))
-        painter.drawText(QRectF(0, top, _NAME_PX - 6, ROW_PX), _RIGHT, dimension_name(number))
+        painter.drawText(QRectF(0, top, _NAME_WIDTH_PX - 6, ROW_HEIGHT_PX), _ALIGN_RIGHT, dimension_name(number))
         soft = QColor(accent)
         soft.setAlphaF(0.45)
         painter.fillRect(QRectF(self._x(mu - sigma), top + 6, self._x(mu + sigma) - self._x(mu - sigma), 10), soft)
         painter.fillRect(QRectF(self._x(mu) - 1.5, top + 3, 3, 16), accent)
-        if self._kl_px != _KL_PX:
+        if self._kl_width_px != _KL_WIDTH_PX:
             return
-        left, room = self.width() - _KL_PX + 8, _KL_PX - 60
-        share = kl / max(float(self._kl.max()), 1e-9)
-        painter.fillRect(QRectF(left, top + 8, max(1.0, share * room), 6), QColor(self.colors.muted))
+        left, room = self.width() - _KL_WIDTH_PX + 8, _KL_WIDTH_PX - 60
+        fraction = kl / max(float(self._kl.max()), 1e-9)
+        painter.fillRect(QRectF(left, top + 8, max(1.0, fraction * room), 6), QColor(self.colors.muted))
         painter.setPen(text)
-        painter.drawText(QRectF(left + room, top, 48, ROW_PX), _RIGHT, f"{kl:.2f}")
+        painter.drawText(QRectF(left + room, top, 48, ROW_HEIGHT_PX), _ALIGN_RIGHT, f"{kl:.2f}")
 
 
 def histogram(z: Floats) -> tuple[Floats, Floats]:
-    """Return edges, (BINS + 1,), symmetric about 0 and at least −4 to 4, and the densities, (BINS,)."""
+    """Return the bins' edges, (NUM_BINS + 1,), symmetric about 0 and at least −4 to 4, and densities, (NUM_BINS,)."""
     finite = z[np.isfinite(z)]
-    reach = max(4.0, float(np.ceil(np.max(np.abs(finite), initial=0.0))))
-    counts, edges = np.histogram(finite, BINS, (-reach, reach))
+    limit = max(4.0, float(np.ceil(np.max(np.abs(finite), initial=0.0))))
+    counts, edges = np.histogram(finite, NUM_BINS, (-limit, limit))
     return edges, counts / (max(1, finite.size) * (edges[1] - edges[0]))
 
 
@@ -138,7 +138,7 @@ class LatentHistogram(BasePlot):
         self._z = np.zeros(0)
         names = ("value of a dimension of z", "density")
         super().__init__(palette, ChartAxis("left"), ChartAxis("bottom"), names, interactive=False)
-        self.setMinimumSize(*_MIN_PX)
+        self.setMinimumSize(*_MIN_PLOT_SIZE_PX)
         self.setAccessibleName("values of z against N(0, 1)")
         self._bars = pg.BarGraphItem(x0=[], x1=[], height=[])
         self._density = pg.PlotDataItem(antialias=True)
@@ -174,14 +174,14 @@ class LatentHistogram(BasePlot):
 
 
 class SearchHistory(BasePlot):
-    """The lowest error of a search by step, logarithmic."""
+    """The lowest error of a search so far, by step, on a logarithmic axis."""
 
     def __init__(self, palette: Palette) -> None:
         left = ChartAxis("left")
         left.logarithmic = True
         names = ("step of the search", "MSE")
         super().__init__(palette, left, ChartAxis("bottom"), names, interactive=False)
-        self.setMinimumSize(*_MIN_PX)
+        self.setMinimumSize(*_MIN_PLOT_SIZE_PX)
         self.setAccessibleName("error of the search by step")
         self._curve = pg.PlotDataItem(connect="finite", antialias=True)
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
@@ -191,7 +191,7 @@ class SearchHistory(BasePlot):
         self.recolor(palette)
 
     def set_history(self, history: Floats | None, hint: str = "") -> None:
-        """Show the errors, (steps,), or the hint why there are none."""
+        """Show the lowest errors so far, (steps,), or the hint why there are none."""
         errors = np.zeros(0) if history is None else history
         with np.errstate(divide="ignore", invalid="ignore"):
             y = np.log10(np.where(errors > 0, errors, np.nan))

@@ -9,7 +9,7 @@ from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 
-STEPS, RESTARTS = 200, 8
+DEFAULT_STEPS, DEFAULT_RESTARTS = 200, 8  # optimizer steps, and random starting points
 MAX_STEPS, MAX_RESTARTS = 5_000, 64
 Floats = NDArray[np.float64]
 
@@ -18,12 +18,12 @@ Floats = NDArray[np.float64]
 class SearchResult:
     """The best latent of a search."""
 
-    x: Array  # (H, W, C) uint8, or a point (2,)
-    recon: Array  # of the same shape
-    z: Floats  # (d,)
+    x: Array  # the image after preprocessing, (H, W, C) uint8, or a point, (2,)
+    recon: Array  # the image decoded from z, in the shape of x
+    z: Floats  # the best latent, (d,)
     error: float  # mean squared error of pixels in [0, 1]
-    history: Floats  # (steps,): the lowest error so far
-    step: int  # of the snapshot
+    history: Floats  # the lowest error so far after each step, (steps,)
+    step: int  # the step of the snapshot
 
 
 class LatentSearch(Observable):
@@ -32,16 +32,16 @@ class LatentSearch(Observable):
     def __init__(self, requests: RequestGroup, key: str = "search") -> None:
         super().__init__()
         self._requests, self._key = requests, key
-        self.steps, self.restarts, self.seed = STEPS, RESTARTS, 0
-        self.near = True  # whether a penalty keeps |z| typical of the prior
+        self.steps, self.restarts, self.seed = DEFAULT_STEPS, DEFAULT_RESTARTS, 0
+        self.has_prior_penalty = True  # whether a penalty keeps |z| typical of the prior
         self._reset()
 
     def _reset(self) -> None:
-        self.busy = False
-        self.fraction, self.message = 0.0, ""
+        self.is_running = False
+        self.fraction, self.message = 0.0, ""  # the progress: the fraction that is done, and a text
         self.result: SearchResult | None = None
         self.failure = ""
-        self.cancelled = False
+        self.is_canceled = False
 
     def clear(self) -> None:
         """Cancel the search and discard its result."""
@@ -50,12 +50,12 @@ class LatentSearch(Observable):
         self.notify()
 
     def start(self, step: int, *, index: int | None = None, image: Array | None = None) -> None:
-        """Search for the latent of a test image, or of an `image`, (1, …)."""
+        """Search for the latent of the test image with an index, or of an `image`, (1, H, W, C), or point, (1, 2)."""
         self._requests.cancel("job", self._key)
         self._reset()
-        self.busy = True
+        self.is_running = True
         params: dict[str, object] = {"steps": self.steps, "restarts": self.restarts, "seed": self.seed}
-        if not self.near:
+        if not self.has_prior_penalty:
             params["prior"] = 0.0
         if index is not None:
             params["indices"] = [index]
@@ -66,31 +66,31 @@ class LatentSearch(Observable):
 
     def cancel(self) -> bool:
         """Cancel the search; return whether one was running."""
-        if not self.busy:
+        if not self.is_running:
             return False
         self._requests.cancel("job", self._key)
-        self.busy, self.cancelled = False, True
+        self.is_running, self.is_canceled = False, True
         self.notify()
         return True
 
     def status(self) -> str:
         """Return the status in one line."""
-        if self.busy:
+        if self.is_running:
             return f"searching for z, {self.fraction:.0%}" + (f": {self.message}" if self.message else "")
         if self.failure:
             return self.failure
-        if self.cancelled:
-            return "search cancelled"
+        if self.is_canceled:
+            return "search canceled"
         return "" if self.result is None else f"found at step {self.result.step:,}"
 
     def _on_progress(self, fraction: float, message: str) -> None:
-        if self.busy:
+        if self.is_running:
             self.fraction, self.message = min(1.0, max(0.0, fraction)), message
             self.notify()
 
     def _on_result(self, response: ModelResponse) -> None:
         arrays = response.arrays
-        self.busy, self.fraction = False, 1.0
+        self.is_running, self.fraction = False, 1.0
         self.result = SearchResult(
             x=np.asarray(arrays["x"][0]),
             recon=np.asarray(arrays["recon"][0]),
@@ -102,6 +102,6 @@ class LatentSearch(Observable):
         self.notify()
 
     def _on_failure(self, message: str, hint: str) -> None:
-        self.busy = False
+        self.is_running = False
         self.failure = failure_text(message, hint)
         self.notify()

@@ -20,11 +20,11 @@ from genexplorer.session import command_lines, formatting
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.preferences import MAX_INDEX, saved_int
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.encode.encoding import Encoding, EncodingLoader, encoding_of
+from genexplorer.viewer.tabs.encode.encoding import Encoding, EncodingLoader, search_encoding
+from genexplorer.viewer.tabs.encode.image_selection import IMAGE_SUFFIXES, ImageSelection, is_light, read_image_file
 from genexplorer.viewer.tabs.encode.search import LatentSearch
 from genexplorer.viewer.tabs.encode.search_panel import SearchPanel
-from genexplorer.viewer.tabs.encode.source import SUFFIXES, ImageSource, is_light, read_image_file
-from genexplorer.viewer.tabs.encode.source_panel import SourcePanel
+from genexplorer.viewer.tabs.encode.selection_panel import SelectionPanel
 from genexplorer.viewer.tabs.encode.views import EncodeViews, EncodingMethod
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
@@ -34,9 +34,9 @@ from genexplorer.viewer.widgets.controls import fill_box, timer
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
-SEARCH_AFTER_MS = 300  # after the last change of the image
-_LEGEND = "Difference: orange = missing, blue = extra."
-_DECODED: dict[EncodingMethod, str] = {
+SEARCH_DELAY_MS = 300  # an automatic search starts this long after the last change of the image
+_DIFFERENCE_LEGEND = "Difference: orange = missing, blue = extra."
+_RECONSTRUCTION_CAPTIONS: dict[EncodingMethod, str] = {
     "posterior": "decoded at z = μ",
     "exact": "decoded from z",
     "search": "decoded at the best z",
@@ -60,31 +60,33 @@ class EncodeTab(ModelTab):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         # Create the state and the widgets.
-        self.source = ImageSource()
+        self.selection = ImageSelection()
         self.loader = EncodingLoader(self.requests)
         self.search = LatentSearch(self.requests)
-        self.source_panel = SourcePanel(self.source)
+        self.selection_panel = SelectionPanel(self.selection)
         self.views = EncodeViews(context.palette, SearchPanel(self.search))
-        self._search_timer = timer(self, SEARCH_AFTER_MS, self.search_now, once=True)
+        self._search_timer = timer(self, SEARCH_DELAY_MS, self.search_now, once=True)
         self._file: Path | None = None
-        self._searched: tuple[object, ...] = ()
+        self._requested_image: tuple[object, ...] = ()  # kind, index and content of the image of the last search
         self.setAcceptDrops(True)
-        row = fill_box(QHBoxLayout(self), self.source_panel, labels.vertical_rule(), (self.views, 1), spacing=2 * GAP)
+        row = fill_box(
+            QHBoxLayout(self), self.selection_panel, labels.vertical_rule(), (self.views, 1), spacing=2 * GAP
+        )
         row.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
         # Connect the signals.
-        source_panel = self.source_panel
-        self.source.subscribe(self._source_changed)
+        selection_panel = self.selection_panel
+        self.selection.subscribe(self._on_selection_changed)
         self.loader.subscribe(self._show)
-        source_panel.file_chosen.connect(self.open_file)
-        source_panel.inverted.toggled.connect(self._invert_toggled)
-        source_panel.label.opened.connect(self.loader.load_labels)
-        canvas = source_panel.canvas
-        canvas.changed.connect(lambda: self.source.set_custom(canvas.brush.pixels(), "drawing", "drawing"))
-        source_panel.cleared.connect(lambda: self.source.choose(self.source.index))
+        selection_panel.file_chosen.connect(self.open_file)
+        selection_panel.inverted.toggled.connect(self._on_invert_toggled)
+        selection_panel.label.opened.connect(self.loader.load_labels)
+        canvas = selection_panel.canvas
+        canvas.changed.connect(lambda: self.selection.set_custom(canvas.drawing.to_image(), "drawing", "drawing"))
+        selection_panel.cleared.connect(lambda: self.selection.choose(self.selection.index))
         self.search.subscribe(self._show)
         self.views.search.search_requested.connect(self.search_now)
         self.views.data.pressed.connect(
-            lambda x, y: self.source.set_custom(np.array([x, y], np.float32), "drawing", formatting.vector((x, y)))
+            lambda x, y: self.selection.set_custom(np.array([x, y], np.float32), "drawing", formatting.vector((x, y)))
         )
         self.follow_palette(self.views)
 
@@ -107,38 +109,38 @@ class EncodeTab(ModelTab):
         self.search.clear()
         self._file = None
         self.loader.clear()
-        self.source.reset(0)
-        self.source_panel.canvas.clear()
+        self.selection.reset(0)
+        self.selection_panel.canvas.clear()
         self.views.data.set_data(None)
         self.views.note.hide()
 
     def stop(self) -> None:
         """Stop requests and cancel a search for a latent."""
         self._search_timer.stop()
-        if self.search.busy:
+        if self.search.is_running:
             self.search.clear()
         if self.loader.x is None:
-            self._searched = ()  # the request for the image itself is canceled as well
+            self._requested_image = ()  # the request for the image itself is canceled as well
         super().stop()
 
     def show_snapshot(self, card: "ModelCard", step: int) -> None:
         """Encode the chosen image with the snapshot."""
         self.loader.set_step(step)
         size, method = int(np.prod(card.latent_shape)), self.method
-        self.source_panel.set_points(self.is_point_data)
+        self.selection_panel.set_data_kind(is_point_data=self.is_point_data)
         if not self.is_point_data:
-            self.source_panel.canvas.set_shape(card.image_shape)
+            self.selection_panel.canvas.set_shape(card.image_shape)
         else:
             self.request_data_points(self.views.data)
         if method is not None:
             is_image = not self.is_point_data and size == int(np.prod(card.image_shape))
-            self.views.arrange(method, points=self.is_point_data, size=size, is_image=is_image)
-        if self.source.num_test != card.data.num_test:
-            index = self.source.index
-            self.source.reset(card.data.num_test)
-            self.source.choose(index)  # encodes, through `_source_changed`
+            self.views.arrange(method, is_point_data=self.is_point_data, latent_size=size, latent_is_image=is_image)
+        if self.selection.num_test != card.data.num_test:
+            index = self.selection.index
+            self.selection.reset(card.data.num_test)
+            self.selection.choose(index)  # encodes, through `_on_selection_changed`
         else:
-            self._source_changed()
+            self._on_selection_changed()
 
     def activated(self) -> None:
         """Bring the tab up to date."""
@@ -146,19 +148,19 @@ class EncodeTab(ModelTab):
         super().activated()
 
     def key_actions(self, shift: bool) -> KeyActions:
-        """Arrows and R choose a test image; Enter searches for its latent, Esc cancels the search."""
+        """Return the actions: arrows and R choose a test image, Enter searches for its latent, Esc cancels that."""
         if shift:
             return {}
         actions: dict[int, Callable[[], object]] = {
-            Qt.Key.Key_Right: lambda: self.source.step_by(1),
-            Qt.Key.Key_Left: lambda: self.source.step_by(-1),
-            Qt.Key.Key_Down: lambda: self.source.step_by(8),
-            Qt.Key.Key_Up: lambda: self.source.step_by(-8),
-            Qt.Key.Key_R: self.source.choose_random,
+            Qt.Key.Key_Right: lambda: self.selection.step_by(1),
+            Qt.Key.Key_Left: lambda: self.selection.step_by(-1),
+            Qt.Key.Key_Down: lambda: self.selection.step_by(8),
+            Qt.Key.Key_Up: lambda: self.selection.step_by(-8),
+            Qt.Key.Key_R: self.selection.choose_random,
         }
         if self.method == "search":
             actions[Qt.Key.Key_Return] = self.search_now
-            if self.search.busy:
+            if self.search.is_running:
                 actions[Qt.Key.Key_Escape] = self.search.cancel
         return actions
 
@@ -174,20 +176,20 @@ class EncodeTab(ModelTab):
             return
         light = is_light(image)
         self._file = file
-        with QSignalBlocker(self.source_panel.inverted):
-            self.source_panel.inverted.setChecked(light)
-        self._show_file(255 - image if light else image)
+        with QSignalBlocker(self.selection_panel.inverted):
+            self.selection_panel.inverted.setChecked(light)
+        self._select_file(255 - image if light else image)
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Accept an image file, and leave the folder of a run to the window."""
-        if event is not None and self._dropped(event) is not None:
+        if event is not None and self._dropped_file(event) is not None:
             event.acceptProposedAction()
         elif event is not None:
             event.ignore()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
         """Encode an image file."""
-        file = None if event is None else self._dropped(event)
+        file = None if event is None else self._dropped_file(event)
         if event is not None and file is not None:
             event.acceptProposedAction()
             self.open_file(file)
@@ -198,37 +200,51 @@ class EncodeTab(ModelTab):
         if current is None:
             return []
         row = SaveTarget.of_image(
-            "Planes" if current.is_point else "All images in a row", partial(views.row_image, current)
+            "Planes" if current.is_point_data else "All images in a row", partial(views.row_image, current)
         )
-        if current.is_point:
+        if current.is_point_data:
             return [row]
         names = {"reconstruction": "Reconstruction", "x": "Image", "difference": "Difference", "latent": "Latent map"}
-        visible = [name for name in names if not views.pictures[name].isHidden()]
-        targets = [row, *(SaveTarget.of_image(names[name], views.pictures[name].displayed_image) for name in visible)]
+        visible = [name for name in names if not views.image_views[name].isHidden()]
+        targets = [
+            row,
+            *(SaveTarget.of_image(names[name], views.image_views[name].displayed_image) for name in visible),
+        ]
         if self.loader.samples is not None:
             targets.append(SaveTarget.of_image("Posterior samples", views.samples.displayed_image))
         return targets
 
     def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that reconstructs the same test image or point, or None for a file or a drawing."""
-        index, search = self.source.index, self.search
-        if self.source.kind != "test":
+        index, search = self.selection.index, self.search
+        if self.selection.kind != "test":
             return None
         if self.method != "search":
             return command_lines.reconstruct(run_id, first=index, count=1, step=step)
         return command_lines.invert(
-            run_id, first=index, count=1, steps=search.steps, restarts=search.restarts, near=search.near, step=step
+            run_id,
+            first=index,
+            count=1,
+            steps=search.steps,
+            restarts=search.restarts,
+            near=search.has_prior_penalty,
+            step=step,
         )
 
     def state(self) -> dict[str, Any]:
         """Return the test image and the settings of the search."""
-        search = {name: getattr(self.search, name) for name in ("steps", "restarts", "near")}
-        return {"index": self.source.index, "search": search | {"at_once": self.views.search.automatic.isChecked()}}
+        search = {
+            "steps": self.search.steps,
+            "restarts": self.search.restarts,
+            "near": self.search.has_prior_penalty,
+            "at_once": self.views.search.automatic_box.isChecked(),
+        }
+        return {"index": self.selection.index, "search": search}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore them; invalid values are ignored."""
+        """Restore the values of `state`; invalid ones are ignored."""
         self.views.search.restore(state.get("search"))
-        self.source.index = saved_int(state, "index", 0, MAX_INDEX, self.source.index)
+        self.selection.index = saved_int(state, "index", 0, MAX_INDEX, self.selection.index)
 
     # Widgets ----------------------------------------------------------------------------------------------------
 
@@ -236,84 +252,84 @@ class EncodeTab(ModelTab):
     def current(self) -> Encoding | None:
         """The encoding that is shown; None while it is unknown."""
         if self.method == "search":
-            return None if self.search.result is None else encoding_of(self.search.result)
+            return None if self.search.result is None else search_encoding(self.search.result)
         return self.loader.current
 
-    def _source_changed(self) -> None:
+    def _on_selection_changed(self) -> None:
         self.views.note.hide()
-        if self.is_showing and self.source.num_test:
+        if self.is_showing and self.selection.num_test:
             if self.method == "search":
-                custom = None if self.source.custom is None else self.source.custom.tobytes()
-                image = (self.source.kind, self.source.index, custom)
-                if image != self._searched:
-                    self._searched = image
+                custom = None if self.selection.custom is None else self.selection.custom.tobytes()
+                image = (self.selection.kind, self.selection.index, custom)
+                if image != self._requested_image:
+                    self._requested_image = image
                     self.search.clear()
-                    self.loader.load_image(self.source)
+                    self.loader.load_image(self.selection)
                 is_known = self.search.result is not None and self.search.result.step == self.step
-                if self.views.search.automatic.isChecked() and not self.search.busy and not is_known:
+                if self.views.search.automatic_box.isChecked() and not self.search.is_running and not is_known:
                     self._search_timer.start()
             else:
-                self.loader.encode(self.source, has_posterior=self.method == "posterior")
+                self.loader.encode(self.selection, has_posterior=self.method == "posterior")
             if not self.is_point_data:
-                self.loader.load_page(self.source.page())
-        self.source_panel.refresh(self.loader)
+                self.loader.load_page(self.selection.page())
+        self.selection_panel.refresh(self.loader)
 
     def search_now(self) -> None:
         """Search for the latent of the image, with the current snapshot."""
         self._search_timer.stop()
         if self.method != "search" or self.step is None or not self.is_active:
             return
-        if self.source.kind == "test":
-            self.search.start(self.step, index=self.source.index)
-        elif self.source.custom is not None:
-            self.search.start(self.step, image=self.source.custom[None])
+        if self.selection.kind == "test":
+            self.search.start(self.step, index=self.selection.index)
+        elif self.selection.custom is not None:
+            self.search.start(self.step, image=self.selection.custom[None])
 
-    def _invert_toggled(self, _: bool) -> None:
-        if self.source.kind == "file" and self.source.custom is not None:
-            self._show_file(255 - self.source.custom)
+    def _on_invert_toggled(self, _: bool) -> None:
+        if self.selection.kind == "file" and self.selection.custom is not None:
+            self._select_file(255 - self.selection.custom)
 
-    def _show_file(self, image: Array) -> None:
+    def _select_file(self, image: Array) -> None:
         name = one_line(self._file.name, 40) if self._file is not None else ""
-        self.source.set_custom(image, "file", name)
+        self.selection.set_custom(image, "file", name)
 
-    def _dropped(self, event: "QDropEvent | QDragEnterEvent") -> Path | None:
+    def _dropped_file(self, event: "QDropEvent | QDragEnterEvent") -> Path | None:
         data = event.mimeData()
         urls = data.urls() if data is not None else []
         file = Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
-        return file if file is not None and file.suffix.lower() in SUFFIXES else None
+        return file if file is not None and file.suffix.lower() in IMAGE_SUFFIXES else None
 
     def _show(self) -> None:
         loader, views = self.loader, self.views
-        if loader.labels is not None and not self.source.has_labels:
-            self.source.set_labels(loader.labels)
-        self.source_panel.refresh(loader)
+        if loader.labels is not None and not self.selection.has_labels:
+            self.selection.set_labels(loader.labels)
+        self.selection_panel.refresh(loader)
         # Show the encoding, or the image alone.
         current, method = self.current, self.method
         if current is None or method is None:
             views.show_waiting(loader.x if method == "search" else None, self._caption(loader.label), self._hint())
         else:
             label = current.label if method != "search" else loader.label
-            views.show_encoding(current, self._caption(label), loader.sampled_z, _DECODED[method])
+            views.show_encoding(current, self._caption(label), loader.sampled_z, _RECONSTRUCTION_CAPTIONS[method])
             views.show_samples(loader.samples, loader.failure or "sampling…")
         # The preprocessing, and the legend of the colors.
-        if self.card is not None and current is not None and not current.is_point:
+        if self.card is not None and current is not None and not current.is_point_data:
             setup = self.card.data.setup or "no preprocessing"
-            custom = "" if self.source.kind == "test" else " Shown after preprocessing."
+            custom = "" if self.selection.kind == "test" else " Shown after preprocessing."
             latent = ", reconstructed from z = μ" if method == "posterior" else ""
-            views.setup.setText(f"One image{latent}; {setup}.{custom} {_LEGEND}")
+            views.setup.setText(f"One image{latent}; {setup}.{custom} {_DIFFERENCE_LEGEND}")
         else:
             views.setup.setText("")
         views.history.set_history(None if self.search.result is None else self.search.result.history, self._hint())
 
     def _caption(self, label: int) -> str:
         suffix = f"  label {label}" if label >= 0 else ""
-        return f"x   #{self.source.index}{suffix}" if self.source.kind == "test" else f"x   {self.source.name}"
+        return f"x   #{self.selection.index}{suffix}" if self.selection.kind == "test" else f"x   {self.selection.name}"
 
     def _hint(self) -> str:
         if self.loader.failure:
             return self.loader.failure
         if self.method != "search":
             return "encoding…"
-        if self.search.busy:
+        if self.search.is_running:
             return "searching for z…"
         return self.search.failure or "Press Enter to search for the latent of this image."

@@ -13,8 +13,8 @@ from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import combo_box, fill_box, set_entries, set_value, spin_box, tool_button
 from genexplorer.viewer.widgets.images import ImageView
 
-WIDTH = 208
-_KIND_LABELS: dict[EndpointKind, str] = {
+WIDTH_PX = 208
+_ENDPOINT_KIND_LABELS: dict[EndpointKind, str] = {
     "sample": "sample",
     "test": "test image",
     "latent": "latent",
@@ -28,14 +28,14 @@ class EndpointPanel(QWidget):
 
     def __init__(self, endpoints: Endpoints, name: str) -> None:
         super().__init__()
-        self.setFixedWidth(WIDTH)
+        self.setFixedWidth(WIDTH_PX)
         self._endpoints, self._name = endpoints, name
         # Create the widgets.
         self.kind = combo_box(f"kind of {name}")
         self.number = spin_box(0, MAX_SEED, f"seed of {name}")
         self.resample = tool_button("Resample", f"Choose at random ({name})")
-        self.picture = ImageView(f"endpoint {name}")
-        self.picture.setMinimumHeight(64)
+        self.image_view = ImageView(f"endpoint {name}")
+        self.image_view.setMinimumHeight(64)
         self.position = labels.muted()
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
@@ -48,7 +48,7 @@ class EndpointPanel(QWidget):
         last = fill_box(QHBoxLayout(), (self.status, 1))
         last.addWidget(self.search_button, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
         self._spacer = QWidget()  # takes the room of a picture
-        column = fill_box(QVBoxLayout(self), first, second, self.latent, (self.picture, 1), self.position)
+        column = fill_box(QVBoxLayout(self), first, second, self.latent, (self.image_view, 1), self.position)
         fill_box(column, self.progress, last, (self._spacer, 1))
         # Connect the signals.
         self.kind.activated.connect(lambda _: endpoints.choose(name, self.kind.currentData()))
@@ -70,7 +70,7 @@ class EndpointPanel(QWidget):
         endpoint, search = self._endpoints[self._name], self._endpoints.searches[self._name]
         # The kinds of endpoints that the model has.
         noun = "point" if points else "image"
-        kinds = [(_KIND_LABELS[kind].replace("image", noun), kind) for kind in self._endpoints.kinds()]
+        kinds = [(_ENDPOINT_KIND_LABELS[kind].replace("image", noun), kind) for kind in self._endpoints.kinds()]
         set_entries(self.kind, kinds, endpoint.kind)
         # The seed or index, or the coordinates, and the picture.
         number, is_sample = self.number, endpoint.kind == "sample"
@@ -83,22 +83,22 @@ class EndpointPanel(QWidget):
         self.latent.show_coordinates(endpoint.coordinates)
         self.position.setVisible(points)
         self._spacer.setVisible(points)
-        self.picture.setVisible(not points and (endpoint.kind != "latent" or endpoint.coordinates.size <= 4))
+        self.image_view.setVisible(not points and (endpoint.kind != "latent" or endpoint.coordinates.size <= 4))
         # The search for the latent of a test image.
         searched = endpoint.kind == "test" and self._endpoints.needs_search
         text = search.status() if searched else ""
-        if searched and search.busy:
+        if searched and search.is_running:
             text = search.message or "searching for z"
         elif searched and search.result is not None:
             text = f"mean squared error {search.result.error:.4f}"
-        tooltip = "Cancel the search (Esc)" if search.busy else "Search for z again, with this snapshot"
-        self.progress.setVisible(searched and search.busy)
+        tooltip = "Cancel the search (Esc)" if search.is_running else "Search for z again, with this snapshot"
+        self.progress.setVisible(searched and search.is_running)
         self.progress.setValue(round(100 * search.fraction))
         self.status.setText(endpoint.failure or text)
         self.status.setToolTip(labels.literal_tooltip(search.status()))
         self.status.setVisible(bool(self.status.text()))
         self.search_button.setVisible(searched)
-        self.search_button.setText("cancel" if search.busy else "again")
+        self.search_button.setText("cancel" if search.is_running else "again")
         self.search_button.setToolTip(tooltip)
 
     def show_image(self, image: Array | None, caption: str) -> None:
@@ -107,8 +107,8 @@ class EndpointPanel(QWidget):
             self.position.setText(f"x = {formatting.vector(image)}")
             return
         endpoint = self._endpoints[self._name]
-        hint = endpoint.failure or ("searching for z…" if self._endpoints.searches[self._name].busy else "…")
-        self.picture.set_image(image, caption, hint)
+        hint = endpoint.failure or ("searching for z…" if self._endpoints.searches[self._name].is_running else "…")
+        self.image_view.set_image(image, caption, hint)
 
 
 class _CoordinateBoxes(QWidget):

@@ -16,11 +16,12 @@ from trainers.model_card import ModelCard
 
 EndpointKind = Literal["sample", "test", "latent", "pin A", "pin B"]
 ENDPOINT_KINDS: tuple[EndpointKind, ...] = get_args(EndpointKind)
-NAMES = ("A", "B")
+ENDPOINT_NAMES = ("A", "B")
 MAX_COORDINATES = 8  # dimensions of a latent that can be edited
 MAX_SEED = 9_999
-_FIRST = (("A", 0, 0), ("B", 7, 1))  # seed and test image; in two dimensions these samples lie on opposite sides
-Z = NDArray[np.float64]
+# Name, seed and test image of each; in two dimensions the samples of these seeds are on opposite sides of 0.
+_INITIAL_ENDPOINTS = (("A", 0, 0), ("B", 7, 1))
+Floats = NDArray[np.float64]
 
 
 @dataclass
@@ -30,9 +31,9 @@ class Endpoint:
     kind: EndpointKind = "sample"
     seed: int = 0
     index: int = 0
-    coordinates: Z = field(default_factory=lambda: np.zeros(0))
-    z: Z | None = None  # (d,)
-    x: Array | None = None  # the test image itself, (H, W, C) uint8 or a point (2,)
+    coordinates: Floats = field(default_factory=lambda: np.zeros(0))
+    z: Floats | None = None  # the latent, (d,); None while it is unknown
+    x: Array | None = None  # the test image itself, (H, W, C) uint8, or a test point, (2,)
     label: int = -1
     failure: str = ""
 
@@ -54,9 +55,9 @@ class Endpoints(Observable):
         self._rng = np.random.default_rng(seed)
         self._card: ModelCard | None = None
         self._step: int | None = None
-        self.pins: dict[str, Z] = {}
-        self.by_name = {name: Endpoint(seed=seed, index=index) for name, seed, index in _FIRST}
-        self.searches = {name: LatentSearch(requests, f"search {name}") for name in NAMES}
+        self.pins: dict[str, Floats] = {}
+        self.by_name = {name: Endpoint(seed=seed, index=index) for name, seed, index in _INITIAL_ENDPOINTS}
+        self.searches = {name: LatentSearch(requests, f"search {name}") for name in ENDPOINT_NAMES}
         for search in self.searches.values():
             search.subscribe(self._on_search)
 
@@ -81,15 +82,15 @@ class Endpoints(Observable):
             self._validate(endpoint)
             # A search is long, and is repeated only by hand; the encoding belongs to a snapshot.
             search = self.searches[name]
-            is_searched = search.busy or search.cancelled or search.failure
-            if (endpoint.kind == "test" and self.encodes) or (endpoint.z is None and not is_searched):
+            is_searched = search.is_running or search.is_canceled or search.failure
+            if (endpoint.kind == "test" and self.has_encoder) or (endpoint.z is None and not is_searched):
                 self._resolve(name)
         self.notify()
 
     @property
-    def latents(self) -> Z | None:
+    def latents(self) -> Floats | None:
         """Both latents, (2, d), or None while one is unknown."""
-        a, b = (self.by_name[name].z for name in NAMES)
+        a, b = (self.by_name[name].z for name in ENDPOINT_NAMES)
         return None if a is None or b is None or a.shape != b.shape else np.stack([a, b])
 
     @property
@@ -103,26 +104,26 @@ class Endpoints(Observable):
         return 0 if self._card is None else self._card.data.num_test
 
     @property
-    def encodes(self) -> bool:
+    def has_encoder(self) -> bool:
         """Whether the model has an encoder."""
         return self._card is not None and self._card.capability("encode").available
 
     @property
     def needs_search(self) -> bool:
         """Whether the latent of a test image requires a search."""
-        return self._card is not None and not self.encodes and self._card.capability("invert").available
+        return self._card is not None and not self.has_encoder and self._card.capability("invert").available
 
     def kinds(self) -> tuple[EndpointKind, ...]:
         """Return the kinds of endpoints that this model has."""
         sizes = {name: z.size for name, z in self.pins.items()}
-        possible = {
+        is_available = {
             "sample": True,
-            "test": (self.encodes or self.needs_search) and self.num_test > 0,
+            "test": (self.has_encoder or self.needs_search) and self.num_test > 0,
             "latent": 1 <= self.size <= MAX_COORDINATES,
             "pin A": sizes.get("A") == self.size,
             "pin B": sizes.get("B") == self.size,
         }
-        return tuple(kind for kind in ENDPOINT_KINDS if possible[kind])
+        return tuple(kind for kind in ENDPOINT_KINDS if is_available[kind])
 
     def choose(self, name: str, kind: EndpointKind) -> None:
         """Choose another kind of endpoint."""
@@ -152,7 +153,7 @@ class Endpoints(Observable):
             endpoint.coordinates[dimension] = value
             self._update(name)
 
-    def set_pins(self, pins: dict[str, Z]) -> None:
+    def set_pins(self, pins: dict[str, Floats]) -> None:
         """Use the pins of the Manifold tab."""
         self.pins = {name: np.asarray(z, np.float64).ravel() for name, z in pins.items()}
         if self._card is None:
@@ -176,7 +177,7 @@ class Endpoints(Observable):
 
     def swap(self) -> None:
         """Swap A and B."""
-        if any(search.busy for search in self.searches.values()):
+        if any(search.is_running for search in self.searches.values()):
             return
         self.by_name = {"A": self.by_name["B"], "B": self.by_name["A"]}
         self.searches = {"A": self.searches["B"], "B": self.searches["A"]}
@@ -191,24 +192,24 @@ class Endpoints(Observable):
     def stop(self) -> None:
         """Cancel all requests; `set_snapshot` sends them again."""
         for search in self.searches.values():
-            if search.busy:
+            if search.is_running:
                 search.clear()
         self._requests.cancel_all()
 
     def cancel(self) -> bool:
         """Cancel the searches; return whether there was one."""
-        busy = [search for search in self.searches.values() if search.busy]
-        for search in busy:
+        is_running = [search for search in self.searches.values() if search.is_running]
+        for search in is_running:
             search.cancel()
-        return bool(busy)
+        return bool(is_running)
 
     def to_json(self) -> dict[str, Any]:
         """Return the choices that are saved until the next start."""
-        return {name: {key: getattr(self[name], key) for key in ("kind", "seed", "index")} for name in NAMES}
+        return {name: {key: getattr(self[name], key) for key in ("kind", "seed", "index")} for name in ENDPOINT_NAMES}
 
     def restore(self, state: object) -> None:
         """Restore the values of `to_json`; invalid ones are ignored."""
-        for name in NAMES:
+        for name in ENDPOINT_NAMES:
             saved = state.get(name) if isinstance(state, Mapping) else None
             if isinstance(saved, Mapping):
                 endpoint = self[name]
@@ -247,7 +248,7 @@ class Endpoints(Observable):
             endpoint.z, endpoint.x = self.pins[endpoint.kind[-1]].copy(), None
         elif endpoint.kind == "sample":
             self._request(endpoint, "sample", {"count": 1, "seed": endpoint.seed, "temperature": 1.0})
-        elif self.encodes:
+        elif self.has_encoder:
             self._request(endpoint, "encode", {"indices": [endpoint.index]})
         elif self._step is not None:
             endpoint.z = None

@@ -14,12 +14,12 @@ from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.interpolate.endpoint_panel import EndpointPanel
-from genexplorer.viewer.tabs.interpolate.endpoints import NAMES, Endpoints
+from genexplorer.viewer.tabs.interpolate.endpoints import ENDPOINT_NAMES, Endpoints
 from genexplorer.viewer.tabs.interpolate.interpolation import (
-    MAX_COUNT,
-    MIN_COUNT,
+    ANIMATION_INTERVALS,
+    MAX_IMAGES,
+    MIN_IMAGES,
     MODES,
-    SMOOTH_SPACES,
     Interpolation,
     InterpolationFrames,
     Mode,
@@ -32,7 +32,7 @@ from genexplorer.viewer.widgets.controls import fill_box, set_value, slider, spi
 from genexplorer.viewer.widgets.images import enlarged, montage, to_qimage
 from trainers.model_card import ModelCard
 
-FINE = 1000  # positions of the slider
+SLIDER_POSITIONS = 1000  # the slider has steps of 0.001 in t
 FRAME_MS = 50
 
 
@@ -54,11 +54,11 @@ class PlaybackControls(QWidget):
         # Create the widgets.
         self.play = tool_button("▶", "Play back and forth (Space)")
         self.play.setAccessibleName("play")
-        self.slider = slider(0, FINE, FINE // 2, "Position t (← →)")
+        self.slider = slider(0, SLIDER_POSITIONS, SLIDER_POSITIONS // 2, "Position t (← →)")
         self.position = labels.text()
         self.position.setMinimumWidth(18 * GAP)
-        self.modes = {mode: tool_button(mode, _TIPS[mode], checkable=True) for mode in MODES}
-        self.count = spin_box(MIN_COUNT, MAX_COUNT, "images of the strip", "Images of the strip (+ −)")
+        self.modes = {mode: tool_button(mode, _MODE_TOOLTIPS[mode], checkable=True) for mode in MODES}
+        self.count = spin_box(MIN_IMAGES, MAX_IMAGES, "images of the strip", "Images of the strip (+ −)")
         self.swap = tool_button("A ⇄ B", "Swap A and B (X)")
         self.resample = tool_button("Resample", "Choose random endpoints (R)")
         self._group = QButtonGroup(self)
@@ -68,7 +68,7 @@ class PlaybackControls(QWidget):
         buttons = *self.modes.values(), self.count, self.swap, self.resample
         fill_box(QHBoxLayout(self), self.play, (self.slider, 1), self.position, *buttons)
         # Connect the signals.
-        self.slider.valueChanged.connect(lambda value: self.scrubbed.emit(value / FINE))
+        self.slider.valueChanged.connect(lambda value: self.scrubbed.emit(value / SLIDER_POSITIONS))
         self.slider.sliderPressed.connect(lambda: self.dragging.emit(True))
         self.slider.sliderReleased.connect(lambda: self.dragging.emit(False))
         for mode, button in self.modes.items():
@@ -76,7 +76,7 @@ class PlaybackControls(QWidget):
 
     def refresh(self, interpolation: Interpolation, frames: InterpolationFrames | None, *, points: bool) -> None:
         """Show mode, number of images and position."""
-        set_value(self.slider, round(interpolation.t * FINE))
+        set_value(self.slider, round(interpolation.t * SLIDER_POSITIONS))
         set_value(self.count, interpolation.count)
         self.modes[interpolation.mode].setChecked(True)
         self.count.setSuffix(" points" if points else " images")
@@ -90,7 +90,7 @@ class PlaybackControls(QWidget):
         self.play.setText("❚❚" if playing else "▶")
 
 
-_TIPS: dict[Mode, str] = {
+_MODE_TOOLTIPS: dict[Mode, str] = {
     "spherical": "Along a great circle: |z| stays between those of the endpoints (M)",
     "linear": "Along a straight line: in many dimensions |z| gets smaller than that of any sample (M)",
 }
@@ -118,18 +118,20 @@ class InterpolateTab(ModelTab):
         super().__init__(context, parent)
         # Create the state and the widgets.
         self.endpoints, self.interpolation = Endpoints(self.requests), Interpolation(self.requests)
-        self.panels = {name: EndpointPanel(self.endpoints, name) for name in NAMES}
+        self.endpoint_panels = {name: EndpointPanel(self.endpoints, name) for name in ENDPOINT_NAMES}
         self.preview = InterpolationPreview(context.palette)
         self.controls, self.strip = PlaybackControls(), InterpolationStrip(context.palette)
         self._requested: tuple[object, ...] = ()
         self._forward = True
-        self._timer = timer(self, FRAME_MS, self._tick)
-        row = fill_box(QHBoxLayout(), self.panels["A"], (self.preview, 1), self.panels["B"], spacing=2 * GAP)
+        self._timer = timer(self, FRAME_MS, self._advance)
+        row = fill_box(
+            QHBoxLayout(), self.endpoint_panels["A"], (self.preview, 1), self.endpoint_panels["B"], spacing=2 * GAP
+        )
         column = fill_box(QVBoxLayout(self), (row, 1), labels.rule(), self.controls, self.strip)
         column.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
         # Connect the signals.
         controls, strip = self.controls, self.strip
-        self.endpoints.subscribe(self._endpoints_changed)
+        self.endpoints.subscribe(self._on_endpoints_changed)
         self.interpolation.subscribe(self._show)
         controls.play.clicked.connect(self.toggle_play)
         controls.swap.clicked.connect(self.endpoints.swap)
@@ -138,8 +140,8 @@ class InterpolateTab(ModelTab):
         controls.count.valueChanged.connect(self.set_count)
         controls.scrubbed.connect(self.scrub)
         strip.scrubbed.connect(self.scrub)
-        for source in (controls.dragging, strip.scrubbing):
-            source.connect(self.set_dragging)
+        for drag_signal in (controls.dragging, strip.scrubbing):
+            drag_signal.connect(self.set_dragging)
         self.follow_palette(self.preview, strip)
 
     # The model and its snapshot ---------------------------------------------------------------------------------
@@ -164,13 +166,13 @@ class InterpolateTab(ModelTab):
 
     def show_snapshot(self, card: ModelCard, step: int) -> None:
         """Decode the same interpolation with the snapshot."""
-        self.preview.set_kind(points=self.is_point_data, size=int(np.prod(card.latent_shape)))
+        self.preview.set_data_kind(points=self.is_point_data, size=int(np.prod(card.latent_shape)))
         if self.is_point_data:
             self.request_data_points(self.preview.data)
         self.endpoints.set_snapshot(step, card)
 
     def key_actions(self, shift: bool) -> KeyActions:
-        """Arrows, Home and End move along the path; Space plays, M mode, X swap, R A B resample, + − images."""
+        """Return the actions: arrows, Home, End, Space move, M mode, X swap, R A B resample, + − number of images."""
         key, interpolation, endpoints = Qt.Key, self.interpolation, self.endpoints
         actions: dict[int, Callable[[], object]] = {
             key.Key_Left: lambda: self._step_by(-1, shift),
@@ -186,7 +188,7 @@ class InterpolateTab(ModelTab):
             key.Key_Plus: lambda: self.set_count(interpolation.count + 1),
             key.Key_Minus: lambda: self.set_count(interpolation.count - 1),
         }
-        if any(search.busy for search in endpoints.searches.values()):
+        if any(search.is_running for search in endpoints.searches.values()):
             actions[key.Key_Escape] = endpoints.cancel
         return actions
 
@@ -209,7 +211,7 @@ class InterpolateTab(ModelTab):
 
     def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that makes the same strip."""
-        start, end = (self.endpoints[name].cli_value() for name in NAMES)
+        start, end = (self.endpoints[name].cli_value() for name in ENDPOINT_NAMES)
         path, frames = self.interpolation, self.interpolation.frames
         if frames is None or not start or not end:
             return None
@@ -222,7 +224,7 @@ class InterpolateTab(ModelTab):
         return {**self.interpolation.to_json(), "ends": self.endpoints.to_json()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore them; invalid values are ignored."""
+        """Restore the values of `state`; invalid ones are ignored."""
         self.interpolation.restore(state)
         self.endpoints.restore(state.get("ends"))
 
@@ -249,12 +251,12 @@ class InterpolateTab(ModelTab):
     def set_mode(self, mode: str) -> None:
         """Interpolate along a great circle ("spherical") or a straight line ("linear")."""
         self.interpolation.mode = next(valid for valid in MODES if valid == mode)
-        self._endpoints_changed()
+        self._on_endpoints_changed()
 
     def set_count(self, count: int) -> None:
         """Set the number of images of the strip."""
-        self.interpolation.count = min(max(count, MIN_COUNT), MAX_COUNT)
-        self._endpoints_changed()
+        self.interpolation.count = min(max(count, MIN_IMAGES), MAX_IMAGES)
+        self._on_endpoints_changed()
 
     def scrub(self, t: float) -> None:
         """Go to a t, and stop playback."""
@@ -267,12 +269,12 @@ class InterpolateTab(ModelTab):
 
     def resample_both(self) -> None:
         """Choose random endpoints."""
-        for name in NAMES:
+        for name in ENDPOINT_NAMES:
             self.endpoints.resample(name)
 
     # Widgets ----------------------------------------------------------------------------------------------------
 
-    def _endpoints_changed(self) -> None:
+    def _on_endpoints_changed(self) -> None:
         """Request the path if it has changed."""
         latents = self.endpoints.latents
         if latents is not None and self.step is not None and self.is_active:
@@ -286,14 +288,14 @@ class InterpolateTab(ModelTab):
         frames, hint, row = self.interpolation.frames, self._hint(), self.interpolation.row
         # The image at t, and the strip.
         caption = "" if frames is None else f"t = {frames.t[row]:.2f} at step {frames.step:,}"
-        if frames is not None and frames.not_finite:
-            caption += f", {frames.not_finite:.1%} of all values are not finite"
+        if frames is not None and frames.nonfinite_fraction:
+            caption += f", {frames.nonfinite_fraction:.1%} of all values are not finite"
         self.preview.show_frames(frames, self.endpoints.latents, row, caption, hint)
         self.strip.set_frames(frames, self.endpoints.latents, hint)
         self.strip.set_t(self.interpolation.t if frames is None else float(frames.t[row]))
         self.controls.refresh(self.interpolation, frames, points=self.is_point_data)
         # The endpoints: test images as they are, all others decoded.
-        for position, (name, panel) in enumerate(self.panels.items()):
+        for position, (name, panel) in enumerate(self.endpoint_panels.items()):
             panel.refresh(self.is_point_data)
             endpoint, image_caption = self.endpoints[name], "decoded"
             if endpoint.kind == "test":
@@ -307,14 +309,14 @@ class InterpolateTab(ModelTab):
         if self.interpolation.failure or failures:
             return self.interpolation.failure or failures[0]
         searches = self.endpoints.searches.values()
-        if any(search.busy for search in searches):
+        if any(search.is_running for search in searches):
             return "Searching for the latent of a test image; Esc cancels."
-        if any(search.cancelled for search in searches):
-            return "Search cancelled. Search again, or choose a sample."
+        if any(search.is_canceled for search in searches):
+            return "Search canceled. Search again, or choose a sample."
         return "decoding…"
 
-    def _tick(self) -> None:
-        t = self.interpolation.t + (1 if self._forward else -1) / SMOOTH_SPACES
+    def _advance(self) -> None:
+        t = self.interpolation.t + (1 if self._forward else -1) / ANIMATION_INTERVALS
         if not 0.0 < t < 1.0:
             self._forward = t <= 0.0
         self.interpolation.move_to(t)

@@ -19,12 +19,12 @@ from genexplorer.viewer.widgets.painted import PaintedWidget
 
 Floats = NDArray[np.float64]
 Images = NDArray[np.uint8]
-GRAPH_PX, STRIP_PX = 128, 92
-_AXIS_PX = 52
-_RIGHT_PX = 96.0  # for the label of the typical norm
-_MIN_CELL_PX = 18.0
-_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_LABEL_GAP = 0.06  # difference of both curves, as a share of the y range, from which "linear" is written
+NORM_PLOT_HEIGHT_PX, STRIP_HEIGHT_PX = 128, 92
+_Y_AXIS_WIDTH_PX = 52
+_LABEL_WIDTH_PX = 96.0  # reserved at the right for the label of the typical norm
+_MIN_CELL_WIDTH_PX = 18.0
+_T_TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_MIN_LABELED_GAP = 0.06  # "linear" is written where both curves differ by this fraction of the y range
 
 
 class InterpolationPreview(QStackedWidget):
@@ -32,20 +32,20 @@ class InterpolationPreview(QStackedWidget):
 
     def __init__(self, palette: Palette) -> None:
         super().__init__()
-        self.picture = ImageView("interpolation")
+        self.image_view = ImageView("interpolation")
         self.data = PathPlot(("x₁", "x₂"), palette)
         self.latent = PathPlot(("z₁", "z₂"), palette, shows_prior=True)
-        self._planes = QWidget()
-        fill_box(QHBoxLayout(self._planes), (self.latent, 1), (self.data, 1))
-        self.addWidget(self.picture)
-        self.addWidget(self._planes)
+        self._planes_host = QWidget()
+        fill_box(QHBoxLayout(self._planes_host), (self.latent, 1), (self.data, 1))
+        self.addWidget(self.image_view)
+        self.addWidget(self._planes_host)
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
         self.data.recolor(palette)
         self.latent.recolor(palette)
 
-    def set_kind(self, *, points: bool, size: int) -> None:
+    def set_data_kind(self, *, points: bool, size: int) -> None:
         """Show images or points, decoded from `size` dimensions."""
         self.setCurrentIndex(int(points))
         self.latent.setVisible(size == 2)
@@ -55,34 +55,34 @@ class InterpolationPreview(QStackedWidget):
     ) -> None:
         """Show one row of a path, or the hint why there is none."""
         if frames is None:
-            self.picture.set_image(None, hint=hint)
+            self.image_view.set_image(None, hint=hint)
             for plane in (self.data, self.latent):
                 plane.show_path(hint=hint)
         elif frames.images.ndim == 4:
-            self.picture.set_image(frames.images[row], caption)
+            self.image_view.set_image(frames.images[row], caption)
         else:
             self._show_planes(frames, row)
 
     def image(self) -> QImage:
         """Return the image or the planes as large as on the screen."""
-        return self.picture.displayed_image() if self.currentIndex() == 0 else self._planes.grab().toImage()
+        return self.image_view.displayed_image() if self.currentIndex() == 0 else self._planes_host.grab().toImage()
 
     def animation_frames(self, frames: InterpolationFrames) -> Images:
         """Return the frames of an animation, (N, H, W, C): of points, the planes with the marker at each t."""
         if frames.images.ndim == 4:
             return np.asarray(frames.images, np.uint8)
-        pictures = []
+        image_views = []
         for row in range(len(frames.t)):
             self._show_planes(frames, row)
-            pictures.append(to_array(self._planes.grab().toImage()))
-        return np.stack(pictures)
+            image_views.append(to_array(self._planes_host.grab().toImage()))
+        return np.stack(image_views)
 
     def _show_planes(self, frames: InterpolationFrames, row: int) -> None:
         points = frames.images.astype(np.float64)
         planes = [(self.data, points), (self.latent, frames.z)] if frames.z.shape[1] == 2 else [(self.data, points)]
         for plane, path in planes:
             markers = Marker(path[0], "A"), Marker(path[-1], "B"), Marker(path[row], "", hollow=True)
-            plane.show_path(*markers, path=path, dots=path[:: frames.every])
+            plane.show_path(*markers, path=path, dots=path[:: frames.strip_stride])
 
 
 class NormPlot(BasePlot):
@@ -93,8 +93,8 @@ class NormPlot(BasePlot):
         super().__init__(palette, ChartAxis("left"), ChartAxis("bottom"), names, interactive=False)
         self.setParent(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)  # the strip handles the mouse
-        self.left.setWidth(_AXIS_PX)
-        self.bottom.setTicks([[(t, f"{t:g}") for t in _TICKS]])
+        self.left.setWidth(_Y_AXIS_WIDTH_PX)
+        self.bottom.setTicks([[(t, f"{t:g}") for t in _T_TICKS]])
         self.getPlotItem().showGrid(x=False, y=True, alpha=0.12)
         self._norms, self._chord = (pg.PlotDataItem(connect="finite", antialias=True) for _ in range(2))
         self._typical = pg.InfiniteLine(angle=0, movable=False)
@@ -123,11 +123,11 @@ class NormPlot(BasePlot):
             self._chord.setData(frames.t, chord)
             gaps = np.abs(norms - chord)
             row = (int(np.argmax(gaps)) + len(chord) - 1) // 2  # on the rising side, where there is room below
-            self._chord_name.setVisible(bool(gaps.max() > _LABEL_GAP * top))
+            self._chord_name.setVisible(bool(gaps.max() > _MIN_LABELED_GAP * top))
             self._chord_name.setPos(float(frames.t[row]), float(chord[row]))
 
     def set_position(self, t: float, norm: float) -> None:
-        """Mark a t and its |z|."""
+        """Mark a position t on the path and the norm there."""
         self._position.setPos(t)
         self._dot.setData([t], [norm]) if np.isfinite(norm) else self._dot.clear()
 
@@ -167,7 +167,7 @@ class InterpolationStrip(PaintedWidget):
 
     def sizeHint(self) -> QSize:
         """Return room for images and plot."""
-        return QSize(480, GRAPH_PX + (STRIP_PX if self._has_images else 0))
+        return QSize(480, NORM_PLOT_HEIGHT_PX + (STRIP_HEIGHT_PX if self._has_images else 0))
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
@@ -193,14 +193,14 @@ class InterpolationStrip(PaintedWidget):
         self.update()
 
     def set_t(self, t: float) -> None:
-        """Mark a t."""
+        """Mark a position t on the path."""
         self._t = t
         if self._frames is not None:
             self.plot.set_position(t, float(self._frames.norms[self._frames.nearest(t)]))
         self.update()
 
     def x_of(self, t: float) -> float:
-        """Return the x of a t, in the widget's pixels."""
+        """Return the x of a position t, in logical pixels of the widget."""
         scene = self.plot.getViewBox().mapViewToScene(QPointF(t, 0.0))
         return float(self.plot.x() + scene.x())
 
@@ -238,25 +238,25 @@ class InterpolationStrip(PaintedWidget):
         self.scrubbed.emit(min(1.0, max(0.0, t)))
 
     def _place_plot(self) -> None:
-        top = STRIP_PX if self._has_images else 0
+        top = STRIP_HEIGHT_PX if self._has_images else 0
         self.plot.setGeometry(0, top, self.width(), max(1, self.height() - top))
 
     def _fit_range(self) -> None:
         """Leave room beside t = 0 and t = 1 for half an image, and at the right for a label."""
         inset = self._cell_px / 2 if self._has_images else 0.0
-        width = max(1.0, float(self.plot.getViewBox().width()) - 2 * inset - _RIGHT_PX)
-        self.plot.setXRange(-inset / width, 1 + (inset + _RIGHT_PX) / width, padding=0)
+        width = max(1.0, float(self.plot.getViewBox().width()) - 2 * inset - _LABEL_WIDTH_PX)
+        self.plot.setXRange(-inset / width, 1 + (inset + _LABEL_WIDTH_PX) / width, padding=0)
         self.update()
 
     @property
     def _cell_px(self) -> float:
         count = max(2, len(self._images))
-        return max(_MIN_CELL_PX, (self.width() - _AXIS_PX - _RIGHT_PX) / count)
+        return max(_MIN_CELL_WIDTH_PX, (self.width() - _Y_AXIS_WIDTH_PX - _LABEL_WIDTH_PX) / count)
 
     def _paint_images(self, painter: QPainter, frames: InterpolationFrames) -> None:
         # Enlarge by a whole factor where images are small, else shrink.
         ratio, size = self.devicePixelRatioF(), self._images[0].size()
-        room = min(self._cell_px - 4, STRIP_PX - 8.0)
+        room = min(self._cell_px - 4, STRIP_HEIGHT_PX - 8.0)
         scale = room * ratio / max(size.width(), size.height())
         scale = (int(scale) if scale >= 1 else scale) / ratio
         width, height = size.width() * scale, size.height() * scale
@@ -264,11 +264,11 @@ class InterpolationStrip(PaintedWidget):
         # Leave images out where not all fit.
         fits = max(2, int((self.x_of(1.0) - self.x_of(0.0)) / (width + 2)) + 1)
         rows = np.unique(np.linspace(0, len(self._images) - 1, min(fits, len(self._images))).round().astype(int))
-        strip_t = frames.t[:: frames.every]
+        strip_t = frames.t[:: frames.strip_stride]
         current = rows[int(np.argmin(np.abs(strip_t[rows] - self._t)))]
         for row in rows:
             x = self.x_of(float(strip_t[row]))
-            box = QRectF(round(x - width / 2), round((STRIP_PX - height) / 2), width, height)
+            box = QRectF(round(x - width / 2), round((STRIP_HEIGHT_PX - height) / 2), width, height)
             painter.drawImage(box, self._images[row])
             if row == current:
                 painter.setPen(QPen(QColor(self.colors.accent), 2))

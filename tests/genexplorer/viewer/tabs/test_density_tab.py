@@ -44,7 +44,7 @@ def test_a_flow_has_density_grid_and_animation(make: Make, qtbot: QtBot) -> None
     heat = tab.scene.heat_map
     assert heat is not None and heat.kind == "model" and heat.step == bench.context.step
     assert heat.values.size == pytest.approx(96 * 96, rel=0.1) and bench.last("density").lane == "preview"
-    assert tab.scene.flow is not None and tab.plane.grid.isVisible() and tab.plane.grid.count > 500
+    assert tab.scene.flow is not None and tab.plane.grid.isVisible() and tab.plane.grid.num_points > 500
     assert len(tab.plane.samples.points) == 600 and bench.last("trace").lane == "drag"
     x0, x1, y0, y1 = tab.plane.visible_bounds
     assert x0 <= BOUNDS[0] and x1 >= BOUNDS[1] and y0 <= BOUNDS[2] and y1 >= BOUNDS[3]
@@ -60,11 +60,11 @@ def test_the_animation_moves_samples_from_the_base(make: Make, qtbot: QtBot, mon
     assert z is not None
     tab.panel.flow_slider.setValue(0)
     np.testing.assert_allclose(tab.plane.samples.points, z, atol=1e-5)
-    assert tab.plane.names == ("z₁", "z₂") and "N(0, I)" in tab.panel.flow_caption.text()
+    assert tab.plane.axis_names == ("z₁", "z₂") and "N(0, I)" in tab.panel.flow_caption.text()
     tab.panel.flow_slider.setValue(200)
     np.testing.assert_allclose(tab.plane.samples.points, (z + data) / 2, atol=1e-5)
     assert f"coupling {TRANSFORMS // 2 + 1}" in tab.panel.flow_caption.text()
-    assert press_key(tab, Qt.Key.Key_End) and tab.plane.names == ("x₁", "x₂")
+    assert press_key(tab, Qt.Key.Key_End) and tab.plane.axis_names == ("x₁", "x₂")
     tab._timer.setInterval(1)
     assert press_key(tab, Qt.Key.Key_Return) and tab.plane.position == 0
     qtbot.waitUntil(lambda: not tab.panel.play.isChecked(), timeout=5000)
@@ -120,7 +120,7 @@ def test_a_gan_has_a_surface_and_gradients(make: Make, qtbot: QtBot) -> None:
     heat = tab.scene.heat_map
     assert heat is not None and heat.kind == "critic" and 0 <= heat.values.min() < 0.5 < heat.values.max() <= 1
     assert heat.value_at(3.9, 0) == pytest.approx(1 / (1 + np.exp(-3.9)), abs=0.02)
-    assert tab.scene.arrows is not None and tab.plane.arrows.isVisible() and tab.plane.arrows.count == 5 * 250
+    assert tab.scene.arrows is not None and tab.plane.arrows.isVisible() and tab.plane.arrows.num_points == 5 * 250
     params = bench.last("critic").params
     assert params["seed"] == bench.last("sample").params["seed"] and params["count"] == 600
     assert press_key(tab, Qt.Key.Key_A) and not tab.plane.arrows.isVisible()
@@ -132,7 +132,11 @@ def test_a_gan_has_a_surface_and_gradients(make: Make, qtbot: QtBot) -> None:
 def test_the_mouse_links_the_planes_of_a_vae(make: Make, qtbot: QtBot) -> None:
     bench = make("vae-points")
     tab = bench.tab
-    assert tab.latent.isVisible() and tab.plane.reconstructions.count == 1000 and tab.plane.reconstructions.isVisible()
+    assert (
+        tab.latent.isVisible()
+        and tab.plane.reconstructions.num_points == 1000
+        and tab.plane.reconstructions.isVisible()
+    )
     tab.plane.pointed.emit(1.0, 2.0)
     wait_for_replies(qtbot, tab)
     np.testing.assert_allclose(bench.last("encode").arrays["images"], [[1.0, 2.0]])

@@ -55,8 +55,8 @@ def test_a_flow_encodes_exactly(opened: Open, qtbot: QtBot, tmp_path: Path) -> N
     assert views.histogram.isVisible() and not views.bars.isVisible() and not views.search.isVisible()
     current = tab.current
     assert current is not None and current.sigma is None
-    np.testing.assert_array_equal(to_array(views.pictures["latent"].image()), latent_image(current))
-    assert "784 dimensions" in views.norm.text()
+    np.testing.assert_array_equal(to_array(views.image_views["latent"].image()), latent_image(current))
+    assert "784 dimensions" in views.latent_label.text()
     labels = [target.label for target in tab.save_targets()]
     assert "Latent map" in labels and "Posterior samples" not in labels
     for number, target in enumerate(tab.save_targets()):
@@ -71,7 +71,7 @@ def test_latents_that_are_not_finite_are_reported(opened: Open, qtbot: QtBot, ki
     bench = opened(kind)
     tab = _encoded(qtbot, bench)
     bench.client.exploded = True
-    tab.source.choose(3)
+    tab.selection.choose(3)
     qtbot.waitUntil(lambda: "25.0" in tab.views.metrics.text())
     assert not tab.grab().isNull()  # everything is drawn once
 
@@ -79,10 +79,10 @@ def test_latents_that_are_not_finite_are_reported(opened: Open, qtbot: QtBot, ki
 def test_a_drawing_is_encoded_by_a_flow(opened: Open, qtbot: QtBot) -> None:
     bench = opened("flow")
     tab = _encoded(qtbot, bench)
-    QTest.mouseClick(tab.source_panel.canvas, Qt.MouseButton.LeftButton, pos=QPoint(40, 40))
+    QTest.mouseClick(tab.selection_panel.canvas, Qt.MouseButton.LeftButton, pos=QPoint(40, 40))
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
     last = [q for q in bench.client.requests if q.op == "encode"][-1]
-    np.testing.assert_array_equal(last.arrays["images"][0], tab.source_panel.canvas.brush.pixels())
+    np.testing.assert_array_equal(last.arrays["images"][0], tab.selection_panel.canvas.drawing.to_image())
 
 
 def test_the_latent_of_a_gan_is_searched_automatically(opened: Open, qtbot: QtBot) -> None:
@@ -90,24 +90,24 @@ def test_the_latent_of_a_gan_is_searched_automatically(opened: Open, qtbot: QtBo
     tab = _searching(qtbot, bench)
     q = bench.client.searches[-1]
     assert q.lane == "job" and q.params == {"indices": [0], "steps": 200, "restarts": 8, "seed": 0}
-    assert not tab.views.pictures["x"].image().isNull()  # the image is there before its latent
-    assert tab.views.pictures["reconstruction"].image().isNull()
+    assert not tab.views.image_views["x"].image().isNull()  # the image is there before its latent
+    assert tab.views.image_views["reconstruction"].image().isNull()
     bench.client.progress(0.3, "step 60 of 200, error 0.071")
     qtbot.waitUntil(lambda: "0.071" in tab.views.search.status.text())
-    assert tab.views.search.bar.value() == 30 and tab.views.search.search_button.text() == "Cancel"
+    assert tab.views.search.progress_bar.value() == 30 and tab.views.search.search_button.text() == "Cancel"
     bench.client.finish_search(0.0234)
     qtbot.waitUntil(lambda: tab.current is not None)
     assert "0.023" in tab.views.metrics.text() and tab.views.history.isVisible() and tab.views.histogram.isVisible()
     assert tab.search.result is not None and len(tab.search.result.history) == 200
-    assert "label 0" in tab.views.pictures["x"].accessibleDescription()
-    assert not tab.views.pictures["reconstruction"].image().isNull()
+    assert "label 0" in tab.views.image_views["x"].accessibleDescription()
+    assert not tab.views.image_views["reconstruction"].image().isNull()
 
 
-def test_a_search_is_cancelled_and_repeated_with_other_settings(opened: Open, qtbot: QtBot) -> None:
+def test_a_search_is_canceled_and_repeated_with_other_settings(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _searching(qtbot, bench)
-    assert press_key(bench.tab, Qt.Key.Key_Escape) and not tab.search.busy
-    assert not bench.context.model_client.is_pending("job") and "cancelled" in tab.views.search.status.text()
+    assert press_key(bench.tab, Qt.Key.Key_Escape) and not tab.search.is_running
+    assert not bench.context.model_client.is_pending("job") and "canceled" in tab.views.search.status.text()
     assert not press_key(bench.tab, Qt.Key.Key_Escape)  # nothing more to give up: the window may use it
     bench.client.finish_search()  # comes too late
     qtbot.wait(20)
@@ -118,29 +118,29 @@ def test_a_search_is_cancelled_and_repeated_with_other_settings(opened: Open, qt
     assert bench.client.searches[-1].params["steps"] == 50 and bench.client.searches[-1].params["restarts"] == 2
     assert "invert" in (tab.command_line() or "") and "--steps 50 --restarts 2" in (tab.command_line() or "")
     tab.views.search.search_button.click()
-    assert not tab.search.busy
+    assert not tab.search.is_running
     assert "prior" not in bench.client.searches[-1].params and "--prior" not in (tab.command_line() or "")
-    tab.views.search.near.setChecked(False)
+    tab.views.search.prior_penalty_box.setChecked(False)
     tab.views.search.search_button.click()
     assert bench.client.searches[-1].params["prior"] == 0 and "--prior 0" in (tab.command_line() or "")
     other = opened("gan").tab
     other.restore(tab.state())
-    assert not other.search.near and not other.views.search.near.isChecked()
+    assert not other.search.has_prior_penalty and not other.views.search.prior_penalty_box.isChecked()
 
 
 def test_a_search_is_manual_where_it_is_not_automatic(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _searching(qtbot, bench)
     tab.search.cancel()
-    tab.views.search.automatic.setChecked(False)
-    tab.source.choose(5)
+    tab.views.search.automatic_box.setChecked(False)
+    tab.selection.choose(5)
     qtbot.wait(400)
     assert len(bench.client.searches) == 1 and "Enter" in tab._hint()
     tab.views.search.search_button.click()
     assert bench.client.searches[-1].params["indices"] == [5]
     other = opened("gan").tab
     other.restore(tab.state())
-    assert not other.views.search.automatic.isChecked() and other.source.index == 5
+    assert not other.views.search.automatic_box.isChecked() and other.selection.index == 5
     other.restore({"search": {"steps": -3, "restarts": "x", "at_once": 1}})
     assert other.search.steps == 200
 
@@ -149,7 +149,7 @@ def test_new_snapshots_do_not_cancel_a_search(opened: Open, qtbot: QtBot) -> Non
     bench = opened("gan")
     tab = _searching(qtbot, bench)
     bench.context.playback.select(bench.followed.snapshots[1])
-    assert tab.search.busy
+    assert tab.search.is_running
     bench.client.finish_search()
     qtbot.waitUntil(lambda: tab.current is not None)
     assert tab.search.result is not None and tab.search.result.step == bench.client.searches[0].step
@@ -158,7 +158,7 @@ def test_new_snapshots_do_not_cancel_a_search(opened: Open, qtbot: QtBot) -> Non
     qtbot.waitUntil(lambda: len(bench.client.searches) == 2)  # in the snapshot that is looked at now
     assert bench.client.searches[-1].step == bench.followed.snapshots[1]
     tab.deactivated()
-    assert not tab.search.busy
+    assert not tab.search.is_running
 
 
 @pytest.mark.parametrize("kind", ["vae-points", "flow-points"])
@@ -167,15 +167,15 @@ def test_a_point_is_encoded_in_its_plane(opened: Open, qtbot: QtBot, kind: str, 
     tab = _encoded(qtbot, bench)
     views = tab.views
     assert views.data.isVisible() and views.plane.isVisible() and not views.row.isVisible()
-    assert not tab.source_panel.canvas.isVisible() and not tab.source_panel.thumbnails.isVisible()
+    assert not tab.selection_panel.canvas.isVisible() and not tab.selection_panel.thumbnails.isVisible()
     place = views.data.widget_position(1.5, -0.5).toPoint()
     QTest.mouseClick(views.data.viewport(), Qt.MouseButton.LeftButton, pos=place)
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
     points = [q for q in bench.client.requests if q.op == "encode"][-1].arrays["images"]
     assert points.shape == (1, 2) and np.abs(points[0] - [1.5, -0.5]).max() < 0.05
     assert f"x ({points[0, 0]:.2f}" in views.data.accessibleDescription()
-    assert "x =" in tab.source_panel.file_note.text() and tab.command_line() is None
-    assert press_key(bench.tab, Qt.Key.Key_Right) and tab.source.kind == "test" and tab.source.index == 1
+    assert "x =" in tab.selection_panel.file_note.text() and tab.command_line() is None
+    assert press_key(bench.tab, Qt.Key.Key_Right) and tab.selection.kind == "test" and tab.selection.index == 1
     qtbot.waitUntil(lambda: not bench.context.model_client.is_busy)
     tab.save_targets()[0].write(tmp_path / "planes.png")
     assert Image.open(tmp_path / "planes.png").width > 300
@@ -190,7 +190,7 @@ def test_a_point_is_searched_for(opened: Open, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: tab.current is not None)
     assert "x̂ (" in tab.views.data.accessibleDescription() and "z (" in tab.views.plane.accessibleDescription()
     assert tab.views.history.isVisible() and not tab.views.histogram.isVisible()
-    assert tab.views.norm.text().startswith("z = (")
+    assert tab.views.latent_label.text().startswith("z = (")
 
 
 def test_a_model_that_neither_encodes_nor_searches_gives_the_reason(opened: Open) -> None:
@@ -210,7 +210,7 @@ def test_a_failed_search_is_reported(opened: Open, qtbot: QtBot) -> None:
     bench.client.failing = "out of memory"
     tab.search_now()
     qtbot.waitUntil(lambda: bool(tab.search.failure))
-    assert "out of memory" in tab.views.search.status.text() and not tab.search.busy
+    assert "out of memory" in tab.views.search.status.text() and not tab.search.is_running
 
 
 def test_the_histogram_is_a_density_and_reaches_every_value() -> None:

@@ -7,84 +7,84 @@ import pytest
 from PIL import Image
 
 from genexplorer.errors import DataError
-from genexplorer.viewer.tabs.encode import source
-from genexplorer.viewer.tabs.encode.canvas import Brush
+from genexplorer.viewer.tabs.encode import image_selection
+from genexplorer.viewer.tabs.encode.canvas import Drawing
 from genexplorer.viewer.tabs.encode.encoding import Encoding
-from genexplorer.viewer.tabs.encode.latent_plots import dimension_name, half_width
-from genexplorer.viewer.tabs.encode.source import PAGE, ImageSource
+from genexplorer.viewer.tabs.encode.image_selection import THUMBNAILS_PER_PAGE, ImageSelection
+from genexplorer.viewer.tabs.encode.latent_plots import axis_limit, dimension_name
 
 GRAY = (1, 28, 28)
 
 
-def _source() -> ImageSource:
-    source = ImageSource()
-    source.reset(100)
-    return source
+def _selection() -> ImageSelection:
+    selection = ImageSelection()
+    selection.reset(100)
+    return selection
 
 
 def test_stepping_is_circular() -> None:
-    source = _source()
-    source.step_by(-1)
-    assert source.index == 99
-    source.step_by(2)
-    assert source.index == 1
-    source.choose(1_000)
-    assert source.index == 99
+    selection = _selection()
+    selection.step_by(-1)
+    assert selection.index == 99
+    selection.step_by(2)
+    assert selection.index == 1
+    selection.choose(1_000)
+    assert selection.index == 99
 
 
 def test_a_filter_steps_through_one_class() -> None:
-    source = _source()
-    source.set_labels(np.arange(100) % 10)
-    source.choose(11)
-    source.filter(4)
-    assert source.index == 14
-    source.step_by(1)
-    assert source.index == 24
+    selection = _selection()
+    selection.set_labels(np.arange(100) % 10)
+    selection.choose(11)
+    selection.filter(4)
+    assert selection.index == 14
+    selection.step_by(1)
+    assert selection.index == 24
     for _ in range(20):
-        source.choose_random()
-        assert source.index % 10 == 4
-    assert (source.page() % 10 == 4).all() and len(source.page()) == 10
-    source.choose(7)
-    assert source.label is None and source.index == 7
+        selection.choose_random()
+        assert selection.index % 10 == 4
+    assert (selection.page() % 10 == 4).all() and len(selection.page()) == 10
+    selection.choose(7)
+    assert selection.label is None and selection.index == 7
 
 
 def test_a_page_contains_the_selected_image() -> None:
-    source = _source()
-    source.choose(57)
-    assert len(source.page()) == PAGE and 57 in source.page()
-    source.choose(99)
-    assert source.page().tolist() == list(range(80, 100))
+    selection = _selection()
+    selection.choose(57)
+    assert len(selection.page()) == THUMBNAILS_PER_PAGE and 57 in selection.page()
+    selection.choose(99)
+    assert selection.page().tolist() == list(range(80, 100))
 
 
 def test_an_empty_test_set_is_allowed() -> None:
-    source = ImageSource()
-    source.step_by(1)
-    source.choose_random()
-    assert source.index == 0 and not len(source.page())
+    selection = ImageSelection()
+    selection.step_by(1)
+    selection.choose_random()
+    assert selection.index == 0 and not len(selection.page())
 
 
 def test_listeners_are_called_once_per_change() -> None:
-    source, on_response = _source(), list[int]()
-    source.subscribe(lambda: on_response.append(source.index))
-    source.step_by(3)
-    source.set_custom(np.zeros((28, 28, 1), np.uint8), "drawing", "drawn here")
-    assert on_response == [3, 3] and source.kind == "drawing"
+    selection, indices = _selection(), list[int]()
+    selection.subscribe(lambda: indices.append(selection.index))
+    selection.step_by(3)
+    selection.set_custom(np.zeros((28, 28, 1), np.uint8), "drawing", "drawn here")
+    assert indices == [3, 3] and selection.kind == "drawing"
 
 
 @pytest.mark.parametrize("shape", [GRAY, (3, 32, 48)])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "1", "I;16"])
 def test_any_image_file_gets_the_shape_of_the_model(tmp_path: Path, shape: tuple[int, int, int], mode: str) -> None:
-    picture = Image.new(mode, (90, 60))
-    picture.save(tmp_path / "any.png")
-    image = source.read_image_file(tmp_path / "any.png", shape)
+    image_view = Image.new(mode, (90, 60))
+    image_view.save(tmp_path / "any.png")
+    image = image_selection.read_image_file(tmp_path / "any.png", shape)
     assert image.shape == (shape[1], shape[2], shape[0]) and image.dtype == np.uint8
 
 
 def test_an_image_of_the_right_size_is_unchanged(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "digit.png")
-    np.testing.assert_array_equal(source.read_image_file(tmp_path / "digit.png", GRAY)[..., 0], pixels)
-    inverted = source.read_image_file(tmp_path / "digit.png", GRAY, inverted=True)[..., 0]
+    np.testing.assert_array_equal(image_selection.read_image_file(tmp_path / "digit.png", GRAY)[..., 0], pixels)
+    inverted = image_selection.read_image_file(tmp_path / "digit.png", GRAY, inverted=True)[..., 0]
     np.testing.assert_array_equal(inverted, 255 - pixels)
 
 
@@ -92,10 +92,10 @@ def test_a_wide_image_is_padded_not_distorted(tmp_path: Path) -> None:
     pixels = np.full((100, 200), 240, np.uint8)
     pixels[30:70, 80:120] = 0  # a square
     Image.fromarray(pixels).save(tmp_path / "wide.png")
-    image = source.read_image_file(tmp_path / "wide.png", GRAY)[..., 0]
+    image = image_selection.read_image_file(tmp_path / "wide.png", GRAY)[..., 0]
     rows, columns = np.nonzero(image < 120)
     assert np.ptp(rows) == np.ptp(columns)
-    assert (image[:5] == 240).all() and source.is_light(image[..., None])
+    assert (image[:5] == 240).all() and image_selection.is_light(image[..., None])
 
 
 def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
@@ -105,25 +105,25 @@ def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     for name in ("no.png", "torn.png", "empty.png", "folder.png", "missing.png"):
         with pytest.raises(DataError) as caught:
-            source.read_image_file(tmp_path / name, GRAY)
+            image_selection.read_image_file(tmp_path / name, GRAY)
         assert name in caught.value.message and caught.value.hint and "\n" not in str(caught.value)
 
 
 def test_too_many_pixels_and_bytes_are_refused_before_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "large.png").write_bytes(_png(size=(300, 200)))
-    monkeypatch.setattr(source, "MAX_PIXELS", 50_000)
+    monkeypatch.setattr(image_selection, "MAX_FILE_PIXELS", 50_000)
     with pytest.raises(DataError, match="300 × 200"):
-        source.read_image_file(tmp_path / "large.png", GRAY)
-    monkeypatch.setattr(source, "MAX_BYTES", 20)
+        image_selection.read_image_file(tmp_path / "large.png", GRAY)
+    monkeypatch.setattr(image_selection, "MAX_FILE_BYTES", 20)
     with pytest.raises(DataError, match="too large"):
-        source.read_image_file(tmp_path / "large.png", GRAY)
+        image_selection.read_image_file(tmp_path / "large.png", GRAY)
 
 
 def test_a_name_with_control_characters_is_shown_clean(tmp_path: Path) -> None:
     file = tmp_path / "a\x1b[31mb\nc.png"
     file.write_bytes(b"no")
     with pytest.raises(DataError) as caught:
-        source.read_image_file(file, GRAY)
+        image_selection.read_image_file(file, GRAY)
     assert "\x1b" not in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -137,17 +137,17 @@ def _png(size: tuple[int, int] = (60, 40)) -> bytes:
 
 
 def test_strokes_are_drawn_and_erased() -> None:
-    brush = Brush((3, 28, 28))
+    brush = Drawing((3, 28, 28))
     brush.stroke((5, 14), (23, 14))
-    pixels = brush.pixels()
+    pixels = brush.to_image()
     assert pixels.shape == (28, 28, 3) and (pixels[13:15, 6:22] > 200).all()
     assert not pixels[:10].any() and not pixels[18:].any()
     brush.stroke((5, 14), (14, 14), erase=True)
-    assert not brush.pixels()[13, 6:12].any() and (brush.pixels()[13, 18:22] > 200).all()
+    assert not brush.to_image()[13, 6:12].any() and (brush.to_image()[13, 18:22] > 200).all()
     brush.clear()
     assert brush.is_empty
     brush.stroke((3, 3), (3, 3))
-    assert brush.pixels()[3, 3, 0] > 0
+    assert brush.to_image()[3, 3, 0] > 0
 
 
 def test_the_difference_shows_missing_and_extra_intensity() -> None:
@@ -161,6 +161,6 @@ def test_the_difference_shows_missing_and_extra_intensity() -> None:
 
 
 def test_the_axis_reaches_all_of_the_posterior() -> None:
-    assert half_width(np.zeros(2), np.ones(2)) == 3
-    assert half_width(np.array([-4.2, 0]), np.array([0.3, 1])) >= 4.5
+    assert axis_limit(np.zeros(2), np.ones(2)) == 3
+    assert axis_limit(np.array([-4.2, 0]), np.array([0.3, 1])) >= 4.5
     assert dimension_name(0) == "z₁" and dimension_name(19) == "z₂₀"

@@ -33,41 +33,41 @@ def bench(request: pytest.FixtureRequest, qtbot: QtBot, run_folder: Path) -> Ite
 
 def test_a_test_image_is_encoded_by_its_index(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
     tab = bench.tab
-    tab.source_panel.index.setValue(123)
+    tab.selection_panel.index.setValue(123)
     wait_for_replies(qtbot, tab)
     current, step = tab.loader.current, bench.context.step
     assert current is not None and step is not None
     np.testing.assert_allclose(current.mu, mu_of(np.array([123]), step, bench.client.size)[0], rtol=1e-6)
-    image = to_array(tab.views.pictures["reconstruction"].image())
+    image = to_array(tab.views.image_views["reconstruction"].image())
     np.testing.assert_array_equal(image, picture(current.mu, step)[0, ..., 0])
     assert tab.views.metrics.text().replace("\u00a0", " ") == "ELBO −86.8 nats    KL 6.250 nats"
     assert "dynamic binarization" in tab.views.setup.text()
     assert tab.views.samples.image().width() > 4 * 28
-    sizes = {(view.width() // 8, view.height() // 8) for view in tab.views.pictures.values() if view.isVisible()}
+    sizes = {(view.width() // 8, view.height() // 8) for view in tab.views.image_views.values() if view.isVisible()}
     assert len(sizes) == 1 and min(sizes.pop()) > 10  # side by side, equally large
-    assert tab.views.map.isVisible() == (bench.client.size == 2)
+    assert tab.views.posterior_plane.isVisible() == (bench.client.size == 2)
 
 
 def test_keys_and_thumbnails_select_test_images(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
     tab = bench.tab
-    assert press_key(tab, Qt.Key.Key_Right) and tab.source.index == 1
-    assert press_key(tab, Qt.Key.Key_Left) and tab.source.index == 0
-    tab.source_panel.thumbnails.pressed.emit(QPoint(35, 65))  # second column, third row
-    assert tab.source.index == 17
+    assert press_key(tab, Qt.Key.Key_Right) and tab.selection.index == 1
+    assert press_key(tab, Qt.Key.Key_Left) and tab.selection.index == 0
+    tab.selection_panel.thumbnails.pressed.emit(QPoint(35, 65))  # second column, third row
+    assert tab.selection.index == 17
     wait_for_replies(qtbot, tab)
-    assert "#17" in tab.views.pictures["x"].accessibleDescription()
+    assert "#17" in tab.views.image_views["x"].accessibleDescription()
 
 
 def test_a_label_filter_requests_the_labels_once(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
     tab = bench.tab
-    tab.source_panel.label.opened.emit()
-    tab.source_panel.label.opened.emit()
-    qtbot.waitUntil(lambda: tab.source.has_labels)
+    tab.selection_panel.label.opened.emit()
+    tab.selection_panel.label.opened.emit()
+    qtbot.waitUntil(lambda: tab.selection.has_labels)
     assert sum(q.op == "test_images" and not q.params for q in bench.client.requests) == 1
-    box = tab.source_panel.label
+    box = tab.selection_panel.label
     box.setCurrentIndex(box.findData(7))
     box.activated.emit(box.currentIndex())
-    assert tab.source.index == 7 and press_key(tab, Qt.Key.Key_Right) and tab.source.index == 17
+    assert tab.selection.index == 7 and press_key(tab, Qt.Key.Key_Right) and tab.selection.index == 17
 
 
 def test_an_image_file_is_encoded_and_inverted_if_light(bench: Bench[EncodeTab], qtbot: QtBot, tmp_path: Path) -> None:
@@ -79,9 +79,9 @@ def test_an_image_file_is_encoded_and_inverted_if_light(bench: Bench[EncodeTab],
     wait_for_replies(qtbot, tab)
     requests = [q for q in bench.client.requests if q.op == "encode"][-1].arrays["images"]
     assert requests.shape == (1, 28, 28, 1) and requests[0, 0, 0, 0] == 0 and requests[0, 14, 14, 0] == 255
-    assert tab.source_panel.inverted.isChecked() and "scan.png" in tab.views.pictures["x"].accessibleDescription()
+    assert tab.selection_panel.inverted.isChecked() and "scan.png" in tab.views.image_views["x"].accessibleDescription()
     assert tab.command_line() is None
-    tab.source_panel.inverted.setChecked(False)
+    tab.selection_panel.inverted.setChecked(False)
     wait_for_replies(qtbot, tab)
     assert [q for q in bench.client.requests if q.op == "encode"][-1].arrays["images"][0, 0, 0, 0] == 255
 
@@ -105,14 +105,14 @@ def test_a_bad_file_is_reported_and_changes_nothing(bench: Bench[EncodeTab], qtb
     before = bench.client.count("encode")
     _drop(tab, tmp_path / "bad.png")
     assert tab.views.note.isVisible() and "bad.png" in tab.views.note.text()
-    assert tab.source.kind == "test" and bench.client.count("encode") == before
-    tab.source.step_by(1)
+    assert tab.selection.kind == "test" and bench.client.count("encode") == before
+    tab.selection.step_by(1)
     assert not tab.views.note.isVisible()
 
 
 def test_a_drawing_is_encoded_while_it_is_drawn(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
     tab = bench.tab
-    canvas = tab.source_panel.canvas
+    canvas = tab.selection_panel.canvas
     mouse: Any = qtbot  # pytest-qt leaves these untyped
     mouse.mousePress(canvas, Qt.MouseButton.LeftButton, pos=QPoint(30, 30))
     mouse.mouseMove(canvas, QPoint(100, 100))
@@ -120,9 +120,9 @@ def test_a_drawing_is_encoded_while_it_is_drawn(bench: Bench[EncodeTab], qtbot: 
     wait_for_replies(qtbot, tab)
     requests = [q for q in bench.client.requests if q.op == "encode" and "images" in q.arrays]
     assert requests and requests[-1].lane == "drag" and requests[-1].arrays["images"].any()
-    np.testing.assert_array_equal(requests[-1].arrays["images"][0], canvas.brush.pixels())
-    tab.source_panel.cleared.emit()
-    assert tab.source.kind == "test"
+    np.testing.assert_array_equal(requests[-1].arrays["images"][0], canvas.drawing.to_image())
+    tab.selection_panel.cleared.emit()
+    assert tab.selection.kind == "test"
 
 
 def test_another_snapshot_encodes_again(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
@@ -160,9 +160,9 @@ def test_the_saved_test_image_is_restored(qtbot: QtBot, run_folder: Path) -> Non
     bench = Bench(EncodeTab, run_folder)
     for state in ({"index": "x"}, {"index": -4}, {"index": True}, {}):
         bench.tab.restore(state)
-    assert bench.tab.source.index == 0
+    assert bench.tab.selection.index == 0
     bench.tab.restore({"index": 42})
     bench.tab.activated()
     wait_for_replies(qtbot, bench.tab)
-    assert bench.tab.source.index == 42
+    assert bench.tab.selection.index == 42
     bench.close()

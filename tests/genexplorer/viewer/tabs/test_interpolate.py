@@ -11,7 +11,7 @@ from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from genexplorer.session.plane import typical_norm
-from genexplorer.viewer.tabs.interpolate.interpolation import MAX_BYTES, chord_norms, spaces
+from genexplorer.viewer.tabs.interpolate.interpolation import MAX_FILE_BYTES, animation_stride, chord_norms
 from genexplorer.viewer.tabs.interpolate.tab import FRAME_MS, InterpolateTab
 from genexplorer.viewer.widgets.images import to_array
 from tests.genexplorer.viewer.fake_families import SIZES, FamilyBench, sampled
@@ -55,7 +55,7 @@ def test_two_samples_are_joined_by_nine_images(opened: Open, kind: str) -> None:
         and len(tab.interpolation.frames.t) == 65
     )
     tab.scrub(0.25)
-    image, z = to_array(tab.preview.picture.image()), 0.75 * endpoints[0] + 0.25 * endpoints[1]
+    image, z = to_array(tab.preview.image_view.image()), 0.75 * endpoints[0] + 0.25 * endpoints[1]
     np.testing.assert_array_equal(image, picture(z, bench.context.step or 0)[0, ..., 0])
     assert tab.controls.position.text().startswith("t = 0.25")
 
@@ -90,7 +90,7 @@ def test_space_plays_back_and_forth(opened: Open) -> None:
     assert press_key(bench.tab, Qt.Key.Key_Space) and tab.is_playing
     positions = []
     for _ in range(8):
-        tab._tick()
+        tab._advance()
         positions.append(tab.interpolation.t)
     assert max(positions) == 1.0 and positions[-1] < 1.0
     assert press_key(bench.tab, Qt.Key.Key_Space) and not tab.is_playing
@@ -140,11 +140,11 @@ def test_a_test_image_is_encoded_and_follows_the_encoder(opened: Open, qtbot: Qt
     bench = opened("vae")
     tab = bench.tab
     tab.endpoints.choose("A", "test")
-    tab.panels["A"].number.setValue(17)
+    tab.endpoint_panels["A"].number.setValue(17)
     wait_for_replies(qtbot, bench.tab)
     step = bench.context.step or 0
     np.testing.assert_allclose(_z(tab, "A"), mu_of(np.array([17]), step)[0], rtol=1e-6)
-    assert "label 7" in tab.panels["A"].picture.accessibleDescription()
+    assert "label 7" in tab.endpoint_panels["A"].image_view.accessibleDescription()
     bench.context.playback.select(bench.followed.snapshots[1])
     wait_for_replies(qtbot, bench.tab)
     expected = mu_of(np.array([17]), bench.followed.snapshots[1])[0]
@@ -157,7 +157,7 @@ def test_a_small_latent_is_set_by_its_coordinates(opened: Open, qtbot: QtBot) ->
     was = _z(tab, "B")
     tab.endpoints.choose("B", "latent")
     np.testing.assert_allclose(_z(tab, "B"), was)  # goes on from where it was
-    tab.panels["B"].latent.changed.emit(1, -1.25)
+    tab.endpoint_panels["B"].latent.changed.emit(1, -1.25)
     wait_for_replies(qtbot, bench.tab)
     assert bench.client.requests[-1].arrays["z"][1, 1] == pytest.approx(-1.25)
     assert "latent" not in opened("gan").tab.endpoints.kinds()
@@ -182,31 +182,31 @@ def test_a_gans_test_image_is_searched_for(opened: Open, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: bool(client.searches) and tab.endpoints["B"].x is not None)
     assert tab.endpoints.latents is None and "Esc" in tab._hint()
     client.progress(0.4, "step 80 of 200, error 0.051")
-    qtbot.waitUntil(lambda: "0.051" in tab.panels["B"].status.text())
-    assert tab.panels["B"].progress.value() == 40
+    qtbot.waitUntil(lambda: "0.051" in tab.endpoint_panels["B"].status.text())
+    assert tab.endpoint_panels["B"].progress.value() == 40
     bench.context.playback.select(bench.followed.snapshots[1])  # the search goes on
-    assert tab.endpoints.searches["B"].busy and client.count("invert") == 1
+    assert tab.endpoints.searches["B"].is_running and client.count("invert") == 1
     client.finish_search(0.0123)
     qtbot.waitUntil(lambda: tab.endpoints.latents is not None)
-    assert "0.0123" in tab.panels["B"].status.text()
+    assert "0.0123" in tab.endpoint_panels["B"].status.text()
     wait_for_replies(qtbot, bench.tab)
     np.testing.assert_allclose(client.requests[-1].arrays["z"][1], mu_of(np.array([1]), 0, 100)[0])
 
 
-def test_a_search_is_cancelled_with_escape_and_repeated(opened: Open, qtbot: QtBot) -> None:
+def test_a_search_is_canceled_with_escape_and_repeated(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab, client = bench.tab, bench.client
     tab.endpoints.choose("A", "test")
     qtbot.waitUntil(lambda: bool(client.searches))
-    assert press_key(bench.tab, Qt.Key.Key_Escape) and not tab.endpoints.searches["A"].busy
-    assert not bench.context.model_client.is_pending("job") and "cancelled" in tab._hint()
+    assert press_key(bench.tab, Qt.Key.Key_Escape) and not tab.endpoints.searches["A"].is_running
+    assert not bench.context.model_client.is_pending("job") and "canceled" in tab._hint()
     client.finish_search()  # comes too late
     qtbot.wait(20)
     assert tab.endpoints["A"].z is None
-    tab.panels["A"].search_button.click()
+    tab.endpoint_panels["A"].search_button.click()
     qtbot.waitUntil(lambda: len(client.searches) == 2)
     tab.deactivated()
-    assert not tab.endpoints.searches["A"].busy
+    assert not tab.endpoints.searches["A"].is_running
     tab.activated()
     qtbot.waitUntil(lambda: len(client.searches) == 3)
 
@@ -215,7 +215,7 @@ def test_a_search_is_cancelled_with_escape_and_repeated(opened: Open, qtbot: QtB
 def test_points_are_joined_in_their_plane(opened: Open, kind: str, tmp_path: Path) -> None:
     bench = opened(kind)
     tab = bench.tab
-    assert tab.preview.currentIndex() == 1 and not tab.panels["A"].picture.isVisible()
+    assert tab.preview.currentIndex() == 1 and not tab.endpoint_panels["A"].image_view.isVisible()
     assert bench.client.count("points") >= 1
     before = tab.preview.data.accessibleDescription()
     assert before.startswith("A (")
@@ -263,7 +263,7 @@ def test_values_that_are_not_finite_are_reported(opened: Open, qtbot: QtBot) -> 
     bench.client.exploded = True
     bench.tab.resample_both()
     wait_for_replies(qtbot, bench.tab)
-    assert "25.0%" in bench.tab.preview.picture.accessibleDescription() and not bench.tab.grab().isNull()
+    assert "25.0%" in bench.tab.preview.image_view.accessibleDescription() and not bench.tab.grab().isNull()
 
 
 def test_missing_parts_are_reported(opened: Open, qtbot: QtBot) -> None:
@@ -272,7 +272,7 @@ def test_missing_parts_are_reported(opened: Open, qtbot: QtBot) -> None:
     bench.client.failing = "the snapshot is gone"
     tab.endpoints.resample("A")
     wait_for_replies(qtbot, bench.tab)
-    assert "the snapshot is gone" in tab._hint() and "gone" in tab.panels["A"].status.text()
+    assert "the snapshot is gone" in tab._hint() and "gone" in tab.endpoint_panels["A"].status.text()
     card = bench.followed.card()
     capability = card.capability("decode").model_copy(update={"available": False, "reason": "it has no decoder"})
     blind = card.model_copy(update={"capabilities": {**card.capabilities, "decode": capability}})
@@ -311,6 +311,6 @@ def test_norms_along_the_path() -> None:
 
 
 def test_an_animation_contains_the_strip_and_is_bounded() -> None:
-    assert spaces(9, 784) == 8 and spaces(2, 784) == 64 and spaces(100, 784) == 1
+    assert animation_stride(9, 784) == 8 and animation_stride(2, 784) == 64 and animation_stride(100, 784) == 1
     large = 3 * 1024 * 1024
-    assert spaces(9, large) == 1 and (9 - 1) * spaces(9, 64 * 64 * 3) * 64 * 64 * 3 < MAX_BYTES
+    assert animation_stride(9, large) == 1 and (9 - 1) * animation_stride(9, 64 * 64 * 3) * 64 * 64 * 3 < MAX_FILE_BYTES

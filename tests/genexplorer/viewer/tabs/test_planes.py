@@ -63,7 +63,7 @@ def test_every_family_has_a_plane_to_drag(qtbot: QtBot, folders: dict[str, Path]
         encodes = kind != "gan"
         assert (bench.client.count("project") > 0) == encodes and bench.client.count("encodings") == 0
         names = ("PC 1", "PC 2") if encodes else ("direction 1", "direction 2")
-        assert tab.view.plot.names == names
+        assert tab.view.plot.axis_names == names
 
 
 def test_what_this_model_has_not_is_off_with_its_reason(gan: Bench[ManifoldTab]) -> None:
@@ -89,7 +89,7 @@ def test_the_axes_that_matter_most_are_listed_with_their_scores(vae: Bench[Manif
     bar.up.setCurrentIndex(5)
     bar.up.activated.emit(5)
     wait_until_settled(qtbot, vae.tab)
-    assert tab.plane_controls.selector.chosen_pair == (19, 14) and tab.view.plot.names == ("z₂₀", "z₁₅")
+    assert tab.plane_controls.selector.chosen_pair == (19, 14) and tab.view.plot.axis_names == ("z₂₀", "z₁₅")
     tiles = [q for q in vae.client.requests if q.topic == "manifold/tiles"][-1].arrays["z"]
     assert set(np.flatnonzero(np.abs(tiles).max(axis=0))) == {14, 19}
     assert not {19, 14} & set(tab.plane_controls.sliders.rows)  # what lies in the plane needs no slider

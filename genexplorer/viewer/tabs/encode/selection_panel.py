@@ -8,17 +8,17 @@ from PyQt6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QHelpEvent, QResizeEvent
 from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QToolTip, QVBoxLayout, QWidget
 
-from genexplorer.viewer.tabs.encode.canvas import SIDE_PX, SMALL_SIDE_PX, DrawingCanvas
+from genexplorer.viewer.tabs.encode.canvas import CANVAS_SIDE_PX, SMALL_CANVAS_SIDE_PX, DrawingCanvas
 from genexplorer.viewer.tabs.encode.encoding import EncodingLoader
-from genexplorer.viewer.tabs.encode.source import SUFFIXES, ImageSource
+from genexplorer.viewer.tabs.encode.image_selection import IMAGE_SUFFIXES, ImageSelection
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import check_box, fill_box, set_entries, set_value, spin_box, tool_button
 from genexplorer.viewer.widgets.images import ImageView, montage, to_qimage
 
-COLUMNS = 8
-GAP_PX = 2  # image pixels between two thumbnails
-WIDTH = 264
-_ROOMY_PX = 520
+THUMBNAIL_COLUMNS = 8
+THUMBNAIL_GAP_PX = 2  # between two thumbnails, in pixels of the images
+WIDTH_PX = 264
+_LARGE_CANVAS_MIN_HEIGHT_PX = 520  # a lower panel has the small canvas
 
 
 class ThumbnailGrid(ImageView):
@@ -33,15 +33,15 @@ class ThumbnailGrid(ImageView):
     def __init__(self) -> None:
         super().__init__("test images")
         self._indices = np.zeros(0, np.int64)
-        self._size = (28, 28)
+        self._latent_size = (28, 28)
         self.max_factor = 1
         self.pressed.connect(self._pressed)
-        self.setFixedHeight(5 * (28 + GAP_PX) + 4)
-        self.setMinimumWidth(COLUMNS * (28 + GAP_PX))
+        self.setFixedHeight(5 * (28 + THUMBNAIL_GAP_PX) + 4)
+        self.setMinimumWidth(THUMBNAIL_COLUMNS * (28 + THUMBNAIL_GAP_PX))
 
     def sizeHint(self) -> QSize:
         """Return room for eight by five thumbnails."""
-        return QSize(COLUMNS * (28 + GAP_PX), 5 * (28 + GAP_PX))
+        return QSize(THUMBNAIL_COLUMNS * (28 + THUMBNAIL_GAP_PX), 5 * (28 + THUMBNAIL_GAP_PX))
 
     def show_page(self, images: NDArray[np.uint8] | None, indices: NDArray[np.int64], selected: int | None) -> None:
         """Show images, (N, H, W, C), of these test indices, (N,), and frame one."""
@@ -49,38 +49,41 @@ class ThumbnailGrid(ImageView):
         if images is None or not len(images):
             self.set_image(None, hint="loading test images…")
             return
-        self._size = images.shape[1], images.shape[2]
-        self.set_image(to_qimage(montage(images, COLUMNS, GAP_PX)))
+        self._latent_size = images.shape[1], images.shape[2]
+        self.set_image(to_qimage(montage(images, THUMBNAIL_COLUMNS, THUMBNAIL_GAP_PX)))
         matches = np.flatnonzero(indices == selected) if selected is not None else np.zeros(0, np.int64)
-        frame, (height, width) = None, self._size
+        frame, (height, width) = None, self._latent_size
         if len(matches):
-            row, column = divmod(int(matches[0]), COLUMNS)
-            frame = QRectF(column * (width + GAP_PX), row * (height + GAP_PX), width, height)
+            row, column = divmod(int(matches[0]), THUMBNAIL_COLUMNS)
+            frame = QRectF(column * (width + THUMBNAIL_GAP_PX), row * (height + THUMBNAIL_GAP_PX), width, height)
         self.set_frame(frame)
 
     def event(self, event: QEvent | None) -> bool:
         """Show the index of the image under the mouse."""
         if isinstance(event, QHelpEvent):
-            number = self._number(self.pixel_at(event.pos().toPointF()))
+            number = self._position_at(self.pixel_at(event.pos().toPointF()))
             QToolTip.showText(event.globalPos(), f"#{self._indices[number]}" if number is not None else "")
             return True
         return super().event(event)
 
     def _pressed(self, pixel: QPoint) -> None:
-        number = self._number(pixel)
+        number = self._position_at(pixel)
         if number is not None:
             self.selected.emit(int(self._indices[number]))
 
-    def _number(self, pixel: QPoint) -> int | None:
+    def _position_at(self, pixel: QPoint) -> int | None:
         if pixel.x() < 0:
             return None
-        row, column = pixel.y() // (self._size[0] + GAP_PX), pixel.x() // (self._size[1] + GAP_PX)
-        number = row * COLUMNS + column
-        return number if column < COLUMNS and number < len(self._indices) else None
+        row, column = (
+            pixel.y() // (self._latent_size[0] + THUMBNAIL_GAP_PX),
+            pixel.x() // (self._latent_size[1] + THUMBNAIL_GAP_PX),
+        )
+        number = row * THUMBNAIL_COLUMNS + column
+        return number if column < THUMBNAIL_COLUMNS and number < len(self._indices) else None
 
 
-class SourcePanel(QWidget):
-    """The widgets of the image source.
+class SelectionPanel(QWidget):
+    """The widgets that choose the image to encode.
 
     Signals:
         file_chosen(Path): A file was chosen.
@@ -90,11 +93,11 @@ class SourcePanel(QWidget):
     file_chosen = pyqtSignal(Path)
     cleared = pyqtSignal()
 
-    def __init__(self, source: ImageSource) -> None:
+    def __init__(self, selection: ImageSelection) -> None:
         super().__init__()
-        self.setFixedWidth(WIDTH)
-        self._source = source
-        self._points = False
+        self.setFixedWidth(WIDTH_PX)
+        self._selection = selection
+        self._is_point_data = False
         # Create the widgets.
         self.index = spin_box(0, 0, "index of the test image", prefix="#")
         self.label = _LabelBox()
@@ -105,58 +108,58 @@ class SourcePanel(QWidget):
         self.inverted = check_box("invert", "Invert the image, as for a drawing on paper")
         previous, following = tool_button("‹", "Previous (←)"), tool_button("›", "Next (→)")
         random = tool_button("Random", "Random image (R)")
-        self._title, self._own = labels.heading("Test image"), labels.heading("Your image")
-        self._open = QPushButton("Open image…")
-        self._clear = tool_button("Clear", "Clear the drawing")
+        self._test_heading, self._own_heading = labels.heading("Test image"), labels.heading("Your image")
+        self._open_button = QPushButton("Open image…")
+        self._clear_button = tool_button("Clear", "Clear the drawing")
         # Lay out the rows.
-        first = fill_box(QHBoxLayout(), (self._title, 1), (self.label, 1))
+        first = fill_box(QHBoxLayout(), (self._test_heading, 1), (self.label, 1))
         second = fill_box(QHBoxLayout(), previous, (self.index, 1), following, random)
-        third = fill_box(QHBoxLayout(), (self._own, 1), self._clear)
-        fourth = fill_box(QHBoxLayout(), self._open, self.inverted)
+        third = fill_box(QHBoxLayout(), (self._own_heading, 1), self._clear_button)
+        fourth = fill_box(QHBoxLayout(), self._open_button, self.inverted)
         column = fill_box(QVBoxLayout(self), first, second, self.thumbnails, labels.rule(), third, fourth)
         column.addWidget(self.file_note)
         column.addWidget(self.canvas, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(1)
         # Connect the signals.
-        self.index.valueChanged.connect(source.choose)
-        previous.clicked.connect(lambda: source.step_by(-1))
-        following.clicked.connect(lambda: source.step_by(1))
-        random.clicked.connect(source.choose_random)
-        self.label.activated.connect(lambda _: source.filter(self.label.currentData()))
-        self.thumbnails.selected.connect(source.choose)
-        self._open.clicked.connect(self._choose_file)
-        self._clear.clicked.connect(self.canvas.clear)
-        self._clear.clicked.connect(self.cleared)
+        self.index.valueChanged.connect(selection.choose)
+        previous.clicked.connect(lambda: selection.step_by(-1))
+        following.clicked.connect(lambda: selection.step_by(1))
+        random.clicked.connect(selection.choose_random)
+        self.label.activated.connect(lambda _: selection.filter(self.label.currentData()))
+        self.thumbnails.selected.connect(selection.choose)
+        self._open_button.clicked.connect(self._choose_file)
+        self._clear_button.clicked.connect(self.canvas.clear)
+        self._clear_button.clicked.connect(self.cleared)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Fit the canvas to the height."""
         super().resizeEvent(event)
-        self.canvas.set_side(SIDE_PX if self.height() >= _ROOMY_PX else SMALL_SIDE_PX)
+        self.canvas.set_side(CANVAS_SIDE_PX if self.height() >= _LARGE_CANVAS_MIN_HEIGHT_PX else SMALL_CANVAS_SIDE_PX)
 
-    def set_points(self, points: bool) -> None:
-        """Select points instead of images: files and drawings are replaced by a click in the plane."""
-        self._points = points
-        self._title.setText("Test point" if points else "Test image")
-        for widget in (self.thumbnails, self._open, self.inverted, self.canvas, self._clear):
-            widget.setVisible(not points)
+    def set_data_kind(self, *, is_point_data: bool) -> None:
+        """Show the widgets for points or images; a point is chosen by a click in the plane."""
+        self._is_point_data = is_point_data
+        self._test_heading.setText("Test point" if is_point_data else "Test image")
+        for widget in (self.thumbnails, self._open_button, self.inverted, self.canvas, self._clear_button):
+            widget.setVisible(not is_point_data)
 
     def refresh(self, loader: EncodingLoader) -> None:
         """Show the selection."""
-        source = self._source
-        custom = f"x = {source.name}" if source.kind != "test" else "Click or drag in the plane of the data."
-        set_value(self.index, source.index, max(0, source.num_test - 1))
+        selection = self._selection
+        custom = f"x = {selection.name}" if selection.kind != "test" else "Click or drag in the plane of the data."
+        set_value(self.index, selection.index, max(0, selection.num_test - 1))
         # The classes to which stepping can be restricted.
-        classes = [(f"only {label}", label) for label in source.classes]
-        set_entries(self.label, [("any label", None), *classes], source.label)
-        selected = source.index if source.kind == "test" else None
+        classes = [(f"only {label}", label) for label in selection.classes]
+        set_entries(self.label, [("any label", None), *classes], selection.label)
+        selected = selection.index if selection.kind == "test" else None
         self.thumbnails.show_page(loader.thumbnails, loader.thumbnail_indices, selected)
-        if self._points:
+        if self._is_point_data:
             self.file_note.setText(custom)
         else:
-            self.file_note.setText(source.name if source.kind == "file" else "or drop an image file here")
+            self.file_note.setText(selection.name if selection.kind == "file" else "or drop an image file here")
 
     def _choose_file(self) -> None:
-        patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+        patterns = " ".join(f"*{suffix}" for suffix in IMAGE_SUFFIXES)
         name, _ = QFileDialog.getOpenFileName(self, "Open an image", "", f"Images ({patterns})")
         if name:
             self.file_chosen.emit(Path(name))

@@ -16,15 +16,15 @@ from genexplorer.session.observable import Observable
 if TYPE_CHECKING:
     from PIL import Image
 
-MAX_BYTES = 20_000_000
-MAX_PIXELS = 40_000_000
-MAX_SCANS = 100  # of a progressive JPEG, which has about ten: each goes over all pixels, for a few bytes
-_MAX_FACTOR = 8  # times the model's image on each side; larger images are downsampled first
-_SCAN = b"\xff\xda"
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
-SourceKind = Literal["test", "file", "drawing"]
-PAGE = 40  # thumbnails shown at once
+MAX_FILE_BYTES = 20_000_000
+MAX_FILE_PIXELS = 40_000_000
+MAX_JPEG_SCANS = 100  # a progressive JPEG has about ten; a few bytes more of a scan cost a pass over all pixels
+_MAX_OVERSAMPLING = 8  # a file of more pixels per pixel of the model's image, along each side, is downsampled first
+_JPEG_SCAN_MARKER = b"\xff\xda"
+PILLOW_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+ImageOrigin = Literal["test", "file", "drawing"]
+THUMBNAILS_PER_PAGE = 40  # five rows of eight
 CustomImage = NDArray[Any]
 
 
@@ -42,25 +42,27 @@ def read_image_file(file: Path, image_shape: tuple[int, int, int], *, inverted: 
         DataError: if it cannot be read, is too large or is not an image.
     """
     name = one_line(file.name, 80)
-    content = _content(file, name)
+    content = _read_content(file, name)
     from PIL import Image, ImageOps  # deferred: only opening needs it
 
     # Check the size before decoding, and reduce before converting: a small file can hold a huge image.
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            width, height = picture.size
-            if not 0 < width * height <= MAX_PIXELS:
-                raise DataError(f"{name}: {width} × {height} pixels", f"at most {MAX_PIXELS // 1_000_000} megapixels")
-            if picture.format in ("JPEG", "MPO") and content.count(_SCAN) > MAX_SCANS:
-                raise DataError(f"{name}: a JPEG of more than {MAX_SCANS} scans", "save it as PNG")
-            ImageOps.exif_transpose(picture, in_place=True)
-            flat = _flattened(_reduced(picture, image_shape)).convert("L" if image_shape[0] == 1 else "RGB")
+        with Image.open(io.BytesIO(content), formats=PILLOW_FORMATS) as image:
+            width, height = image.size
+            if not 0 < width * height <= MAX_FILE_PIXELS:
+                raise DataError(
+                    f"{name}: {width} × {height} pixels", f"at most {MAX_FILE_PIXELS // 1_000_000} megapixels"
+                )
+            if image.format in ("JPEG", "MPO") and content.count(_JPEG_SCAN_MARKER) > MAX_JPEG_SCANS:
+                raise DataError(f"{name}: a JPEG of more than {MAX_JPEG_SCANS} scans", "save it as PNG")
+            ImageOps.exif_transpose(image, in_place=True)
+            flat = _flatten(_downsample(image, image_shape)).convert("L" if image_shape[0] == 1 else "RGB")
     except DataError:
         raise
     except Exception:  # decoders raise anything on malformed bytes
-        raise DataError(f"{name}: not a readable image", f"use one of {', '.join(FORMATS[:3])}") from None
+        raise DataError(f"{name}: not a readable image", f"use one of {', '.join(PILLOW_FORMATS[:3])}") from None
     # Fit to the model's shape.
-    pixels = _fitted(flat, image_shape)
+    pixels = _fit(flat, image_shape)
     return 255 - pixels if inverted else pixels
 
 
@@ -70,53 +72,53 @@ def is_light(image: NDArray[np.uint8]) -> bool:
     return float(np.median(border)) > 127
 
 
-def _content(file: Path, name: str) -> bytes:
+def _read_content(file: Path, name: str) -> bytes:
     try:
         handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # do not block on a pipe
         with os.fdopen(handle, "rb") as stream:
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 raise DataError(f"{name}: not a file", "choose an image file")
-            content = stream.read(MAX_BYTES + 1)
+            content = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise DataError(f"{name}: cannot be read", str(error.strerror or error)) from None
-    if len(content) > MAX_BYTES:
-        raise DataError(f"{name}: too large for an image", f"at most {MAX_BYTES // 1_000_000} MB")
+    if len(content) > MAX_FILE_BYTES:
+        raise DataError(f"{name}: too large for an image", f"at most {MAX_FILE_BYTES // 1_000_000} MB")
     return content
 
 
-def _reduced(picture: "Image.Image", image_shape: tuple[int, int, int]) -> "Image.Image":
+def _downsample(image: "Image.Image", image_shape: tuple[int, int, int]) -> "Image.Image":
     """Downsample a very large image by a whole factor, so that copies of it take little memory."""
     _, height, width = image_shape
-    factor = min(picture.width // (_MAX_FACTOR * width), picture.height // (_MAX_FACTOR * height))
+    factor = min(image.width // (_MAX_OVERSAMPLING * width), image.height // (_MAX_OVERSAMPLING * height))
     if factor <= 1:
-        return picture
-    if picture.mode not in ("L", "RGB", "RGBA"):
-        picture = picture.convert("RGBA" if _is_transparent(picture) else "RGB")
-    return picture.reduce(factor)
+        return image
+    if image.mode not in ("L", "RGB", "RGBA"):
+        image = image.convert("RGBA" if _is_transparent(image) else "RGB")
+    return image.reduce(factor)
 
 
-def _is_transparent(picture: "Image.Image") -> bool:
-    return "A" in picture.getbands() or "transparency" in picture.info
+def _is_transparent(image: "Image.Image") -> bool:
+    return "A" in image.getbands() or "transparency" in image.info
 
 
-def _flattened(picture: "Image.Image") -> "Image.Image":
+def _flatten(image: "Image.Image") -> "Image.Image":
     """Compose an image with transparency on white, as image viewers do."""
     from PIL import Image
 
-    if not _is_transparent(picture):
-        return picture
-    layered = picture.convert("RGBA")
+    if not _is_transparent(image):
+        return image
+    layered = image.convert("RGBA")
     ground = Image.new("RGBA", layered.size, (255, 255, 255, 255))
     return Image.alpha_composite(ground, layered).convert("RGB")
 
 
-def _fitted(picture: "Image.Image", image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+def _fit(image: "Image.Image", image_shape: tuple[int, int, int]) -> NDArray[np.uint8]:
     from PIL import Image
 
     channels, height, width = image_shape
-    scale = min(width / picture.width, height / picture.height)
-    size = max(1, round(picture.width * scale)), max(1, round(picture.height * scale))
-    small = np.asarray(picture.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST), np.uint8)
+    scale = min(width / image.width, height / image.height)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    small = np.asarray(image.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.NEAREST), np.uint8)
     small = small.reshape(size[1], size[0], channels)
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     fitted = np.empty((height, width, channels), np.uint8)
@@ -126,14 +128,14 @@ def _fitted(picture: "Image.Image", image_shape: tuple[int, int, int]) -> NDArra
     return fitted
 
 
-class ImageSource(Observable):
+class ImageSelection(Observable):
     """The selected image; listeners are called once per change.
 
     Attributes:
         kind: The origin of the image.
         index: Index of the test image, also while a file or drawing is shown.
         num_test: Size of the test set.
-        label: The class to which stepping is restricted; None for all.
+        label: The class to which steps are restricted; None for all classes.
         custom: The file or drawing, (H, W, C) uint8, or a point, (2,) float32, while `kind` is not "test".
         name: Name of the custom image.
     """
@@ -142,7 +144,7 @@ class ImageSource(Observable):
         super().__init__()
         self._rng = np.random.default_rng(seed)
         self._labels: NDArray[np.int64] | None = None
-        self.kind: SourceKind = "test"
+        self.kind: ImageOrigin = "test"
         self.index = 0
         self.num_test = 0
         self.label: int | None = None
@@ -190,35 +192,35 @@ class ImageSource(Observable):
 
     def step_by(self, count: int) -> None:
         """Step to another image of the filter, circularly."""
-        indices = self._filtered()
+        indices = self._filtered_indices()
         if len(indices):
             position = int(np.searchsorted(indices, self.index))
             self.choose(int(indices[(position + count) % len(indices)]))
 
     def choose_random(self) -> None:
         """Select a random image of the filter."""
-        indices = self._filtered()
+        indices = self._filtered_indices()
         if len(indices):
             self.choose(int(self._rng.choice(indices)))
 
-    def set_custom(self, image: CustomImage, kind: SourceKind, name: str) -> None:
+    def set_custom(self, image: CustomImage, kind: ImageOrigin, name: str) -> None:
         """Select a custom image, (H, W, C), or point, (2,)."""
         self.kind, self.custom, self.name = kind, image, name
         self.notify()
 
     def page(self) -> NDArray[np.int64]:
         """Return the indices of the page of thumbnails with the selected image."""
-        indices = self._filtered()
+        indices = self._filtered_indices()
         position = int(np.searchsorted(indices, self.index)) if len(indices) else 0
-        start = position // PAGE * PAGE
-        return indices[start : start + PAGE]
+        start = position // THUMBNAILS_PER_PAGE * THUMBNAILS_PER_PAGE
+        return indices[start : start + THUMBNAILS_PER_PAGE]
 
-    def _filtered(self) -> NDArray[np.int64]:
+    def _filtered_indices(self) -> NDArray[np.int64]:
         if self._labels is None or self.label is None:
             return np.arange(self.num_test)
         return np.flatnonzero(self._labels == self.label)
 
     def _apply_filter(self) -> None:
-        indices = self._filtered()
+        indices = self._filtered_indices()
         if len(indices) and self.index not in indices:
             self.index = int(indices[min(int(np.searchsorted(indices, self.index)), len(indices) - 1)])
