@@ -15,7 +15,7 @@ from genexplorer.viewer.model_client import ModelRequest, ModelResponse, Request
 from genexplorer.viewer.tabs.density import heat_map
 from genexplorer.viewer.tabs.density.heat_map import HeatMap
 from genexplorer.viewer.tabs.density.layers import HeatMapKind, LayersState
-from genexplorer.viewer.tabs.flow.trace import interpolated, stage_labels
+from genexplorer.viewer.tabs.flow.trace import interpolate_stages, stage_labels
 from trainers.model_card import ModelCard
 
 Floats = NDArray[np.float64]
@@ -36,7 +36,7 @@ class FlowAnimation:
 
     def points_at(self, position: float) -> Floats:
         """Return the points, (N, 2), at a position from 0 to 1; on the straight line between two stages."""
-        return interpolated(self.stages, min(max(position, 0.0), 1.0) * (len(self.stages) - 1))
+        return interpolate_stages(self.stages, min(max(position, 0.0), 1.0) * (len(self.stages) - 1))
 
     def caption(self, position: float) -> str:
         """Return the caption of a position: "base: z from N(0, I)", "layer 3 of 18: coupling 2"."""

@@ -11,17 +11,17 @@ from genexplorer.session.palette import Palette
 from genexplorer.viewer.plots.plane_layers import Marker, MarkerLayer, ScatterLayer
 from genexplorer.viewer.plots.plane_plot import PlanePlot
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.flow.stage_strip import plain, signed
-from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, interpolated
+from genexplorer.viewer.tabs.flow.stage_strip import decimal_text, signed_text
+from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, interpolate_stages
 from genexplorer.viewer.widgets.controls import fill_box, set_value, slider
 from genexplorer.viewer.widgets.images import ImageView, to_array
 from genexplorer.viewer.widgets.labels import heading, muted, rule, text, vertical_rule, wrapped
 
-FRAMES_PER_STAGE = 8  # of the animation of 2-D data
-_SIDE_PX = 420
-IMAGE_MS, POINTS_MS = 400, 60  # duration of an animation's frame
-WIDTHS = 34 * GAP, 50 * GAP  # the narrowest and the widest
-_PAIR_PX = 9 * GAP
+FRAMES_PER_STAGE = 8  # an animation of 2-D data has so many frames from one stage to the next
+_FRAME_SIDE_PX = 420
+IMAGE_FRAME_MS, POINT_FRAME_MS = 400, 60  # the duration of an animation's frame; one of images shows a stage
+WIDTH_LIMITS_PX = 34 * GAP, 50 * GAP  # the smallest and the largest width
+_PAIR_IMAGE_PX = 9 * GAP
 
 
 class StagePlot(PlanePlot):
@@ -35,7 +35,7 @@ class StagePlot(PlanePlot):
             self.addItem(line, ignoreBounds=True)
         self.add_layers(self.points, self.marker)
 
-    def show_position(self, batch: PointBatch, traced: Floats, position: float, letter: str) -> None:
+    def show_position(self, batch: PointBatch, traced_point: Floats, position: float, letter: str) -> None:
         """Show a stage, or a position between two, on the straight line from one to the other.
 
         Args:
@@ -44,11 +44,11 @@ class StagePlot(PlanePlot):
             position: From 0 to K.
             letter: The name of the axes: "x", "v" between, "z".
         """
-        self.points.labels = batch.groups
-        self.points.set_points(interpolated(batch.points, position))
-        self.marker.set_markers(Marker(interpolated(traced, position), "", hollow=True))
+        self.points.labels = batch.color_classes
+        self.points.set_points(interpolate_stages(batch.points, position))
+        self.marker.set_markers(Marker(interpolate_stages(traced_point, position), "", hollow=True))
         self.set_axis_names((f"{letter}₁", f"{letter}₂"))
-        self.set_home((-batch.reach, batch.reach, -batch.reach, batch.reach))
+        self.set_home((-batch.axis_limit, batch.axis_limit, -batch.axis_limit, batch.axis_limit))
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
@@ -70,12 +70,12 @@ class StageDetail(QStackedWidget):
         """Show a stage, or why there is none."""
         if trace is None:
             self.picture.set_image(None, hint=hint)
-        elif not trace.is_points:
+        elif not trace.is_point_data:
             self.picture.set_image(trace.values[stage])
         else:
             values, letter = trace.values.astype(np.float64), trace.axis_letter(stage)
             self.plane.show_position(batch or PointBatch.of_trace(trace), values, float(stage), letter)
-        self.setCurrentWidget(self.plane if trace is not None and trace.is_points else self.picture)
+        self.setCurrentWidget(self.plane if trace is not None and trace.is_point_data else self.picture)
 
     def image(self) -> QImage:
         """Return the stage as large as on the screen."""
@@ -84,10 +84,10 @@ class StageDetail(QStackedWidget):
 
 def animation_frames(trace: Trace, batch: PointBatch | None, palette: Palette) -> NDArray[np.uint8]:
     """Return a trace as frames, (N, H, W, C)."""
-    if not trace.is_points:
+    if not trace.is_point_data:
         return np.asarray(trace.values, np.uint8)
     plot, last = StagePlot(palette), len(trace.stages) - 1
-    plot.resize(_SIDE_PX, _SIDE_PX)
+    plot.resize(_FRAME_SIDE_PX, _FRAME_SIDE_PX)
     batch, values = batch or PointBatch.of_trace(trace), trace.values.astype(np.float64)
     frames = []
     for position in np.linspace(0, last, last * FRAMES_PER_STAGE + 1):
@@ -101,7 +101,7 @@ class TraceInspector(QWidget):
 
     def __init__(self, palette: Palette) -> None:
         super().__init__()
-        self.setFixedWidth(WIDTHS[0])
+        self.setFixedWidth(WIDTH_LIMITS_PX[0])
         # Create the widgets.
         self.detail = StageDetail(palette)
         self.detail.setMinimumHeight(16 * GAP)
@@ -113,7 +113,7 @@ class TraceInspector(QWidget):
         self._pair_row = QWidget()
         # Lay out the stage, its values, those of the whole trace, and the inverse.
         for view in self.pair:
-            view.setFixedSize(14 * GAP, _PAIR_PX + 3 * GAP)
+            view.setFixedSize(14 * GAP, _PAIR_IMAGE_PX + 3 * GAP)
         fill_box(QHBoxLayout(self._pair_row), *self.pair, spacing=-1)
         of_stage = self._grid("log |det|", "cumulative", "mean", "standard deviation")
         of_trace = self._grid("log N(z; 0, I)", "sum of log |det|", "log p(x)")
@@ -124,7 +124,7 @@ class TraceInspector(QWidget):
 
     def fit_width(self, width: int) -> None:
         """Fix the width at three tenths of the tab's, within bounds."""
-        self.setFixedWidth(min(max(WIDTHS[0], width * 3 // 10), WIDTHS[1]))
+        self.setFixedWidth(min(max(WIDTH_LIMITS_PX[0], width * 3 // 10), WIDTH_LIMITS_PX[1]))
 
     def show_trace(self, trace: Trace | None, batch: PointBatch | None, stage: int, hint: str) -> None:
         """Show a stage of a trace, or why there is none."""
@@ -139,15 +139,15 @@ class TraceInspector(QWidget):
         # The values of the stage, and of the whole trace.
         selected = trace.stages[stage]
         self.name.setText(f"{selected.label}   {stage + 1} of {len(trace.stages)}")
-        ladj = "start" if selected.ladj is None else f"{signed(selected.ladj)} nats"
+        ladj = "start" if selected.ladj is None else f"{signed_text(selected.ladj)} nats"
         values = {
             "log |det|": ladj,
-            "cumulative": f"{signed(selected.cumulative)} nats",
-            "mean": plain(selected.mean, 3),
-            "standard deviation": plain(selected.std, 3),
-            "sum of log |det|": f"{signed(trace.total)} nats",
-            "log N(z; 0, I)": f"{signed(trace.log_base)} nats",
-            "log p(x)": f"{signed(trace.log_prob)} nats",
+            "cumulative": f"{signed_text(selected.cumulative)} nats",
+            "mean": decimal_text(selected.mean, 3),
+            "standard deviation": decimal_text(selected.std, 3),
+            "sum of log |det|": f"{signed_text(trace.total)} nats",
+            "log N(z; 0, I)": f"{signed_text(trace.log_base)} nats",
+            "log p(x)": f"{signed_text(trace.log_prob)} nats",
         }
         for name, value in values.items():
             self.values[name].setText(value)

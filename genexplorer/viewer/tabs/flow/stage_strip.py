@@ -1,4 +1,4 @@
-"""The stages of a trace as pictures in rows, with the change of volume below each."""
+"""The stages of a trace as images or plots in rows, with the change of volume below each."""
 
 import math
 from dataclasses import dataclass
@@ -18,22 +18,22 @@ from genexplorer.viewer.widgets.images import to_qimage
 from genexplorer.viewer.widgets.labels import literal_tooltip
 from genexplorer.viewer.widgets.painted import PaintedWidget
 
-MIN_CELL = 90  # logical pixels, for the text below a stage
-GAP_X, GAP_Y = 14, 10  # between cells; the first has room for an arrow
-TEXT_PX = 62  # height of label, bar and numbers below a picture
-_SIDES = (160, 136, 112, 96, 80, 64, 56, 48)  # of a picture of points
-_LINE = 15  # height of a line of text
-_BAR = 6
+MIN_CELL_WIDTH_PX = 90  # the text below a stage needs it
+GAP_X_PX, GAP_Y_PX = 14, 10  # between cells; the first has room for an arrow
+TEXT_HEIGHT_PX = 62  # the height of label, bar and numbers below an image
+_POINT_PLOT_SIDES_PX = (160, 136, 112, 96, 80, 64, 56, 48)  # the largest with which all stages fit is used
+_LINE_HEIGHT_PX = 15
+_BAR_HEIGHT_PX = 6
 
 
 @dataclass(frozen=True)
-class Arrangement:
+class StripLayout:
     """Cells in rows, all of one size."""
 
-    count: int  # of stages
-    columns: int  # in a row
-    picture: tuple[int, int]  # width and height of a picture
-    cell_width: int  # without the gap
+    count: int  # the number of stages
+    columns: int  # the number of stages in a row
+    image_size: tuple[int, int]  # width and height of an image or plot, in logical pixels
+    cell_width: int  # the width of a cell without the gap
 
     @property
     def rows(self) -> int:
@@ -43,51 +43,51 @@ class Arrangement:
     @property
     def cell_height(self) -> int:
         """The height of a cell without the gap."""
-        return self.picture[1] + TEXT_PX
+        return self.image_size[1] + TEXT_HEIGHT_PX
 
     @property
     def height(self) -> int:
         """The height of all rows."""
-        return self.rows * (self.cell_height + GAP_Y)
+        return self.rows * (self.cell_height + GAP_Y_PX)
 
-    def place(self, index: int) -> tuple[int, int]:
-        """Return left and top of a cell."""
+    def cell_position(self, index: int) -> tuple[int, int]:
+        """Return left and top of a cell, in logical pixels."""
         row, column = divmod(index, self.columns)
-        return GAP_X // 2 + column * (self.cell_width + GAP_X), row * (self.cell_height + GAP_Y)
+        return GAP_X_PX // 2 + column * (self.cell_width + GAP_X_PX), row * (self.cell_height + GAP_Y_PX)
 
-    def at(self, x: float, y: float) -> int | None:
+    def cell_at(self, x: float, y: float) -> int | None:
         """Return the cell at a pixel, or None."""
-        column = int((x - GAP_X / 2) // (self.cell_width + GAP_X))
-        row = int(y // (self.cell_height + GAP_Y))
+        column = int((x - GAP_X_PX / 2) // (self.cell_width + GAP_X_PX))
+        row = int(y // (self.cell_height + GAP_Y_PX))
         index = row * self.columns + column
         return index if 0 <= column < self.columns and 0 <= row < self.rows and index < self.count else None
 
 
-def arrange(count: int, image: tuple[int, int] | None, room: tuple[int, int]) -> Arrangement:
-    """Return the layout with the largest pictures that fit the room; the smallest, to be scrolled, if none does.
+def choose_layout(count: int, image: tuple[int, int] | None, available_size: tuple[int, int]) -> StripLayout:
+    """Return the layout with the largest images that fit the available size, else the smallest, to be scrolled.
 
     Args:
         count: Number of stages.
         image: Height and width of an image, enlarged by whole factors; None for points, which have no pixels.
-        room: Width and height, in logical pixels.
+        available_size: Width and height that are visible without scrolling, in logical pixels.
     """
     if image is None:
-        sizes = [(side, side) for side in _SIDES]
+        sizes = [(side, side) for side in _POINT_PLOT_SIDES_PX]
     else:
         enlarged = [(image[1] * factor, image[0] * factor) for factor in range(max(1, 168 // max(image)), 0, -1)]
         sizes = [size for size in enlarged if max(size) >= 40] or enlarged[:1]
     candidates = []
     for picture in sizes:
-        cell = max(MIN_CELL, picture[0])
-        columns = min(max(1, count), max(1, room[0] // (cell + GAP_X)))
-        candidates.append(Arrangement(max(1, count), columns, picture, cell))
-    return next((layout for layout in candidates if layout.height <= room[1] + GAP_Y), candidates[-1])
+        cell = max(MIN_CELL_WIDTH_PX, picture[0])
+        columns = min(max(1, count), max(1, available_size[0] // (cell + GAP_X_PX)))
+        candidates.append(StripLayout(max(1, count), columns, picture, cell))
+    return next((layout for layout in candidates if layout.height <= available_size[1] + GAP_Y_PX), candidates[-1])
 
 
 def paint_stage(
-    painter: QPainter, box: QRectF, batch: PointBatch, stage: int, traced: Floats, palette: Palette
+    painter: QPainter, box: QRectF, batch: PointBatch, stage: int, traced_point: Floats, palette: Palette
 ) -> None:
-    """Draw one stage in a square box: the axes through the origin, the points, and a ring around `traced`, (2,)."""
+    """Draw one stage in a square box: the axes through the origin, the points, and a ring around one of them, (2,)."""
     painter.save()
     painter.setClipRect(box)
     painter.fillRect(box, QColor(palette.surface))
@@ -96,19 +96,19 @@ def paint_stage(
     painter.drawLine(QPointF(box.left(), center.y()), QPointF(box.right(), center.y()))
     painter.drawLine(QPointF(center.x(), box.top()), QPointF(center.x(), box.bottom()))
     # The points, one color after the other.
-    scale = box.width() / 2 / batch.reach
+    scale = box.width() / 2 / batch.axis_limit
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     points = batch.points[stage]
     x, y = center.x() + points[:, 0] * scale, center.y() - points[:, 1] * scale
-    for group in np.unique(batch.groups):
+    for group in np.unique(batch.color_classes):
         pen = QPen(QColor(palette.class_color(int(group))), 1.6)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
-        rows = (batch.groups == group) & np.isfinite(x) & np.isfinite(y)
+        rows = (batch.color_classes == group) & np.isfinite(x) & np.isfinite(y)
         painter.drawPoints(pg.functions.arrayToQPolygonF(x[rows], y[rows]))
     # The ring.
-    if np.isfinite(traced).all():
-        at = QPointF(center.x() + float(traced[0]) * scale, center.y() - float(traced[1]) * scale)
+    if np.isfinite(traced_point).all():
+        at = QPointF(center.x() + float(traced_point[0]) * scale, center.y() - float(traced_point[1]) * scale)
         for color, width in ((palette.background, 4), (palette.text, 2)):
             painter.setPen(QPen(QColor(color), width))
             painter.drawEllipse(at, 5, 5)
@@ -130,15 +130,17 @@ class StageStrip(PaintedWidget):
         self.batch: PointBatch | None = None
         self.stage = 0
         self.hint = ""
-        self.room = QSize(640, 400)
-        self.arrangement: Arrangement = arrange(1, None, (640, 400))
-        self._pictures: list[QImage] = []
+        self.available_size = QSize(640, 400)
+        self.strip_layout: StripLayout = choose_layout(1, None, (640, 400))
+        self._stage_images: list[QImage] = []
 
     def set_trace(self, trace: Trace | None, batch: PointBatch | None, hint: str) -> None:
         """Show a trace, with those of many points where they are known, or the hint why there is none."""
         self.trace, self.batch, self.hint = trace, batch, hint
-        self._pictures = [] if trace is None or trace.is_points else [to_qimage(stage) for stage in trace.values]
-        self.fit(self.room)
+        self._stage_images = (
+            [] if trace is None or trace.is_point_data else [to_qimage(stage) for stage in trace.values]
+        )
+        self.fit(self.available_size)
 
     def select(self, stage: int) -> None:
         """Frame a stage."""
@@ -146,24 +148,24 @@ class StageStrip(PaintedWidget):
         self.setAccessibleDescription(self._description(stage))
         self.update()
 
-    def fit(self, room: QSize) -> None:
+    def fit(self, available_size: QSize) -> None:
         """Lay the stages out for the room that is visible without scrolling."""
-        self.room = room
+        self.available_size = available_size
         trace = self.trace
-        image = None if trace is None or trace.is_points else (trace.values.shape[1], trace.values.shape[2])
+        image = None if trace is None or trace.is_point_data else (trace.values.shape[1], trace.values.shape[2])
         count = 1 if trace is None else len(trace.stages)
-        self.arrangement = arrange(count, image, (room.width(), room.height()))
-        self.setFixedHeight(max(room.height(), self.arrangement.height))
+        self.strip_layout = choose_layout(count, image, (available_size.width(), available_size.height()))
+        self.setFixedHeight(max(available_size.height(), self.strip_layout.height))
         self.update()
 
-    def rect_of(self, index: int) -> QRectF:
+    def cell_rect(self, index: int) -> QRectF:
         """Return the cell of a stage."""
-        left, top = self.arrangement.place(index)
-        return QRectF(left, top, self.arrangement.cell_width, self.arrangement.cell_height)
+        left, top = self.strip_layout.cell_position(index)
+        return QRectF(left, top, self.strip_layout.cell_width, self.strip_layout.cell_height)
 
     def image(self) -> QImage:
         """Return the strip as an image, without the free room below it."""
-        image: QImage = self.grab(self.rect().adjusted(0, 0, 0, self.arrangement.height - self.height())).toImage()
+        image: QImage = self.grab(self.rect().adjusted(0, 0, 0, self.strip_layout.height - self.height())).toImage()
         return image
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
@@ -178,14 +180,14 @@ class StageStrip(PaintedWidget):
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Select the stage that is clicked."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton and self.trace is not None:
-            index = self.arrangement.at(event.position().x(), event.position().y())
+            index = self.strip_layout.cell_at(event.position().x(), event.position().y())
             if index is not None:
                 self.stage_clicked.emit(index)
 
     def event(self, event: QEvent | None) -> bool:
         """Show the metrics of a stage as a tooltip."""
         if isinstance(event, QHelpEvent) and self.trace is not None:
-            index = self.arrangement.at(event.pos().x(), event.pos().y())
+            index = self.strip_layout.cell_at(event.pos().x(), event.pos().y())
             content = "" if index is None else literal_tooltip(self._description(index))
             QToolTip.showText(event.globalPos(), content, self)
             return True
@@ -195,63 +197,68 @@ class StageStrip(PaintedWidget):
         if self.trace is None or index >= len(self.trace.stages):
             return ""
         stage = self.trace.stages[index]
-        change = "start" if stage.ladj is None else f"log |det| {signed(stage.ladj)} nats"
+        change = "start" if stage.ladj is None else f"log |det| {signed_text(stage.ladj)} nats"
         return (
-            f"{stage.label}: {change}, cumulative {signed(stage.cumulative)} nats, "
-            f"mean {plain(stage.mean)}, standard deviation {plain(stage.std)}"
+            f"{stage.label}: {change}, cumulative {signed_text(stage.cumulative)} nats, "
+            f"mean {decimal_text(stage.mean)}, standard deviation {decimal_text(stage.std)}"
         )
 
     def _paint(self, painter: QPainter, index: int, stage: TraceStage, trace: Trace) -> None:
-        colors, (width, height) = self.colors, self.arrangement.picture
-        cell = self.rect_of(index)
+        colors, (width, height) = self.colors, self.strip_layout.image_size
+        cell = self.cell_rect(index)
         box = QRectF(cell.left() + (cell.width() - width) // 2, cell.top() + 2, width, height)
         # The image, or the points.
-        if trace.is_points:
-            batch, traced = self.batch or PointBatch.of_trace(trace), trace.values[index].astype(float)
-            paint_stage(painter, box, batch, index, traced, colors)
+        if trace.is_point_data:
+            batch, traced_point = self.batch or PointBatch.of_trace(trace), trace.values[index].astype(float)
+            paint_stage(painter, box, batch, index, traced_point, colors)
         else:
-            is_shrunk = box.width() < self._pictures[index].width()
+            is_shrunk = box.width() < self._stage_images[index].width()
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, is_shrunk)
-            painter.drawImage(box, self._pictures[index])
+            painter.drawImage(box, self._stage_images[index])
         if index == self.stage:
             painter.setPen(QPen(QColor(colors.accent), 2))
             painter.drawRect(box.adjusted(-2, -2, 2, 2))
         # The arrow to the next stage in the row.
-        if index + 1 < len(trace.stages) and (index + 1) % self.arrangement.columns:
-            tip = QPointF(cell.right() + GAP_X / 2 + 3, box.center().y())
+        if index + 1 < len(trace.stages) and (index + 1) % self.strip_layout.columns:
+            tip = QPointF(cell.right() + GAP_X_PX / 2 + 3, box.center().y())
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(colors.muted))
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.drawPolygon(QPolygonF([tip, tip + QPointF(-6, -4), tip + QPointF(-6, 4)]))
             painter.setBrush(Qt.BrushStyle.NoBrush)
         # Name, change of volume, and mean with deviation.
-        line = QRectF(cell.left() - 4, box.bottom() + 4, cell.width() + 8, _LINE)
+        line = QRectF(cell.left() - 4, box.bottom() + 4, cell.width() + 8, _LINE_HEIGHT_PX)
         painter.setFont(text_font(9, bold=index == self.stage))
         painter.setPen(QColor(colors.text))
         name = painter.fontMetrics().elidedText(stage.label, Qt.TextElideMode.ElideMiddle, int(line.width()))
         painter.drawText(line, Qt.AlignmentFlag.AlignCenter, name)
         painter.setFont(text_font(8))
-        line.translate(0, _LINE)
+        line.translate(0, _LINE_HEIGHT_PX)
         if stage.ladj is not None:
             self._paint_change(painter, line, stage.ladj, trace.bar_scale)
         painter.setPen(QColor(colors.muted))
-        spread = f"{plain(stage.mean)} ± {plain(stage.std)}"
-        painter.drawText(line.translated(0, _LINE + _BAR - 2), Qt.AlignmentFlag.AlignCenter, spread)
+        spread = f"{decimal_text(stage.mean)} ± {decimal_text(stage.std)}"
+        painter.drawText(line.translated(0, _LINE_HEIGHT_PX + _BAR_HEIGHT_PX - 2), Qt.AlignmentFlag.AlignCenter, spread)
 
     def _paint_change(self, painter: QPainter, line: QRectF, ladj: float, bar_scale: float) -> None:
         """Draw the bar from the middle, right where volume grows, and the number with its sign below it."""
         colors, middle, half = self.colors, line.center().x(), line.width() / 2 - 6
-        share = max(-1.0, min(1.0, ladj / bar_scale)) if math.isfinite(ladj) else 0.0
-        bar = QRectF(min(middle, middle + share * half), line.top(), max(1.0, abs(share) * half), _BAR - 1)
-        painter.fillRect(bar, QColor(colors.accent if share >= 0 else colors.warning))
+        fraction = max(-1.0, min(1.0, ladj / bar_scale)) if math.isfinite(ladj) else 0.0
+        bar = QRectF(
+            min(middle, middle + fraction * half), line.top(), max(1.0, abs(fraction) * half), _BAR_HEIGHT_PX - 1
+        )
+        painter.fillRect(bar, QColor(colors.accent if fraction >= 0 else colors.warning))
         if abs(ladj) > bar_scale * 1.001:  # a gap: the bar is truncated
             painter.fillRect(
-                QRectF(middle + share * half * 0.75 - 2, line.top(), 4, _BAR - 1), QColor(colors.background)
+                QRectF(middle + fraction * half * 0.75 - 2, line.top(), 4, _BAR_HEIGHT_PX - 1),
+                QColor(colors.background),
             )
         painter.setPen(QColor(colors.muted))
-        painter.drawLine(QPointF(middle, line.top() - 1), QPointF(middle, line.top() + _BAR))
+        painter.drawLine(QPointF(middle, line.top() - 1), QPointF(middle, line.top() + _BAR_HEIGHT_PX))
         painter.setPen(QColor(colors.text))
-        painter.drawText(line.translated(0, _BAR - 1), Qt.AlignmentFlag.AlignCenter, f"{signed(ladj)} nats")
+        painter.drawText(
+            line.translated(0, _BAR_HEIGHT_PX - 1), Qt.AlignmentFlag.AlignCenter, f"{signed_text(ladj)} nats"
+        )
 
 
 class StageStripArea(QWidget):
@@ -270,16 +277,16 @@ class StageStripArea(QWidget):
 
     def show_stage(self, index: int) -> None:
         """Scroll to a stage."""
-        rect = self.strip.rect_of(index)
+        rect = self.strip.cell_rect(index)
         self.area.ensureVisible(int(rect.center().x()), int(rect.center().y()), 0, int(rect.height() / 2) + 4)
 
 
-def signed(value: float) -> str:
+def signed_text(value: float) -> str:
     """Return a number with its sign, also where it is positive."""
-    words = plain(value, 3)
+    words = decimal_text(value, 3)
     return words if words.startswith("−") or value == 0 or math.isnan(value) else f"+{words}"
 
 
-def plain(value: float, decimals: int = 2) -> str:
+def decimal_text(value: float, decimals: int = 2) -> str:
     """Return a number with fixed decimals, so that neighbors can be compared; large ones as anywhere else."""
     return f"{value:.{decimals}f}".replace("-", "−") if abs(value) < 100 else formatting.number(value)

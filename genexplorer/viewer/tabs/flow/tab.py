@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.flow.inspector import IMAGE_MS, POINTS_MS, TraceInspector, animation_frames
+from genexplorer.viewer.tabs.flow.inspector import IMAGE_FRAME_MS, POINT_FRAME_MS, TraceInspector, animation_frames
 from genexplorer.viewer.tabs.flow.stage_strip import StageStrip, StageStripArea
 from genexplorer.viewer.tabs.flow.trace import MAX_SEED, MAX_TEMPERATURE, TraceSelection
 from genexplorer.viewer.tabs.flow.trace_loader import TraceLoader
@@ -23,7 +23,7 @@ from genexplorer.viewer.widgets.labels import muted, wrapped
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
-PLAY_MS = 450  # per stage
+PLAY_STAGE_MS = 450  # playback shows each stage so long
 _CLICK_FOCUS = Qt.FocusPolicy.ClickFocus
 _LEGEND = (
     "Bars: log |det| of each transform, right (+): volume grows, left (−): it shrinks; bars with a gap are truncated. "
@@ -31,7 +31,7 @@ _LEGEND = (
 )
 
 
-class ControlsRow(QWidget):
+class TraceControls(QWidget):
     """The row above the stages: direction, input and playback."""
 
     def __init__(self, selection: TraceSelection) -> None:
@@ -43,14 +43,14 @@ class ControlsRow(QWidget):
         group = QButtonGroup(self)
         for button in (self.forward, self.inverse):
             group.addButton(button)
-        self.index_name, self.seed_name = muted("test image"), muted("seed")
+        self.index_label, self.seed_label = muted("test image"), muted("seed")
         self.index = spin_box(0, 0, "index in the test set", prefix="#", focus=_CLICK_FOCUS)
         self.seed = spin_box(0, MAX_SEED, "seed of the sample", focus=_CLICK_FOCUS)
         for box in (self.index, self.seed):
             box.setMinimumWidth(10 * GAP)
         self.resample = tool_button("Resample", "Choose another at random (R); ↑ ↓ step")
-        self.temperature_name = muted("temperature 1.00")
-        self.temperature_name.setMinimumWidth(self.temperature_name.sizeHint().width() + 4)
+        self.temperature_label = muted("temperature 1.00")
+        self.temperature_label.setMinimumWidth(self.temperature_label.sizeHint().width() + 4)
         tip = "Temperature: standard deviation of z (− +)"
         self.temperature = slider(0, round(MAX_TEMPERATURE * 100), 100, tip)
         self.temperature.setMinimumWidth(10 * GAP)
@@ -58,8 +58,8 @@ class ControlsRow(QWidget):
         self.play = tool_button("▶ Play", "Play through the stages (Enter); ← → step", checkable=True)
         # Lay out and connect the widgets.
         pair = fill_box(QHBoxLayout(), self.forward, self.inverse, spacing=0)
-        of_input = self.index_name, self.index, self.seed_name, self.seed, self.resample, self.temperature_name
-        fill_box(QHBoxLayout(self), pair, GAP, *of_input, (self.temperature, 1), None, self.play)
+        input_widgets = self.index_label, self.index, self.seed_label, self.seed, self.resample, self.temperature_label
+        fill_box(QHBoxLayout(self), pair, GAP, *input_widgets, (self.temperature, 1), None, self.play)
         self.forward.clicked.connect(lambda: selection.set_direction("forward"))
         self.inverse.clicked.connect(lambda: selection.set_direction("inverse"))
         self.index.valueChanged.connect(selection.set_index)
@@ -71,14 +71,14 @@ class ControlsRow(QWidget):
         """Show the selection."""
         selection, forward = self._selection, self._selection.direction == "forward"
         (self.forward if forward else self.inverse).setChecked(True)
-        of_data: tuple[QWidget, ...] = (self.index_name, self.index)
-        of_base: tuple[QWidget, ...] = (self.seed_name, self.seed, self.temperature_name, self.temperature)
-        for widget in (*of_data, *of_base):
-            widget.setVisible((widget in of_data) == forward)
+        image_widgets: tuple[QWidget, ...] = (self.index_label, self.index)
+        sample_widgets: tuple[QWidget, ...] = (self.seed_label, self.seed, self.temperature_label, self.temperature)
+        for widget in (*image_widgets, *sample_widgets):
+            widget.setVisible((widget in image_widgets) == forward)
         set_value(self.index, selection.index, max(0, selection.num_test - 1))
         set_value(self.seed, selection.seed)
         set_value(self.temperature, round(selection.temperature * 100))
-        self.temperature_name.setText(f"temperature {selection.temperature:.2f}")
+        self.temperature_label.setText(f"temperature {selection.temperature:.2f}")
 
 
 class FlowTab(ModelTab):
@@ -105,24 +105,24 @@ class FlowTab(ModelTab):
         # Create the state and the widgets.
         self.selection = TraceSelection()
         self.loader = TraceLoader(self.requests, self.selection)
-        self.controls = ControlsRow(self.selection)
+        self.controls = TraceControls(self.selection)
         self.strip = StageStrip(context.palette)
         self.area = StageStripArea(self.strip)
         self.inspector = TraceInspector(context.palette)
         self.legend = wrapped(_LEGEND)
         self._requested: dict[str, object] = {}
-        self._timer = timer(self, PLAY_MS, self._play_on)
+        self._timer = timer(self, PLAY_STAGE_MS, self._advance)
         column = fill_box(QVBoxLayout(), self.controls, (self.area, 1), self.legend)
         margins = (2 * GAP, GAP, 2 * GAP, GAP)
         fill_box(QHBoxLayout(self), (column, 1), self.inspector, margins=margins, spacing=2 * GAP)
         # Connect the signals.
-        self.selection.subscribe(self._selection_changed)
+        self.selection.subscribe(self._on_selection_changed)
         self.loader.subscribe(self._show)
         self.strip.stage_clicked.connect(self._select)
         self.inspector.scrub.valueChanged.connect(self._select)
         self.controls.play.clicked.connect(self.toggle_play)
         self.follow_palette(self.strip, self.inspector.detail.plane)
-        self._selection_changed()
+        self._on_selection_changed()
 
     # The model and its snapshot ---------------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class FlowTab(ModelTab):
         params = {**self.selection.params, "step": step}
         if params != self._requested:
             self._requested = params
-            self.loader.load(step, of_points=self.is_point_data)
+            self.loader.load(step, is_point_data=self.is_point_data)
 
     def save_targets(self) -> list[SaveTarget]:
         """Return the stages, the selected one, and the animation."""
@@ -157,7 +157,7 @@ class FlowTab(ModelTab):
         return [
             SaveTarget.of_image("Stages", self.strip.image),
             SaveTarget.of_image("Selected stage", self.inspector.detail.image),
-            SaveTarget.of_animation("Animation", frames, POINTS_MS if trace.is_points else IMAGE_MS),
+            SaveTarget.of_animation("Animation", frames, POINT_FRAME_MS if trace.is_point_data else IMAGE_FRAME_MS),
         ]
 
     def build_command(self, run_id: str, step: int) -> str | None:
@@ -198,7 +198,7 @@ class FlowTab(ModelTab):
         self.controls.play.setChecked(False)
 
     def key_actions(self, shift: bool) -> KeyActions:
-        """← → layer, Home End the first and last, ↑ ↓ R other data, D direction, − + temperature, Enter plays."""
+        """Return the actions: ← → Home End stages, ↑ ↓ R other data, D direction, − + temperature, Enter play."""
         key, selection = Qt.Key, self.selection
         return {
             key.Key_Left: lambda: self._select(selection.stage - 1),
@@ -218,20 +218,20 @@ class FlowTab(ModelTab):
         self.pause()
         self.selection.select_stage(stage)
 
-    def _play_on(self) -> None:
+    def _advance(self) -> None:
         if self.selection.stage >= self.selection.count - 1:
             self.pause()
         else:
             self.selection.select_stage(self.selection.stage + 1)
 
-    def _selection_changed(self) -> None:
+    def _on_selection_changed(self) -> None:
         self.controls.show_selection()
         self.refresh()
         self._show_stage()
 
     def _show(self) -> None:
         trace = self.loader.trace
-        self.controls.index_name.setText("test point" if self.is_point_data else "test image")
+        self.controls.index_label.setText("test point" if self.is_point_data else "test image")
         self.selection.count = 0 if trace is None else len(trace.stages)
         hint = self.loader.failure or "computing…"
         self.strip.set_trace(trace, self.loader.batch, f"No trace: {hint}" if self.loader.failure else hint)

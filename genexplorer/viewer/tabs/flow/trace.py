@@ -16,9 +16,9 @@ from genexplorer.viewer.preferences import MAX_INDEX, saved_int
 
 Direction = Literal["forward", "inverse"]
 Floats = NDArray[np.float64]
-_OUTLIER = 3.0  # times the second largest log-determinant
-_LABEL_CHARS = 24
-_DETAIL_MARGIN = 1.06  # around the points of a plot
+_OUTLIER_FACTOR = 3.0  # a log-determinant above so many times the second largest one has a truncated bar
+_MAX_LABEL_CHARS = 24
+_PLOT_MARGIN_FACTOR = 1.06  # a plot's axes go this much further than its points
 MAX_SEED = 2**31 - 1
 MAX_TEMPERATURE = 1.5
 
@@ -28,8 +28,8 @@ class TraceStage:
     """The input, or the output of one transform."""
 
     label: str  # "x", "coupling 3", "z"
-    mean: float  # of the values, before they are shown as gray levels
-    std: float  # of the values
+    mean: float  # the mean of the values, before they are shown as gray levels
+    std: float  # the standard deviation of the values
     ladj: float | None  # log |det| of the transform that led here, in nats; None for the input
     cumulative: float  # the sum of the log-determinants up to here
 
@@ -39,15 +39,15 @@ class Trace:
     """One image or point after every transform."""
 
     stages: tuple[TraceStage, ...]  # K + 1 of them, in the order of the direction
-    values: NDArray[Any]  # uint8 (K + 1, H, W, C), or (K + 1, 2) for a point
+    values: NDArray[Any]  # images, (K + 1, H, W, C) uint8, or a point at each stage, (K + 1, 2)
     z: Floats  # the latent, (d,)
     direction: Direction  # "forward" is from x to z
-    error: float | None  # of the round trip; None where it is not measured
-    label: int  # of the test image; -1 where there is none
-    step: int  # of the snapshot
+    error: float | None  # the largest error of the round trip; None where it is not measured
+    label: int  # the class of the test image; -1 where there is none
+    step: int  # the step of the snapshot
 
     @property
-    def is_points(self) -> bool:
+    def is_point_data(self) -> bool:
         """Whether the data are 2-D points."""
         return self.values.ndim == 2
 
@@ -67,7 +67,7 @@ class Trace:
         preprocessing does, the second largest; the bar of that one is truncated.
         """
         sizes = sorted(abs(s.ladj) for s in self.stages if s.ladj is not None and math.isfinite(s.ladj))
-        if len(sizes) > 1 and sizes[-2] > 0 and sizes[-1] > _OUTLIER * sizes[-2]:
+        if len(sizes) > 1 and sizes[-2] > 0 and sizes[-1] > _OUTLIER_FACTOR * sizes[-2]:
             return sizes[-2]
         return (sizes[-1] if sizes else 0.0) or 1.0
 
@@ -89,10 +89,10 @@ class Trace:
 
 @dataclass(frozen=True)
 class PointBatch:
-    """Points at every stage."""
+    """Many points at every stage of a trace."""
 
     points: Floats  # (K + 1, N, 2), in the order of the trace
-    groups: NDArray[np.int64]  # the color of each, (N,): classes, or sectors of the base
+    color_classes: NDArray[np.int64]  # decide the colors of the points, (N,): classes, or sectors of the base
 
     @staticmethod
     def of_trace(trace: Trace) -> "PointBatch":
@@ -100,12 +100,12 @@ class PointBatch:
         return PointBatch(trace.values[:, None].astype(np.float64), np.zeros(1, np.int64))
 
     @cached_property
-    def reach(self) -> float:
-        """Half of the side of all plots: one scale for all stages, so that volumes compare."""
-        return float(np.quantile(np.abs(self.points), 0.998)) * _DETAIL_MARGIN or 1.0
+    def axis_limit(self) -> float:
+        """The largest value of all axes; one scale for all stages, so that volumes compare."""
+        return float(np.quantile(np.abs(self.points), 0.998)) * _PLOT_MARGIN_FACTOR or 1.0
 
 
-def interpolated(stages: Floats, position: float) -> Floats:
+def interpolate_stages(stages: Floats, position: float) -> Floats:
     """Return the points at a position from 0 to K, on the straight line between two of the K + 1 stages."""
     low = min(int(position), len(stages) - 1)
     high = min(low + 1, len(stages) - 1)
@@ -117,7 +117,7 @@ def stage_labels(meta: Mapping[str, Any], count: int) -> tuple[str, ...]:
     """Return the names of the stages in a response, or their numbers where it has none."""
     labels = meta.get("labels")
     names = labels if isinstance(labels, list) and len(labels) == count else range(count)
-    return tuple(one_line(str(name), _LABEL_CHARS) for name in names)
+    return tuple(one_line(str(name), _MAX_LABEL_CHARS) for name in names)
 
 
 def parse_trace(arrays: Mapping[str, Any], meta: Mapping[str, Any], step: int) -> Trace:
@@ -159,8 +159,8 @@ class TraceSelection(Observable):
         self.seed = 0
         self.temperature = 1.0
         self.num_test = 0
-        self.count = 0  # stages of the trace that is shown
-        self._stage: int | None = None  # None: the last one
+        self.count = 0  # the number of stages of the displayed trace
+        self._stage: int | None = None  # the selected stage; None selects the last one
 
     @property
     def stage(self) -> int:

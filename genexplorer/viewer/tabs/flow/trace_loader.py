@@ -7,8 +7,8 @@ from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, TraceSelection, parse_trace
 
-NUM_POINTS = 800  # traced beside the selected one
-_NUM_SECTORS = 8
+NUM_TRACED_POINTS = 800  # points that are traced beside the selected one
+_NUM_COLOR_SECTORS = 8
 
 
 class TraceLoader(Observable):
@@ -37,21 +37,21 @@ class TraceLoader(Observable):
         forward = trace.direction == "forward"
         labels, base = self._labels, points[-1] if forward else points[0]
         has_labels = forward and labels is not None and len(labels) == len(base)
-        return PointBatch(points, labels if labels is not None and has_labels else sectors(base))
+        return PointBatch(points, labels if labels is not None and has_labels else sector_indices(base))
 
-    def load(self, step: int, *, of_points: bool) -> None:
+    def load(self, step: int, *, is_point_data: bool) -> None:
         """Request the trace at a snapshot, and, for 2-D data, those of many points."""
         selection, send = self._selection, self._requests.send
         request = ModelRequest("trace", self._on_trace, selection.params, step=step, on_failure=self._on_failure)
         send("preview", "trace", request)
-        if not of_points:
+        if not is_point_data:
             return
         forward = selection.direction == "forward"
         if forward and self._labels is None:
-            params = {"count": NUM_POINTS, "split": "test"}
+            params = {"count": NUM_TRACED_POINTS, "split": "test"}
             send("preview", "labels", ModelRequest("points", self._on_labels, params, step=step))
-        count = max(1, min(NUM_POINTS, selection.num_test))
-        batch = {"indices": list(range(count))} if forward else {**selection.params, "count": NUM_POINTS}
+        count = max(1, min(NUM_TRACED_POINTS, selection.num_test))
+        batch = {"indices": list(range(count))} if forward else {**selection.params, "count": NUM_TRACED_POINTS}
         send("preview", "batch", ModelRequest("trace", self._on_batch, batch, step=step))
 
     def _on_trace(self, response: ModelResponse) -> None:
@@ -62,7 +62,7 @@ class TraceLoader(Observable):
             return
         self.failure, self.reconstruction = "", None
         self._update_stats()
-        if self.trace.direction == "forward" and not self.trace.is_points:
+        if self.trace.direction == "forward" and not self.trace.is_point_data:
             # Request the round trip, to show it beside the image.
             def on_inverse(inverse: ModelResponse) -> None:
                 values = np.asarray(inverse.arrays["stages"])
@@ -100,7 +100,7 @@ class TraceLoader(Observable):
         self.notify()
 
 
-def sectors(points: Floats) -> NDArray[np.int64]:
-    """Return the sector around the origin, of eight equal ones, of points (N, 2): neighbors share a color."""
+def sector_indices(points: Floats) -> NDArray[np.int64]:
+    """Return the index of each point's sector around the origin, (N,), of points, (N, 2): neighbors share a color."""
     turn = np.arctan2(points[:, 1], points[:, 0]) / (2 * np.pi) % 1.0
-    return np.minimum((turn * _NUM_SECTORS).astype(np.int64), _NUM_SECTORS - 1)
+    return np.minimum((turn * _NUM_COLOR_SECTORS).astype(np.int64), _NUM_COLOR_SECTORS - 1)

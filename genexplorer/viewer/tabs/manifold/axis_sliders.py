@@ -11,10 +11,10 @@ from genexplorer.viewer.tabs.manifold.plane_selector import AxisScores
 from genexplorer.viewer.widgets.controls import discard, fill_box, set_value, tool_button
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted, set_role, text
 
-COUNT = 6
-REACH = 3.0  # units of z to either side
-STEPS = 20  # of a slider in a unit of z
-_COLUMNS = 3
+NUM_SLIDERS = 6
+MAX_OFFSET = 3.0  # a slider moves an axis so many units of z to either side
+SLIDER_STEPS_PER_UNIT = 20  # of z
+_SLIDER_COLUMNS = 3
 
 
 class AxisSliders(QWidget):
@@ -51,7 +51,7 @@ class AxisSliders(QWidget):
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(2 * GAP)
         self._grid.setVerticalSpacing(GAP // 2)
-        for column in range(_COLUMNS):
+        for column in range(_SLIDER_COLUMNS):
             self._grid.setColumnStretch(column, 1)
         head = fill_box(QHBoxLayout(), self.heading, *self.targets.values(), None, self.reset, spacing=GAP // 2)
         fill_box(QVBoxLayout(self), head, self._grid, spacing=2)
@@ -68,7 +68,9 @@ class AxisSliders(QWidget):
             return
         self.heading.setText(f"Most influential dimensions by {axes.measure}  ·  shift")
         self.heading.setToolTip(literal_tooltip(f"{axes.measure}, {axes.unit}"))
-        scored = [(i, score) for i, score in zip(axes.indices, axes.scores, strict=True) if i not in excluded][:COUNT]
+        scored = [(i, score) for i, score in zip(axes.indices, axes.scores, strict=True) if i not in excluded][
+            :NUM_SLIDERS
+        ]
         indices = tuple(index for index, _ in scored)
         if indices != self._indices and not any(row.value() for row in self.rows.values()):
             self._rebuild(indices)
@@ -91,7 +93,7 @@ class AxisSliders(QWidget):
         """Select another slider for the keys."""
         if self.rows:
             self.selected = (self.selected + count) % len(self.rows)
-            self._mark()
+            self._highlight_selected()
 
     def nudge(self, count: int) -> None:
         """Move the selected slider by some steps."""
@@ -115,10 +117,10 @@ class AxisSliders(QWidget):
             row.value_changed.connect(lambda value, index=index: self.offset_changed.emit(index, value))
             row.slider.sliderPressed.connect(lambda: self.dragging.emit(True))
             row.slider.sliderReleased.connect(lambda: self.dragging.emit(False))
-            self._grid.addWidget(row, place // _COLUMNS, place % _COLUMNS)
-        self._mark()
+            self._grid.addWidget(row, place // _SLIDER_COLUMNS, place % _SLIDER_COLUMNS)
+        self._highlight_selected()
 
-    def _mark(self) -> None:
+    def _highlight_selected(self) -> None:
         for place, row in enumerate(self.rows.values()):
             set_role(row.name, "heading" if place == self.selected else "plain")
 
@@ -126,9 +128,9 @@ class AxisSliders(QWidget):
 class AxisSlider(QSlider):
     """A slider that a double click sets to 0."""
 
-    def __init__(self, name: str, ends: int) -> None:
+    def __init__(self, name: str, max_position: int) -> None:
         super().__init__(Qt.Orientation.Horizontal)
-        self.setRange(-ends, ends)
+        self.setRange(-max_position, max_position)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
@@ -150,7 +152,7 @@ class AxisRow(QWidget):
         super().__init__(parent)
         self._index = index
         self.name, self.value_label = text(axis_name(index)), muted("")
-        self.slider = AxisSlider(axis_name(index), round(REACH * STEPS))
+        self.slider = AxisSlider(axis_name(index), round(MAX_OFFSET * SLIDER_STEPS_PER_UNIT))
         for label in (self.name, self.value_label):
             label.setFixedWidth(5 * GAP)
         fill_box(QHBoxLayout(self), self.name, (self.slider, 1), self.value_label, spacing=GAP // 2)
@@ -158,11 +160,11 @@ class AxisRow(QWidget):
 
     def value(self) -> float:
         """Return the offset of the axis."""
-        return self.slider.value() / STEPS
+        return self.slider.value() / SLIDER_STEPS_PER_UNIT
 
     def show_value(self, value: float) -> None:
         """Show the offset of the axis."""
-        set_value(self.slider, round(value * STEPS))
+        set_value(self.slider, round(value * SLIDER_STEPS_PER_UNIT))
         self.value_label.setText(f"{value:+.2f}".replace("-", "−") if value else "0")
 
     def show_score(self, score: float, axes: AxisScores) -> None:

@@ -11,10 +11,12 @@ from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QP
 from genexplorer.session.palette import Palette, contrast
 from genexplorer.viewer.style import mix
 
-GLYPH_PX = 12.0  # height of a digit's font
-DOT_PX = 2.5  # radius
-READABLE = 5.0  # contrast to black; WCAG requires 4.5
-_FIELDS = 10  # of QPainter.PixmapFragment: x, y, source left, top, width, height, scale x, y, rotation, opacity
+GLYPH_FONT_PX = 12.0
+DOT_RADIUS_PX = 2.5
+MIN_CONTRAST = 5.0  # of a class's color to black; WCAG requires 4.5
+_FRAGMENT_FIELDS = (
+    10  # numbers in a QPainter.PixmapFragment: x, y, source left, top, width, height, scale x, y, rotation, opacity
+)
 
 
 def glyph(label: int) -> str:
@@ -26,7 +28,7 @@ def class_color(label: int, palette: Palette) -> str:
     """Return a class's color, lightened until it is readable on the images' black."""
     color = palette.class_color(label)
     for _ in range(12):
-        if contrast(color, "#000000") >= READABLE:
+        if contrast(color, "#000000") >= MIN_CONTRAST:
             break
         color = mix(color, "#FFFFFF", 0.08)
     return color
@@ -39,10 +41,10 @@ class GlyphAtlas:
         self._rows = {label: row for row, label in enumerate(classes)}
         self._ratio = ratio
         bold = QFont(font)
-        bold.setPixelSize(round(GLYPH_PX))
+        bold.setPixelSize(round(GLYPH_FONT_PX))
         bold.setWeight(QFont.Weight.Bold)
         widest = max((QFontMetricsF(bold).horizontalAdvance(glyph(label)) for label in classes), default=8.0)
-        self._cell = (np.ceil(widest) + 6.0, GLYPH_PX + 6.0)
+        self._cell = (np.ceil(widest) + 6.0, GLYPH_FONT_PX + 6.0)
         self._pixmap = self._render(classes, palette, bold)
 
     def draw(self, painter: QPainter, pixels: NDArray[np.float64], labels: NDArray[np.int64], *, dots: bool) -> None:
@@ -62,8 +64,8 @@ class GlyphAtlas:
         # Create a C array of fragments, and a view of its memory as numbers, (N, 10).
         untyped: Any = sip  # the stubs of `sip.array` know one argument only
         array = untyped.array(QPainter.PixmapFragment, len(pixels))
-        memory = untyped.voidptr(array, len(pixels) * _FIELDS * 8, True)
-        fields = np.frombuffer(memory, np.float64).reshape(-1, _FIELDS)
+        memory = untyped.voidptr(array, len(pixels) * _FRAGMENT_FIELDS * 8, True)
+        fields = np.frombuffer(memory, np.float64).reshape(-1, _FRAGMENT_FIELDS)
         # Set the position, source rectangle, scale, rotation and opacity of each.
         width, height = self._cell[0] * self._ratio, self._cell[1] * self._ratio
         fields[:, 0:2] = np.round(pixels * self._ratio) / self._ratio  # digits are sharp at whole pixels
@@ -90,7 +92,7 @@ class GlyphAtlas:
             digit.addText(QPointF(0, 0), font, glyph(label))
             digit.translate(QPointF(0.5 * width, (row + 0.5) * height) - digit.boundingRect().center())
             dot = QPainterPath()
-            dot.addEllipse(QPointF(1.5 * width, (row + 0.5) * height), DOT_PX, DOT_PX)
+            dot.addEllipse(QPointF(1.5 * width, (row + 0.5) * height), DOT_RADIUS_PX, DOT_RADIUS_PX)
             for shape in (digit, dot):
                 painter.strokePath(shape, halo)
                 painter.fillPath(shape, color)

@@ -8,14 +8,14 @@ from PyQt6.QtCore import QPoint, QRectF, Qt, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.manifold.inspector_data import SAMPLES, EncodedImage, PosteriorSamples
-from genexplorer.viewer.tabs.manifold.plane_selector import PINS
+from genexplorer.viewer.tabs.manifold.inspector_data import NUM_HOVER_SAMPLES, EncodedImage, PosteriorSamples
+from genexplorer.viewer.tabs.manifold.plane_selector import PIN_NAMES
 from genexplorer.viewer.widgets.controls import fill_box
 from genexplorer.viewer.widgets.images import ImageView
 from genexplorer.viewer.widgets.labels import heading, muted, rule, wrapped
 
-WIDTH = 264
-_THUMB = 56
+WIDTH_PX = 264
+_THUMBNAIL_SIDE_PX = 56
 Images = NDArray[np.uint8]
 
 
@@ -29,8 +29,8 @@ class HoverCard(QFrame):
         self.setAutoFillBackground(True)
         self.setFrameShape(QFrame.Shape.Box)
         self.title, self.metrics = heading(), muted()
-        self.original = _picture("x", _THUMB)
-        self.samples = [_picture(f"sample {number}", _THUMB) for number in range(SAMPLES)]
+        self.original = _make_image_view("x", _THUMBNAIL_SIDE_PX)
+        self.samples = [_make_image_view(f"sample {number}", _THUMBNAIL_SIDE_PX) for number in range(NUM_HOVER_SAMPLES)]
         row = fill_box(QHBoxLayout(), self.original, muted("→"), *self.samples, spacing=GAP // 2)
         column = QVBoxLayout(self)
         fill_box(column, self.title, row, self.metrics, margins=(GAP, GAP, GAP, GAP), spacing=GAP // 2)
@@ -51,10 +51,10 @@ class HoverCard(QFrame):
             images = [] if posterior is None else list(posterior.images)
         elif encoded_image is not None:
             images = [encoded_image.recon]
-        for picture, image in zip_longest(self.samples, images[:SAMPLES]):
-            picture.set_image(image, hint="…")
-        for picture in self.samples[1:]:
-            picture.setVisible(samples_posterior)
+        for image_view, image in zip_longest(self.samples, images[:NUM_HOVER_SAMPLES]):
+            image_view.set_image(image, hint="…")
+        for image_view in self.samples[1:]:
+            image_view.setVisible(samples_posterior)
         # The original and the caption.
         self.title.setText(title)
         self.original.set_image(None if encoded_image is None else encoded_image.x, hint="…")
@@ -90,29 +90,29 @@ class ManifoldInspector(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedWidth(WIDTH)
+        self.setFixedWidth(WIDTH_PX)
         # The cursor.
         self.where = wrapped("", "heading")
         self.where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.decoded = _picture("decoded", 224)
+        self.decoded = _make_image_view("decoded", 224)
         # The picked test image and the nearest one.
         self.no_encoder, self.picked = wrapped(), wrapped()
-        self.original, self.recon = _picture("x", 112), _picture("reconstruction", 112)
+        self.original, self.recon = _make_image_view("x", 112), _make_image_view("reconstruction", 112)
         self.metrics, self.nearest_text = wrapped("", "plain"), wrapped("", "plain")
-        self.nearest = _picture("nearest", _THUMB)
+        self.nearest = _make_image_view("nearest", _THUMBNAIL_SIDE_PX)
         divider = rule()
         self._encoded_parts = [self.picked, divider, self.nearest, self.nearest_text]
         # The pins, each with its button.
-        self.pins = {name: _picture(f"pin-{name}", _THUMB) for name in PINS}
+        self.pins = {name: _make_image_view(f"pin-{name}", _THUMBNAIL_SIDE_PX) for name in PIN_NAMES}
         self._pin_buttons: dict[str, QPushButton] = {}
         self._pin_layout = QHBoxLayout()
-        for name, picture in self.pins.items():
+        for name, image_view in self.pins.items():
             button = self._pin_buttons[name] = QPushButton(f"Pin {name}")
             both = "A and B make a straight path" if name != "C" else "A, B and C span a plane"
             button.setToolTip(f"Pin the cursor as {name} (key {name}); {both}")
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             button.clicked.connect(lambda _=False, name=name: self.pin_wanted.emit(name))
-            fill_box(self._pin_layout, picture, (button, 1))
+            fill_box(self._pin_layout, image_view, (button, 1))
         self.command = QPushButton("Copy as command")
         self.command.setToolTip("Copy the shell command that makes this image")
         self.command.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -150,10 +150,10 @@ class ManifoldInspector(QWidget):
     def set_cursor(self, z: NDArray[np.float64], place: NDArray[np.float64] | None = None) -> None:
         """Show the cursor's z, (d,), and, in more than two dimensions, its coordinates in the plane, (2,)."""
         if len(z) == 2 or place is None:
-            self.where.setText(f"z = ({', '.join(_number(value) for value in z[:2])})")
+            self.where.setText(f"z = ({', '.join(_decimal_text(value) for value in z[:2])})")
             return
-        self.where.setText(f"({_number(place[0])}, {_number(place[1])})   |z| = {np.linalg.norm(z):.2f}")
-        first = ", ".join(_number(value) for value in z[:8])
+        self.where.setText(f"({_decimal_text(place[0])}, {_decimal_text(place[1])})   |z| = {np.linalg.norm(z):.2f}")
+        first = ", ".join(_decimal_text(value) for value in z[:8])
         more = f", … of {len(z)}" if len(z) > 8 else ""
         self.where.setToolTip(
             f"z = ({first}{more}). Samples of the prior have |z| near √{len(z)} = {len(z) ** 0.5:.1f}."
@@ -172,7 +172,7 @@ class ManifoldInspector(QWidget):
             button.setText(name if third_pin else f"Pin {name}")
             button.setStyleSheet("padding: 4px 0;" if third_pin else "")
             button.setMinimumWidth(20 if third_pin else 0)
-            button.setMaximumWidth(20 if third_pin else WIDTH)
+            button.setMaximumWidth(20 if third_pin else WIDTH_PX)
         self._pin_layout.setSpacing(GAP // 2 if third_pin else GAP)
 
     def set_decoded(self, image: Images | None, hint: str = "decoding…") -> None:
@@ -199,19 +199,19 @@ class ManifoldInspector(QWidget):
         self.pins[name].set_image(image, hint=hint)
 
 
-def _number(value: float) -> str:
+def _decimal_text(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
 
 
-def _picture(name: str, size: int) -> ImageView:
-    picture = ImageView(name)
-    picture.setMinimumSize(min(size, 84), min(size, 84))
+def _make_image_view(name: str, size: int) -> ImageView:
+    image_view = ImageView(name)
+    image_view.setMinimumSize(min(size, 84), min(size, 84))
     if size <= 56:
-        picture.setFixedSize(size, size)
+        image_view.setFixedSize(size, size)
     else:
-        picture.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        picture.setMaximumHeight(size + (24 if size < 200 else 0))  # a small window takes a smaller factor
+        image_view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        image_view.setMaximumHeight(size + (24 if size < 200 else 0))  # a small window takes a smaller factor
         if size < 200:
-            picture.setMinimumHeight(84 + 24)
-    picture.setAccessibleName(name)
-    return picture
+            image_view.setMinimumHeight(84 + 24)
+    image_view.setAccessibleName(name)
+    return image_view

@@ -13,7 +13,7 @@ from genexplorer.viewer.tabs.manifold.selection import DEFAULT_FRAMES, LatentPat
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float64]
-SAMPLES = 4  # samples of q(z|x) beside a hovered point
+NUM_HOVER_SAMPLES = 4  # samples of q(z|x) beside a hovered point
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class NearestImage:
     index: int
     label: int
     image: Images  # (H, W, C)
-    distance: float
-    step: int  # of the snapshot that encoded it
+    distance: float  # from the cursor to its encoding, in latent space
+    step: int  # the step of the snapshot that encoded it
 
 
 @dataclass(frozen=True)
 class PosteriorSamples:
     """Samples of q(z|x), and their decoded images."""
 
-    z: Floats  # (N, d)
+    z: Floats  # the latents, (N, d)
     images: Images  # (N, H, W, C)
 
 
@@ -84,14 +84,14 @@ class InspectorData(Observable):
         """Request cursor, picked image and pins again, as after their requests were canceled."""
         self._requested.clear()
 
-    def _is_new(self, name: str, value: object) -> bool:
+    def _record_request(self, name: str, value: object) -> bool:
         """Record a value as requested; return whether it is the first time at this snapshot."""
         former, self._requested[name] = self._requested.get(name), (self.step, value)
         return former != self._requested[name]
 
     def decode_cursor(self, z: Floats) -> bool:
         """Request the image at the cursor; return whether it was not requested before."""
-        if not self._fits(z) or not self._is_new("cursor", z.tobytes()):
+        if not self._fits(z) or not self._record_request("cursor", z.tobytes()):
             return False
 
         def on_result(response: ModelResponse) -> None:
@@ -102,7 +102,7 @@ class InspectorData(Observable):
 
     def pick(self, index: int | None) -> None:
         """Request a test image and its reconstruction; None shows none."""
-        if not self._is_new("picked", index):
+        if not self._record_request("picked", index):
             return
         self._pick_index = index
         if index is None:
@@ -132,7 +132,7 @@ class InspectorData(Observable):
 
     def decode_pins(self, pins: Mapping[str, Floats]) -> None:
         """Request the images of the pins."""
-        if not self._is_new("pins", [(name, z.tobytes()) for name, z in pins.items()]):
+        if not self._record_request("pins", [(name, z.tobytes()) for name, z in pins.items()]):
             return
         names = list(pins)
         if not names:
@@ -177,7 +177,7 @@ class InspectorData(Observable):
 
         self._send("drag", "hover", "encode", on_encoded, indices=[index])
         if self.samples_posterior:
-            self._send("drag", "posterior", "posterior", on_samples, index=index, count=SAMPLES, seed=0)
+            self._send("drag", "posterior", "posterior", on_samples, index=index, count=NUM_HOVER_SAMPLES, seed=0)
 
     def _send(
         self, lane: Lane, key: str, op: str, on_result: OnResult, *, z: ArrayLike | None = None, **params: object

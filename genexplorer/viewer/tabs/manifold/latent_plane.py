@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from trainers.model_card import ModelCard
 
 Floats = NDArray[np.float64]
-REACH = 2.4  # largest coordinate of the three points of a plane
+MAX_POINT_COORDINATE = 2.4  # the three points that span a plane have no larger coordinates in it
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -105,7 +105,7 @@ def plane_through(a: Floats, b: Floats, c: Floats) -> LatentPlane | None:
         return None
     e2, origin = across / height, (a + b + c) / 3
     places = np.stack([[np.dot(z - origin, e1), np.dot(z - origin, e2)] for z in (a, b, c)])
-    unit = max(1.0, float(np.abs(places).max()) / REACH)
+    unit = max(1.0, float(np.abs(places).max()) / MAX_POINT_COORDINATE)
     scale = "" if unit == 1 else f" (1 = {unit:.1f} in z)"
     return LatentPlane(origin, e1 * unit, e2 * unit, (f"A → B{scale}", f"towards C{scale}"), "through A, B and C")
 

@@ -13,22 +13,22 @@ from genexplorer.session.palette import DARK
 from genexplorer.session.plane import Plane
 from genexplorer.viewer.plots.plane_layers import PlaneLayer, to_pixels
 from genexplorer.viewer.tabs.manifold.glyphs import GlyphAtlas
-from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, aggregate, ellipse, glyphs_and_dots
+from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, aggregate_posterior, choose_glyph_points, ellipse
 from genexplorer.viewer.tabs.manifold.tiles import Mosaic
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
 Floats = NDArray[np.float64]
-ON_TILES = DARK  # images have a black background in light themes too, and the colors on them fit it
-GLYPH_SPACING_PX = 13  # logical; glyphs closer than this become dots
-_MAX_ELLIPSES = 400  # of points
-_CROSS_PX = 36  # logical; the side of the cursor
+TILE_PALETTE = DARK  # images have a black background in light themes too, and the colors on them fit it
+GLYPH_SPACING_PX = 13  # in logical pixels; glyphs closer than this become dots
+_MAX_ELLIPSES = 400  # so many points have an ellipse of their q(z|x), at most
+_CURSOR_SIDE_PX = 36  # in logical pixels
 
 
 class LatentLayer(PlaneLayer):
     """A layer as large as the visible part of the plane, so that a change repaints no more than that."""
 
     def __init__(self, z_value: int) -> None:
-        super().__init__(z_value, ON_TILES)
+        super().__init__(z_value, TILE_PALETTE)
         self.visible_range: VisibleRange | None = None
 
     def set_visible_range(self, view: VisibleRange) -> None:
@@ -151,7 +151,7 @@ class PointLayer(LatentLayer):
     def set_style(self, font: QFont, ratio: float) -> None:
         """Render the glyphs again, as for other classes or another screen."""
         classes = self._cloud.classes if self._cloud is not None else ()
-        self._atlas, self._ratio = GlyphAtlas(classes, ON_TILES, font, ratio), ratio
+        self._atlas, self._ratio = GlyphAtlas(classes, TILE_PALETTE, font, ratio), ratio
         self.update()
 
     def set_cloud(self, cloud: PointCloud | None) -> None:
@@ -172,7 +172,7 @@ class PointLayer(LatentLayer):
             return
         spacing_px = GLYPH_SPACING_PX * self._ratio
         spacing = spacing_px * self.visible_range.per_px[0], spacing_px * self.visible_range.per_px[1]
-        self._glyphs = glyphs_and_dots(self._coordinates, self._cloud.visible, spacing)
+        self._glyphs = choose_glyph_points(self._coordinates, self._cloud.visible, spacing)
 
     @property
     def glyph_rows(self) -> NDArray[np.int64]:
@@ -226,7 +226,11 @@ class MarkLayer(LatentLayer):
     def __init__(self, *, below_points: bool = False) -> None:
         super().__init__(5 if below_points else 20)
         self.marks = PlaneMarks()
-        self._ink, self._halo, self._muted = QColor(ON_TILES.accent), QColor(ON_TILES.background), QColor("#808080")
+        self._ink, self._halo, self._muted = (
+            QColor(TILE_PALETTE.accent),
+            QColor(TILE_PALETTE.background),
+            QColor("#808080"),
+        )
         self._cross: QImage | None = None
 
     def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
@@ -262,7 +266,7 @@ class MarkLayer(LatentLayer):
             ratio = _pixel_ratio(painter)
             if self._cross is None or self._cross.devicePixelRatio() != ratio:
                 self._cross = self._render_cross(ratio)
-            corner = np.round((to_pixels(marks.cursor, to_px)[0] - _CROSS_PX / 2) * ratio) / ratio
+            corner = np.round((to_pixels(marks.cursor, to_px)[0] - _CURSOR_SIDE_PX / 2) * ratio) / ratio
             painter.drawImage(QPointF(*corner.tolist()), self._cross)
         if marks.message:
             rect = to_px.mapRect(self.boundingRect()).adjusted(24, 24, -24, -24)
@@ -307,11 +311,11 @@ class MarkLayer(LatentLayer):
 
     def _render_cross(self, ratio: float) -> QImage:
         """Return the cursor as an image: strokes take as long as all tiles, and each frame of an animation has them."""
-        side = math.ceil(_CROSS_PX * ratio)
+        side = math.ceil(_CURSOR_SIDE_PX * ratio)
         image = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
         image.setDevicePixelRatio(ratio)
         image.fill(Qt.GlobalColor.transparent)
-        shape, middle = QPainterPath(), _CROSS_PX / 2
+        shape, middle = QPainterPath(), _CURSOR_SIDE_PX / 2
         shape.addEllipse(QPointF(middle, middle), 7, 7)
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
             shape.moveTo(middle + 4 * dx, middle + 4 * dy)
@@ -342,11 +346,11 @@ def point_outlines(cloud: PointCloud, row: int, plane: Plane) -> list[Outline]:
 def cloud_outlines(cloud: PointCloud, rows: NDArray[np.int64], plane: Plane) -> list[Outline]:
     """Return 1σ of many points as thin lines, and 1σ and 2σ of the prior (dashed) and of the aggregate q(z)."""
     points = [ellipse(cloud.mu[row], cloud.sigma[row], plane, 1, points=32) for row in rows[:_MAX_ELLIPSES]]
-    mean, root = aggregate(cloud)
+    mean, covariance_root = aggregate_posterior(cloud)
     outlines = [Outline(outline_shape(points), faint=True)]
     for scale, suffix in ((1, "1σ"), (2, "2σ")):
         prior = ellipse(np.zeros(2), np.ones(2), plane, scale)
         outlines.append(Outline(outline_shape([prior]), dashed=True, name=f"prior {suffix}" if scale == 2 else ""))
-        q = ellipse(mean, root, plane, scale)
+        q = ellipse(mean, covariance_root, plane, scale)
         outlines.append(Outline(outline_shape([q]), name=f"q(z) {suffix}" if scale == 2 else ""))
     return outlines

@@ -16,14 +16,15 @@ from genexplorer.viewer.style import text_font
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.layers import MarkLayer, PointLayer, TileLayer
 from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud
-from genexplorer.viewer.tabs.manifold.tiles import TARGET, choose_factor, tile_px
+from genexplorer.viewer.tabs.manifold.tiles import DEFAULT_TILES, choose_factor, tile_px
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
-GRAB_PX = 16  # logical; the largest distance at which a press drags the cursor
-HIT_PX = 9  # logical; the largest distance of a point under the mouse
-CLICK_PX = 4  # a press that moves less is a click
-WHEEL_FACTOR = 1.25  # zoom of one notch of the wheel
-_TICK_ROOM_PX = {"x": 64, "y": 40}  # logical; the smallest distance between ticks
+# All in logical pixels.
+CURSOR_GRAB_RADIUS_PX = 16  # a press so near to the cursor drags it
+POINT_HIT_RADIUS_PX = 9  # a point so near to the mouse is under it
+MIN_DRAG_PX = 4  # a press that moves less is a click
+_MIN_TICK_SPACING_PX = {"x": 64, "y": 40}
+WHEEL_ZOOM_FACTOR = 1.25  # for one notch of the wheel
 Floats = NDArray[np.float64]
 
 
@@ -56,7 +57,7 @@ class LatentAxis(pg.AxisItem):  # type: ignore[misc]
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
         """Return the positions of the ticks, one level."""
-        room = size / _TICK_ROOM_PX[self._axis]
+        room = size / _MIN_TICK_SPACING_PX[self._axis]
         self._labels = {} if self._view is None else views.tick_labels(self._view, self._axis, room)
         return [(1.0, list(self._labels))]
 
@@ -98,7 +99,7 @@ class ManifoldPlot(BasePlot):
         self.visible_range: VisibleRange = views.home("z", 560, 560)
         self.is_at_home = True
         self.image_px: tuple[int, int] = (28, 28)
-        self.target = TARGET
+        self.target = DEFAULT_TILES
         # The layers.
         self.tiles, self.points = TileLayer(), PointLayer()
         self.under, self.over = MarkLayer(below_points=True), MarkLayer()
@@ -236,7 +237,7 @@ class ManifoldPlot(BasePlot):
             self._begin(Drag.PATH)
             self.path_begun.emit()
             self.path_drawn.emit(self.latent_at(place))
-        elif np.hypot(near.x(), near.y()) <= GRAB_PX:
+        elif np.hypot(near.x(), near.y()) <= CURSOR_GRAB_RADIUS_PX:
             self._begin(Drag.CURSOR)
         else:
             self.drag = Drag.UNDECIDED
@@ -246,7 +247,7 @@ class ManifoldPlot(BasePlot):
         if event is None:
             return
         place = event.position()
-        if self.drag is Drag.UNDECIDED and _distance(place, self._pressed) >= CLICK_PX:
+        if self.drag is Drag.UNDECIDED and _distance(place, self._pressed) >= MIN_DRAG_PX:
             self._begin(Drag.PLANE)
         delta, self._last = place - self._last, place
         match self.drag:
@@ -284,7 +285,7 @@ class ManifoldPlot(BasePlot):
         if event is None or not self.plot_rect().contains(event.position()):
             return
         event.accept()
-        self.zoom(WHEEL_FACTOR ** (event.angleDelta().y() / 120), event.position())
+        self.zoom(WHEEL_ZOOM_FACTOR ** (event.angleDelta().y() / 120), event.position())
 
     def leaveEvent(self, event: object) -> None:
         """End the hover."""
@@ -300,7 +301,7 @@ class ManifoldPlot(BasePlot):
         self._set_hovered(-1 if row is None else row, place)
         if self.pen_mode:
             self.setCursor(Qt.CursorShape.CrossCursor)
-        elif _distance(place, self.place_of(self._cursor_z)) <= GRAB_PX:
+        elif _distance(place, self.place_of(self._cursor_z)) <= CURSOR_GRAB_RADIUS_PX:
             self.setCursor(Qt.CursorShape.OpenHandCursor)
         else:
             self.setCursor(Qt.CursorShape.ArrowCursor if row is None else Qt.CursorShape.PointingHandCursor)
@@ -315,7 +316,7 @@ class ManifoldPlot(BasePlot):
             return None
         at = self._device_px(place)
         return self._cloud.nearest(
-            self.visible_range.to_px(self._coordinates), (float(at[0]), float(at[1])), HIT_PX * self.ratio
+            self.visible_range.to_px(self._coordinates), (float(at[0]), float(at[1])), POINT_HIT_RADIUS_PX * self.ratio
         )
 
     def _device_px(self, place: QPointF) -> Floats:

@@ -21,28 +21,28 @@ from genexplorer.viewer.tabs.manifold.inspector_data import InspectorData
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 from genexplorer.viewer.tabs.manifold.layers import Outline, cloud_outlines, point_outlines
 from genexplorer.viewer.tabs.manifold.manifold_plot import Drag, ManifoldPlot
-from genexplorer.viewer.tabs.manifold.point_cloud import COUNTS, PointCloudLoader
-from genexplorer.viewer.tabs.manifold.selection import EMPTY, Selection
+from genexplorer.viewer.tabs.manifold.point_cloud import POINT_COUNTS, PointCloudLoader
+from genexplorer.viewer.tabs.manifold.selection import EMPTY_PATH, Selection
 from genexplorer.viewer.tabs.manifold.tile_loader import TileLoader
-from genexplorer.viewer.tabs.manifold.tiles import TARGET, TileGrid, layout
+from genexplorer.viewer.tabs.manifold.tiles import DEFAULT_TILES, TileGrid, layout
 from genexplorer.viewer.tabs.manifold.toolbar import ManifoldToolbar
 from genexplorer.viewer.tabs.manifold.visible_range import Bounds, is_valid_range
 from genexplorer.viewer.widgets.animation import PointAnimation
 from genexplorer.viewer.widgets.controls import fill_box, timer
 
-PEN_STEP_PX = 4  # logical; a pen's point nearer to the last one is left out
-IDLE_MS = 120  # after the last move exact images are requested, even while a button is pressed
-_VEIL = 0.45  # share of black over the tiles while points are shown
+MIN_PEN_STEP_PX = 4  # in logical pixels; a pen's point nearer to the last one is left out
+EXACT_DELAY_MS = 120  # exact images are requested so long after the last move, even while a button is pressed
+_VEIL_OPACITY = 0.45  # of the black veil that dims the tiles while points are shown
 
 
 class ManifoldViewState(BaseModel):
-    """What is stored until the viewer's next start; an invalid value is replaced by its default."""
+    """The state that is stored until the viewer's next start; an invalid value is replaced by its default."""
 
     coords: Coords = "z"
     bounds: Bounds | None = None  # None: the default view
-    target: Annotated[int, Field(ge=4, le=60)] = TARGET
+    target: Annotated[int, Field(ge=4, le=60)] = DEFAULT_TILES
     points: bool = True
-    count: int = COUNTS[1]
+    count: int = POINT_COUNTS[1]
     ellipses: bool = False
 
     @field_validator("*", mode="wrap")
@@ -54,7 +54,7 @@ class ManifoldViewState(BaseModel):
         except ValidationError:
             return default
         if info.field_name == "count":
-            return valid if valid in COUNTS else default
+            return valid if valid in POINT_COUNTS else default
         return valid if info.field_name != "bounds" or is_valid_range(valid) else default
 
 
@@ -85,9 +85,9 @@ class ManifoldView(QWidget):
         self.point_animation = PointAnimation(self._place_points, self)
         self.step: int | None = None
         self.plane: LatentPlane | None = LATENT_2D  # the displayed plane; None while it is unknown
-        self._idle_timer = timer(self, IDLE_MS, self.ask, once=True)  # runs while something moves
-        self._usual_target = TARGET
-        self._waiting = ""
+        self._idle_timer = timer(self, EXACT_DELAY_MS, self.request_visible, once=True)  # runs while something moves
+        self._default_tiles = DEFAULT_TILES
+        self._waiting_message = ""
         self._shift = np.zeros(2)
         self.image_shape = (1, 28, 28)
         self._hovered = -1
@@ -97,7 +97,7 @@ class ManifoldView(QWidget):
         bar.coords["z"].clicked.connect(lambda: self.set_coords("z"))
         bar.coords["u"].clicked.connect(lambda: self.set_coords("u"))
         bar.target.activated.connect(lambda _: self._target_changed())
-        bar.count.activated.connect(lambda _: self.ask())
+        bar.count.activated.connect(lambda _: self.request_visible())
         for switch in (bar.points, bar.ellipses):
             switch.toggled.connect(lambda _: self._points_switched())
         bar.pen.toggled.connect(plot.set_pen_mode)
@@ -109,7 +109,7 @@ class ManifoldView(QWidget):
         plot.cursor_dragged.connect(lambda x, y: self.selection.move_in_plane((x, y)))
         plot.point_clicked.connect(self._point_clicked)
         plot.point_hovered.connect(self._point_hovered)
-        plot.path_begun.connect(lambda: self.selection.set_path(EMPTY))
+        plot.path_begun.connect(lambda: self.selection.set_path(EMPTY_PATH))
         plot.path_drawn.connect(self._path_drawn)
         plot.dragging.connect(self.set_dragging)
         # Connect the state.
@@ -149,7 +149,7 @@ class ManifoldView(QWidget):
         """
         if plane is not self.plane:
             self._idle_timer.start()
-        self.plane, self._shift, self._waiting = plane, shift, waiting
+        self.plane, self._shift, self._waiting_message = plane, shift, waiting
         self.plot.set_axis_names(self.selection.plane.names)
         if plane is None:
             self.tile_loader.clear()
@@ -159,9 +159,9 @@ class ManifoldView(QWidget):
             return
         self._show_selection()
         self._place_visible_points()
-        self.ask()
+        self.request_visible()
 
-    def ask(self) -> None:
+    def request_visible(self) -> None:
         """Request the visible tiles and points that are missing."""
         if self.step is None or self.plane is None or not self.isVisible():
             return
@@ -196,11 +196,11 @@ class ManifoldView(QWidget):
         """The number of tiles along the shorter side."""
         return int(self.toolbar.target.currentData())
 
-    def prefer_target(self, target: int) -> None:
+    def set_default_tiles(self, target: int) -> None:
         """Set the default number of tiles, which applies unless the user has chosen another."""
-        if self.target == self._usual_target != target:
+        if self.target == self._default_tiles != target:
             self.toolbar.target.setCurrentIndex(self.toolbar.target.findData(target))
-        self._usual_target = target
+        self._default_tiles = target
 
     def visible_grid(self) -> TileGrid | None:
         """Return the visible cells, without the margin that is decoded in advance."""
@@ -256,23 +256,23 @@ class ManifoldView(QWidget):
         self.dragging.emit(dragging)
         if not dragging:
             self._idle_timer.stop()
-            self.ask()
+            self.request_visible()
 
     def _target_changed(self) -> None:
         self.plot.set_tiling((self.image_shape[1], self.image_shape[2]), self.target)
-        self.ask()
+        self.request_visible()
 
     def _view_changed(self) -> None:
         self._place_visible_points()
         self._show_outlines()
         self._idle_timer.start()
-        self.ask()
+        self.request_visible()
 
     def _show_tiles(self) -> None:
         loader, message = self.tile_loader, ""
         self.plot.tiles.set_mosaic(loader.mosaic)
         if loader.mosaic is None:
-            message = loader.failure or ("decoding…" if self.plane is not None else self._waiting)
+            message = loader.failure or ("decoding…" if self.plane is not None else self._waiting_message)
         elif loader.failure:
             self.failed.emit(loader.failure)
         self.plot.over.marks.message = message
@@ -281,7 +281,7 @@ class ManifoldView(QWidget):
     def _points_switched(self) -> None:
         self.plot.end_hover()
         self._show_point_state()
-        self.ask()
+        self.request_visible()
 
     def _show_cloud(self) -> None:
         cloud = self.encodings.cloud
@@ -296,7 +296,7 @@ class ManifoldView(QWidget):
         visible = self.shows_points and self.encodings.cloud is not None
         self.plot.points.setVisible(visible)
         veil = QColor(0, 0, 0)
-        veil.setAlphaF(_VEIL if visible else 0.0)
+        veil.setAlphaF(_VEIL_OPACITY if visible else 0.0)
         self.plot.tiles.veil = veil
         self.plot.tiles.update()
         self._show_legend()
@@ -336,7 +336,7 @@ class ManifoldView(QWidget):
         if len(path.z):
             last = selection.project(path.z[-1])[0]
             delta = (plane.from_z(z) - plane.from_z(last)) / np.asarray(self.plot.visible_range.per_px)
-            if np.hypot(*delta) < PEN_STEP_PX * self.plot.ratio:
+            if np.hypot(*delta) < MIN_PEN_STEP_PX * self.plot.ratio:
                 return
         selection.path = path.extended(selection.plane.unproject(z)[0] + selection.offset)
         selection.notify()

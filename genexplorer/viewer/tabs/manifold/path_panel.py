@@ -13,7 +13,7 @@ from genexplorer.errors import UserError
 from genexplorer.viewer.tabs.manifold.inspector_data import InspectorData
 from genexplorer.viewer.tabs.manifold.selection import (
     DEFAULT_FRAMES,
-    EMPTY,
+    EMPTY_PATH,
     LatentPath,
     Selection,
     read_json,
@@ -24,7 +24,7 @@ from genexplorer.viewer.widgets.images import to_qimage
 from genexplorer.viewer.widgets.labels import muted
 
 FRAME_MS = 50
-_HINT = "Draw in the plane, or pin A and B for a straight path."
+_DRAWING_HINT = "Draw in the plane, or pin A and B for a straight path."
 Images = NDArray[np.uint8]
 
 
@@ -117,7 +117,7 @@ class PathPanel(QWidget):
         """Discard the path and the pins."""
         self.pause()
         self._selection.pins = {}
-        self._selection.set_path(EMPTY)
+        self._selection.set_path(EMPTY_PATH)
         self.closed.emit()
 
     def write_gif(self, file: Path) -> None:
@@ -163,7 +163,7 @@ class PathPanel(QWidget):
     def _show_frames(self) -> None:
         is_empty = self._selection.path.is_empty
         frames = None if is_empty else self._data.frames
-        self.frames.set_frames(frames, _HINT if is_empty else "decoding…")
+        self.frames.set_frames(frames, _DRAWING_HINT if is_empty else "decoding…")
         for button in (self.play, self.gif):
             button.setEnabled(frames is not None and len(frames) > 1)
 

@@ -12,13 +12,19 @@ from genexplorer.viewer.model_client import RequestGroup
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.axis_sliders import AxisSliders
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane, axis_name, has_planes, latent_size
-from genexplorer.viewer.tabs.manifold.plane_selector import KINDS, PINS, Kind, PlaneSelector, Source
+from genexplorer.viewer.tabs.manifold.plane_selector import (
+    PIN_NAMES,
+    PLANE_KINDS,
+    PlaneKind,
+    PlaneSelector,
+    PointOrigin,
+)
 from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.widgets.controls import combo_box, fill_box, set_entries, set_value, spin_box, tool_button
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted
 from trainers.model_card import ModelCard
 
-_NAMES: dict[Kind, tuple[str, str]] = {
+_PLANE_KIND_LABELS: dict[PlaneKind, tuple[str, str]] = {
     "principal": (
         "Principal",
         "The plane of largest variance of the encodings, or, without an encoder, of the images (V: next)",
@@ -26,7 +32,11 @@ _NAMES: dict[Kind, tuple[str, str]] = {
     "axes": ("Axes", "The plane of two latent axes (V: next)"),
     "points": ("Points", "The plane through three points A, B and C (V: next)"),
 }
-_SOURCES: dict[Source, str] = {"samples": "three samples", "images": "test images", "pins": "pins A, B, C"}
+_POINT_ORIGIN_LABELS: dict[PointOrigin, str] = {
+    "samples": "three samples",
+    "images": "test images",
+    "pins": "pins A, B, C",
+}
 
 
 class PlaneBar(QWidget):
@@ -45,7 +55,7 @@ class PlaneBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         # The kinds of plane, and the controls of each.
-        self.kinds = {kind: tool_button(*_NAMES[kind], checkable=True) for kind in KINDS}
+        self.kinds = {kind: tool_button(*_PLANE_KIND_LABELS[kind], checkable=True) for kind in PLANE_KINDS}
         group = QButtonGroup(self)
         for kind, button in self.kinds.items():
             group.addButton(button)
@@ -55,10 +65,10 @@ class PlaneBar(QWidget):
             box.activated.connect(lambda _: self._choose_pair())
         self.source = combo_box("source of the three points", "source of the three points")
         self.source.activated.connect(lambda _: self.source_chosen.emit(self.source.currentData()))
-        self.images = [_spin(f"test image {name}") for name in PINS]
+        self.images = [_make_spin_box(f"test image {name}") for name in PIN_NAMES]
         for spin in self.images:
             spin.valueChanged.connect(lambda _: self.images_chosen.emit(*(spin.value() for spin in self.images)))
-        self.seed = _spin("seed of the three samples")
+        self.seed = _make_spin_box("seed of the three samples")
         self.seed.valueChanged.connect(self.seed_chosen)
         # The layout.
         self._pages = QStackedWidget()
@@ -72,7 +82,7 @@ class PlaneBar(QWidget):
         switch = fill_box(QHBoxLayout(), *self.kinds.values(), spacing=0)
         fill_box(QHBoxLayout(self), switch, self._pages, (self.title, 1))
 
-    def show_planes(self, selector: PlaneSelector, *, encodes: bool) -> None:
+    def show_planes(self, selector: PlaneSelector, *, has_encoder: bool) -> None:
         """Show the selection and its outcome."""
         self.kinds[selector.kind].setChecked(True)
         # The axes, best first, and those of the plane without a score.
@@ -84,13 +94,15 @@ class PlaneBar(QWidget):
             set_entries(box, entries, axis)
             box.setEnabled(box.count() > 1)
         # Without an encoder, test images are no source of points.
-        sources = [(label, source) for source, label in _SOURCES.items() if encodes or source != "images"]
+        sources = [
+            (label, source) for source, label in _POINT_ORIGIN_LABELS.items() if has_encoder or source != "images"
+        ]
         set_entries(self.source, sources, selector.source)
-        self.source.setToolTip("" if encodes else "This model has no encoder: test images have no latents")
+        self.source.setToolTip("" if has_encoder else "This model has no encoder: test images have no latents")
         for spin, value in zip((*self.images, self.seed), (*selector.images, selector.seed), strict=True):
             set_value(spin, value)
             spin.setVisible(selector.source == ("samples" if spin is self.seed else "images"))
-        self._pages.setCurrentIndex(KINDS.index(selector.kind))
+        self._pages.setCurrentIndex(PLANE_KINDS.index(selector.kind))
         self._pages.setVisible(selector.kind != "principal")
         # The outcome.
         if selector.failure:
@@ -109,7 +121,7 @@ class PlaneBar(QWidget):
     def next_kind(self) -> None:
         """Select the next kind of plane."""
         now = next(kind for kind, button in self.kinds.items() if button.isChecked())
-        self.kind_chosen.emit(KINDS[(KINDS.index(now) + 1) % len(KINDS)])
+        self.kind_chosen.emit(PLANE_KINDS[(PLANE_KINDS.index(now) + 1) % len(PLANE_KINDS)])
 
     def _choose_pair(self) -> None:
         first, second = self.across.currentData(), self.up.currentData()
@@ -117,13 +129,13 @@ class PlaneBar(QWidget):
             self.pair_chosen.emit(first, second)
 
 
-def _spin(name: str) -> QSpinBox:
+def _make_spin_box(name: str) -> QSpinBox:
     spin = spin_box(0, 9_999_999, name, name, focus=Qt.FocusPolicy.ClickFocus)
     spin.setMaximumWidth(9 * GAP)
     return spin
 
 
-_MAX_NUMBERS = 128  # largest latent size that a command spells out
+_MAX_COMMAND_DIMENSIONS = 128  # a command spells out latents of so many dimensions, at most
 Floats = NDArray[np.float64]
 
 
@@ -142,7 +154,7 @@ class PlaneControls(QObject):
         super().__init__(parent)
         self.selector, self._selection = PlaneSelector(requests), selection
         self.bar, self.sliders = PlaneBar(), AxisSliders()
-        self.has_planes = self.encodes = False
+        self.has_planes = self.has_encoder = False
         self._current: LatentPlane | None = None
         self._shifted: LatentPlane | None = None  # the plane moved by the sliders
         self._shifted_by = np.zeros(0)
@@ -197,8 +209,8 @@ class PlaneControls(QObject):
             return {"principal": True} if selector.is_unflipped else None
         if selector.source == "images":
             return {"through": [f"test:{index}" for index in selector.images]}
-        numbers = [selector.points[name].tolist() for name in PINS]
-        return {"through": numbers} if plane.size <= _MAX_NUMBERS else None
+        numbers = [selector.points[name].tolist() for name in PIN_NAMES]
+        return {"through": numbers} if plane.size <= _MAX_COMMAND_DIMENSIONS else None
 
     @property
     def unit(self) -> float:
@@ -215,11 +227,11 @@ class PlaneControls(QObject):
     def configure(self, card: ModelCard | None) -> None:
         """Configure for a model: planes and sliders need more than two latent dimensions."""
         self.has_planes = card is not None and has_planes(card)
-        self.encodes = card is not None and card.capability("encode").available
+        self.has_encoder = card is not None and card.capability("encode").available
         for widget in (self.bar, self.sliders):
             widget.setVisible(self.has_planes)
         if card is not None and self.has_planes:
-            self.selector.begin(latent_size(card), encodes=self.encodes)
+            self.selector.begin(latent_size(card), has_encoder=self.has_encoder)
         elif not self._selection.plane.is_full_space:
             self._selection.set_plane(LATENT_2D)
 
@@ -239,12 +251,12 @@ class PlaneControls(QObject):
         if self.has_planes:
             self.selector.update_pins(self._selection.pins)
 
-    def _choose_kind(self, kind: Kind) -> None:
+    def _choose_kind(self, kind: PlaneKind) -> None:
         if kind == "points" and self.selector.source == "pins":
             self.selector.points = dict(self._selection.pins)
         self.selector.choose(kind)
 
-    def _choose_source(self, source: Source) -> None:
+    def _choose_source(self, source: PointOrigin) -> None:
         if source == "pins":
             self.selector.points = dict(self._selection.pins)
         self.selector.choose_points(source)
@@ -260,7 +272,7 @@ class PlaneControls(QObject):
             return
         # Show the selection.
         selector, selection = self.selector, self._selection
-        self.bar.show_planes(selector, encodes=self.encodes)
+        self.bar.show_planes(selector, has_encoder=self.has_encoder)
         self.sliders.show_axes(selector.axes, selector.chosen_pair or () if selector.kind == "axes" else ())
         self._show_sliders()
         # Apply another plane; its three points become the pins.

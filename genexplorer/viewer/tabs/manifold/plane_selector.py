@@ -11,12 +11,12 @@ from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup, failure_text
 from genexplorer.viewer.tabs.manifold.latent_plane import LatentPlane, axis_plane, plane_through
 
-Kind = Literal["principal", "axes", "points"]
-Source = Literal["images", "samples", "pins"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-SOURCES: tuple[Source, ...] = get_args(Source)
-NUM_AXES = 12
-PINS = ("A", "B", "C")
+PlaneKind = Literal["principal", "axes", "points"]
+PointOrigin = Literal["images", "samples", "pins"]
+PLANE_KINDS: tuple[PlaneKind, ...] = get_args(PlaneKind)
+POINT_ORIGINS: tuple[PointOrigin, ...] = get_args(PointOrigin)
+NUM_RANKED_AXES = 12  # axes whose influence is requested
+PIN_NAMES = ("A", "B", "C")
 Floats = NDArray[np.float64]
 
 
@@ -26,7 +26,7 @@ class AxisScores:
 
     indices: tuple[int, ...]
     scores: tuple[float, ...]
-    measure: str  # "KL", "effect"
+    measure: str  # what the scores measure: "KL", "effect"
     unit: str
 
 
@@ -42,7 +42,7 @@ class PlaneSelector(Observable):
         axes: The most influential axes, or None while they are unknown.
         plane: The newest plane, or None.
         points: The three points, (d,) each, by name.
-        progress: Share of a pending request that is done, in [0, 1], else None.
+        progress: Fraction of a pending request that is done, in [0, 1], else None.
         failure: Why there is no plane; empty if there is one, or one is requested.
     """
 
@@ -52,15 +52,15 @@ class PlaneSelector(Observable):
         self._size = 0
         self._encodes = False
         self._step: int | None = None
-        self._kind: Kind | None = None
+        self._kind: PlaneKind | None = None
         self.pair: tuple[int, int] | None = None
-        self.source: Source = "samples"
+        self.source: PointOrigin = "samples"
         self.images = (0, 1, 2)
         self.seed = 0
         self.clear()
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PlaneKind:
         """The kind of plane."""
         return self._kind or ("principal" if self._encodes else "points")
 
@@ -76,28 +76,28 @@ class PlaneSelector(Observable):
         self._plane_choice: tuple[object, ...] = ()  # the choice that led to `plane`
         self.notify()
 
-    def begin(self, size: int, *, encodes: bool) -> None:
+    def begin(self, size: int, *, has_encoder: bool) -> None:
         """Configure for a model.
 
         Args:
             size: Number of latent dimensions.
             encodes: Whether it has an encoder: without one, no test image is a point of latent space.
         """
-        if (size, encodes) != (self._size, self._encodes):
-            self._size, self._encodes = size, encodes
+        if (size, has_encoder) != (self._size, self._encodes):
+            self._size, self._encodes = size, has_encoder
             self.pair = None if self.pair is None or max(self.pair) >= size else self.pair
-        if not encodes and self.source == "images":
+        if not has_encoder and self.source == "images":
             self.source = "samples"
 
     def show(self, step: int) -> None:
         """Request the plane at a snapshot; repeats what has no response, as after all requests were canceled."""
         new, self._step = step != self._step, step
         if new or (self.axes is None and not self._requests.is_pending("job", "axes")):
-            self._send("axes", "axes", self._on_axes, {"count": min(NUM_AXES, self._size)})
+            self._send("axes", "axes", self._on_axes, {"count": min(NUM_RANKED_AXES, self._size)})
         if new or self._plane_choice != self._choice:
             self._request_plane()
 
-    def choose(self, kind: Kind) -> None:
+    def choose(self, kind: PlaneKind) -> None:
         """Select another kind of plane."""
         self._kind = kind
         self._request_plane()
@@ -108,7 +108,7 @@ class PlaneSelector(Observable):
         self._request_plane()
 
     def choose_points(
-        self, source: Source, *, images: tuple[int, int, int] | None = None, seed: int | None = None
+        self, source: PointOrigin, *, images: tuple[int, int, int] | None = None, seed: int | None = None
     ) -> None:
         """Select the plane through three test images, samples or pins."""
         self._kind, self.source = "points", source
@@ -119,7 +119,7 @@ class PlaneSelector(Observable):
     def update_pins(self, pins: Mapping[str, Floats]) -> None:
         """Set the pins; a plane through pins follows."""
         if self.kind == "points" and self.source == "pins" and self._step is not None:
-            self._through({name: pins[name] for name in PINS if name in pins})
+            self._through({name: pins[name] for name in PIN_NAMES if name in pins})
 
     @property
     def chosen_pair(self) -> tuple[int, int] | None:
@@ -138,8 +138,8 @@ class PlaneSelector(Observable):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore the valid parts of a saved selection."""
-        self._kind = next((kind for kind in KINDS if kind == state.get("kind")), self._kind)
-        self.source = next((source for source in SOURCES if source == state.get("source")), self.source)
+        self._kind = next((kind for kind in PLANE_KINDS if kind == state.get("kind")), self._kind)
+        self.source = next((source for source in POINT_ORIGINS if source == state.get("source")), self.source)
         images, seed = state.get("images"), state.get("seed")
         if isinstance(images, list) and len(images) == 3 and all(type(i) is int and 0 <= i < 10**7 for i in images):
             self.images = (images[0], images[1], images[2])
@@ -194,12 +194,12 @@ class PlaneSelector(Observable):
     def _on_points(self, response: ModelResponse, name: str) -> None:
         if self.kind == "points":
             z = np.asarray(response.arrays[name], np.float64).reshape(-1, self._size)
-            self._through(dict(zip(PINS, z, strict=False)))
+            self._through(dict(zip(PIN_NAMES, z, strict=False)))
 
     def _through(self, points: Mapping[str, Floats]) -> None:
         self.points = dict(points)
-        missing = [name for name in PINS if name not in points]
-        plane = None if missing else plane_through(*(points[name] for name in PINS))
+        missing = [name for name in PIN_NAMES if name not in points]
+        plane = None if missing else plane_through(*(points[name] for name in PIN_NAMES))
         if plane is not None:
             self._set_plane(plane)
             return

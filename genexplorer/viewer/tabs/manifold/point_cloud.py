@@ -13,9 +13,9 @@ from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-COUNTS = (500, 1_000, 2_000, 5_000, 10_000)
-_KEY = "encodings"
-MAX_ANIMATED = 5_000  # more points than these are not animated between snapshots
+POINT_COUNTS = (500, 1_000, 2_000, 5_000, 10_000)
+_TOPIC = "encodings"
+MAX_ANIMATED_POINTS = 5_000  # more points than these are not animated between snapshots
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class PointCloud:
         """Whether the points are those of another snapshot at new positions, and few enough to be animated."""
         return (
             former is not None
-            and len(self.mu) <= MAX_ANIMATED
+            and len(self.mu) <= MAX_ANIMATED_POINTS
             and former.step != self.step
             and np.array_equal(former.indices, self.indices)
         )
@@ -103,7 +103,7 @@ class PointCloudLoader(Observable):
     def show(self, step: int, count: int, plane: LatentPlane = LATENT_2D) -> None:
         """Request the encodings of the first `count` test images at a snapshot, projected to a plane."""
         cloud = self.cloud
-        is_pending = self._pending == (step, count, plane) and self._requests.is_pending("job", _KEY)
+        is_pending = self._pending == (step, count, plane) and self._requests.is_pending("job", _TOPIC)
         is_loaded = cloud is not None and cloud.step == step and self._count == count and self._plane is plane
         if is_pending or is_loaded:
             return
@@ -117,7 +117,7 @@ class PointCloudLoader(Observable):
             step=step,
             on_failure=lambda message, hint: self._finish(failure_text(message, hint)),
         )
-        self._requests.send("job", _KEY, request)
+        self._requests.send("job", _TOPIC, request)
 
     def toggle(self, label: int) -> None:
         """Hide a class or show it again."""
@@ -133,7 +133,7 @@ class PointCloudLoader(Observable):
 
     def pause(self) -> None:
         """Cancel the request; the loaded points stay."""
-        self._requests.cancel_waiting("job", _KEY)
+        self._requests.cancel_waiting("job", _TOPIC)
         self._pending = None
 
     def clear(self) -> None:
@@ -161,12 +161,14 @@ class PointCloudLoader(Observable):
 
     def _finish(self, failure: str) -> None:
         self.failure = failure
-        if not self._requests.is_pending("job", _KEY):
+        if not self._requests.is_pending("job", _TOPIC):
             self._pending = None
         self.notify()
 
 
-def glyphs_and_dots(coordinates: Floats, visible: NDArray[np.bool_], spacing: tuple[float, float]) -> NDArray[np.bool_]:
+def choose_glyph_points(
+    coordinates: Floats, visible: NDArray[np.bool_], spacing: tuple[float, float]
+) -> NDArray[np.bool_]:
     """Return the mask of the points drawn as glyphs, (N,), few enough to be readable; the others become dots.
 
     One point in each cell of a lattice that is fixed in the plane gets its glyph, so that panning changes none.
@@ -185,7 +187,7 @@ def glyphs_and_dots(coordinates: Floats, visible: NDArray[np.bool_], spacing: tu
     return has_glyph
 
 
-def ellipse(mean: Floats, root: Floats, plane: Plane, scale: float, points: int = 64) -> Floats:
+def ellipse(mean: Floats, covariance_root: Floats, plane: Plane, scale: float, points: int = 64) -> Floats:
     """Return the closed outline of `scale` standard deviations of a Gaussian in the plane's coordinates, (points, 2).
 
     In "u" the ellipse is bent as the plane is.
@@ -199,10 +201,12 @@ def ellipse(mean: Floats, root: Floats, plane: Plane, scale: float, points: int 
     """
     turn = np.linspace(0, 2 * np.pi, points)
     circle = np.column_stack([np.cos(turn), np.sin(turn)])
-    return plane.from_z(mean + scale * (circle * root if root.ndim == 1 else circle @ root.T))
+    return plane.from_z(
+        mean + scale * (circle * covariance_root if covariance_root.ndim == 1 else circle @ covariance_root.T)
+    )
 
 
-def aggregate(cloud: PointCloud) -> tuple[Floats, Floats]:
+def aggregate_posterior(cloud: PointCloud) -> tuple[Floats, Floats]:
     """Return mean, (2,), and a square root of the covariance, (2, 2), of q(z) = E_x[q(z|x)] over the shown points.
 
     The covariance of a mixture is the covariance of the means plus the mean of the variances.

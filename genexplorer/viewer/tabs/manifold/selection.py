@@ -13,13 +13,13 @@ from genexplorer.session.observable import Observable
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 from trainers.storage.atomic_files import write_bytes
 
-Z = NDArray[np.float64]
+Floats = NDArray[np.float64]
 
-MAX_POINTS = 10_000
+MAX_PATH_POINTS = 10_000
 MAX_FILE_BYTES = 2_000_000
-MAX_Z = 100.0
+MAX_PATH_COORDINATE = 100.0
 DEFAULT_FRAMES = 60
-_MIN_STEP = 1e-9
+_MIN_POINT_DISTANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class LatentPath:
         z: Finite points in order, (N, d).
     """
 
-    z: Z
+    z: Floats
 
     @staticmethod
     def of(points: ArrayLike) -> "LatentPath":
         """Return the path through points, (N, d), without repeated ones."""
-        z = np.atleast_2d(np.asarray(points, np.float64))[:MAX_POINTS]
+        z = np.atleast_2d(np.asarray(points, np.float64))[:MAX_PATH_POINTS]
         if len(z) > 1:
-            is_distinct = _steps(z) > _MIN_STEP
+            is_distinct = _segment_lengths(z) > _MIN_POINT_DISTANCE
             z = z[np.concatenate([[True], is_distinct])]
         return LatentPath(z)
 
@@ -51,33 +51,33 @@ class LatentPath:
         point = np.asarray(z, np.float64).reshape(1, -1)
         if not len(self.z):
             return LatentPath(point)
-        is_repeated = float(np.linalg.norm(point[0] - self.z[-1])) <= _MIN_STEP
-        if is_repeated or len(self.z) >= MAX_POINTS:
+        is_repeated = float(np.linalg.norm(point[0] - self.z[-1])) <= _MIN_POINT_DISTANCE
+        if is_repeated or len(self.z) >= MAX_PATH_POINTS:
             return self
         return LatentPath(np.concatenate([self.z, point]))
 
-    def frames(self, count: int) -> Z:
+    def frames(self, count: int) -> Floats:
         """Return `count` points at even distances along the path, (count, d), both ends included."""
         if self.is_empty:
             return np.repeat(self.z[:1], count, axis=0)
         return self._interpolate(np.linspace(0.0, 1.0, count))
 
-    def at(self, fraction: float) -> Z:
+    def at(self, fraction: float) -> Floats:
         """Return the point, (d,), at a fraction of the length."""
-        point: Z = self._interpolate(np.clip([fraction], 0.0, 1.0))[0]
+        point: Floats = self._interpolate(np.clip([fraction], 0.0, 1.0))[0]
         return point
 
-    def _interpolate(self, fractions: Z) -> Z:
-        cumulative = np.concatenate([[0.0], np.cumsum(_steps(self.z))])
+    def _interpolate(self, fractions: Floats) -> Floats:
+        cumulative = np.concatenate([[0.0], np.cumsum(_segment_lengths(self.z))])
         return np.column_stack([np.interp(fractions * cumulative[-1], cumulative, values) for values in self.z.T])
 
 
-def _steps(z: Z) -> Z:
-    lengths: Z = np.linalg.norm(np.diff(z, axis=0), axis=1)
+def _segment_lengths(z: Floats) -> Floats:
+    lengths: Floats = np.linalg.norm(np.diff(z, axis=0), axis=1)
     return lengths
 
 
-EMPTY = LatentPath(np.zeros((0, 2)))
+EMPTY_PATH = LatentPath(np.zeros((0, 2)))
 
 
 def write_json(path: LatentPath, file: Path, **origin: object) -> None:
@@ -119,18 +119,20 @@ def read_json(file: Path, size: int = 2) -> LatentPath:
     except (ValueError, RecursionError):
         raise DataError(f"{file.name}: not JSON", hint) from None
     points = value.get("z") if isinstance(value, dict) else value
-    if not isinstance(points, list) or not 2 <= len(points) <= MAX_POINTS:
-        raise DataError(f"{file.name}: no list of 2 to {MAX_POINTS} points", hint)
+    if not isinstance(points, list) or not 2 <= len(points) <= MAX_PATH_POINTS:
+        raise DataError(f"{file.name}: no list of 2 to {MAX_PATH_POINTS} points", hint)
     # Check each point; a comparison with NaN is false.
     for number, point in enumerate(points):
         is_latent = isinstance(point, list) and len(point) == size
-        if not is_latent or not all(type(value) in (int, float) and abs(value) <= MAX_Z for value in point):
-            raise DataError(f"{file.name}: point {number} is not {size} numbers within ±{MAX_Z:g}", hint)
+        if not is_latent or not all(
+            type(value) in (int, float) and abs(value) <= MAX_PATH_COORDINATE for value in point
+        ):
+            raise DataError(f"{file.name}: point {number} is not {size} numbers within ±{MAX_PATH_COORDINATE:g}", hint)
     return LatentPath.of(points)
 
 
-CURSOR_LIMIT = 8.0  # of a plane's coordinates, beyond which Φ(z) is 0 or 1
-_Z_LIMIT = 1e3  # of z in more than two dimensions
+CURSOR_LIMIT = 8.0  # the cursor's largest coordinate in the plane: beyond it Φ(z) is 0 or 1 in float32
+_CURSOR_Z_LIMIT = 1e3  # the largest component of its z in more than two dimensions
 
 
 class Selection(Observable):
@@ -149,16 +151,16 @@ class Selection(Observable):
     def __init__(self) -> None:
         super().__init__()
         self.plane: LatentPlane = LATENT_2D
-        self.offset: Z = np.zeros(2)
-        self.cursor: Z = np.zeros(2)
+        self.offset: Floats = np.zeros(2)
+        self.cursor: Floats = np.zeros(2)
         self.picked: int | None = None
-        self.pins: dict[str, Z] = {}
-        self.path: LatentPath = EMPTY
+        self.pins: dict[str, Floats] = {}
+        self.path: LatentPath = EMPTY_PATH
         self.position = 0.0
 
     def move_to(self, z: ArrayLike, *, picked: int | None = None) -> None:
         """Move the cursor to z, (d,); `picked` is the index of the test image that was clicked, if any."""
-        limit = CURSOR_LIMIT if self.plane.is_full_space else _Z_LIMIT
+        limit = CURSOR_LIMIT if self.plane.is_full_space else _CURSOR_Z_LIMIT
         self.cursor = np.clip(np.nan_to_num(np.asarray(z, np.float64).reshape(self.plane.size)), -limit, limit)
         self.picked = picked
         self.notify()
@@ -169,12 +171,12 @@ class Selection(Observable):
         self.move_to(self.plane.unproject(within)[0] + self.offset, picked=picked)
 
     @property
-    def place(self) -> Z:
+    def place(self) -> Floats:
         """The plane's coordinates of the cursor, (2,)."""
-        place: Z = self.project(self.cursor)[0]
+        place: Floats = self.project(self.cursor)[0]
         return place
 
-    def project(self, z: ArrayLike) -> Z:
+    def project(self, z: ArrayLike) -> Floats:
         """Return the plane's coordinates, (N, 2), of latents, (N, d)."""
         latents = np.asarray(z, np.float64).reshape(-1, self.plane.size)
         return self.plane.project(latents - self.offset)
@@ -225,5 +227,5 @@ class Selection(Observable):
         """Discard everything but the plane, as when another run is opened."""
         self.offset = np.zeros(self.plane.size)
         self.cursor, self.picked, self.position = self.plane.unproject(np.zeros(2))[0], None, 0.0
-        self.pins, self.path = {}, EMPTY
+        self.pins, self.path = {}, EMPTY_PATH
         self.notify()

@@ -20,7 +20,7 @@ from genexplorer.viewer.tabs.manifold.manifold_view import ManifoldView
 from genexplorer.viewer.tabs.manifold.path_panel import PathPanel
 from genexplorer.viewer.tabs.manifold.plane_controls import PlaneControls
 from genexplorer.viewer.tabs.manifold.selection import Selection
-from genexplorer.viewer.tabs.manifold.tiles import TARGET
+from genexplorer.viewer.tabs.manifold.tiles import DEFAULT_TILES
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets.controls import fill_box, timer
@@ -28,14 +28,17 @@ from genexplorer.viewer.widgets.controls import fill_box, timer
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
-IDLE_MS = 400  # delay of the search for the nearest test image after the cursor has moved
-IDLE_AFTER_STEP_MS = 2_500  # after the snapshot has changed: encoding the whole test set takes time
-IDLE_FOLLOWING_MS = round(1000 * AWAY_POLL_S) + 1_000  # time that the training needs, while new snapshots arrive
-STEP_PX = 12  # logical; distance that an arrow key moves the cursor, with Shift a sixth of it
-ZOOM = 1.25
-_NO_SQUARE = "Φ(z) spreads the prior of two latent dimensions over a square; a plane through more has none"
-_NO_ELLIPSE = "q(z|x) of more than two dimensions is not seen in a plane"
-PLANE_TARGET = 10  # tiles along the shorter side: a plane with sliders below it is lower, and its decoder may be slow
+# The nearest test image is searched so long after the cursor has moved, after another snapshot was selected (encoding
+# the whole test set takes time), or while new snapshots arrive (the training needs the time).
+NEAREST_DELAY_MS = 400
+NEAREST_DELAY_AFTER_SNAPSHOT_MS = 2_500
+NEAREST_DELAY_WHILE_FOLLOWING_MS = round(1000 * AWAY_POLL_S) + 1_000
+CURSOR_STEP_PX = 12  # an arrow key moves the cursor by so many logical pixels, with Shift by a sixth of them
+KEY_ZOOM_FACTOR = 1.25
+_NO_SQUARE_REASON = "Φ(z) spreads the prior of two latent dimensions over a square; a plane through more has none"
+_NO_ELLIPSE_REASON = "q(z|x) of more than two dimensions cannot be shown in a plane"
+# Along the shorter side, in more than two dimensions: sliders below make the plane lower, and the decoder may be slow.
+DEFAULT_PLANE_TILES = 10
 
 
 class ManifoldTab(ModelTab):
@@ -73,8 +76,8 @@ class ManifoldTab(ModelTab):
         self.plane_controls = PlaneControls(self.requests, self.selection, self)
         self.path_panel = PathPanel(self.selection, self.data)
         self.inspector = ManifoldInspector()
-        self._pins: dict[str, list[float]] = {}  # the pins that the other tabs know
-        self._idle_timer = timer(self, IDLE_MS, self._find_nearest, once=True)
+        self._pins: dict[str, list[float]] = {}  # the pins that the other tabs have received
+        self._idle_timer = timer(self, NEAREST_DELAY_MS, self._find_nearest, once=True)
         # The layout.
         parts = self.plane_controls.bar, (self.view, 1), self.plane_controls.sliders, self.path_panel
         left = fill_box(QVBoxLayout(), *parts)
@@ -131,7 +134,7 @@ class ManifoldTab(ModelTab):
         has_planes, disabled = self.plane_controls.has_planes, disabled_reasons(card)
         self.data.samples_posterior = not has_planes
         self.data.size, self.data.step = latent_size(card), step
-        self.view.prefer_target(PLANE_TARGET if has_planes else TARGET)
+        self.view.set_default_tiles(DEFAULT_PLANE_TILES if has_planes else DEFAULT_TILES)
         self.view.toolbar.allow(**disabled)
         self.inspector.allow(encoder=disabled["points"], third_pin=has_planes)
         if has_planes and self.view.coords == "u":
@@ -145,11 +148,11 @@ class ManifoldTab(ModelTab):
         self.view.show_step(step, card.image_shape)
         self.path_panel.request_frames()
         # Search for the nearest image once this costs the training nothing.
-        later = IDLE_FOLLOWING_MS if self.context.playback.following else IDLE_AFTER_STEP_MS
-        self._idle_timer.start(IDLE_MS if self.data.nearest is None else later)
+        later = NEAREST_DELAY_WHILE_FOLLOWING_MS if self.context.playback.following else NEAREST_DELAY_AFTER_SNAPSHOT_MS
+        self._idle_timer.start(NEAREST_DELAY_MS if self.data.nearest is None else later)
 
     def key_actions(self, shift: bool) -> KeyActions:
-        """Arrows move the cursor, + − 0 zoom, A B C pin, P draws a path; the other keys turn switches."""
+        """Return the actions: arrows move the cursor, + − 0 zoom, A B C pin, P draws a path; others turn switches."""
         key, bar, plot = Qt.Key, self.view.toolbar, self.view.plot
         actions: dict[int, Any] = {
             key.Key_Left: partial(self.nudge, -1, 0, fine=shift),
@@ -157,8 +160,8 @@ class ManifoldTab(ModelTab):
             key.Key_Up: partial(self.nudge, 0, 1, fine=shift),
             key.Key_Down: partial(self.nudge, 0, -1, fine=shift),
             key.Key_0: plot.reset_view,
-            key.Key_Plus: lambda: plot.zoom(ZOOM),
-            key.Key_Minus: lambda: plot.zoom(1 / ZOOM),
+            key.Key_Plus: lambda: plot.zoom(KEY_ZOOM_FACTOR),
+            key.Key_Minus: lambda: plot.zoom(1 / KEY_ZOOM_FACTOR),
             key.Key_A: lambda: self.selection.pin("A"),
             key.Key_B: lambda: self.selection.pin("B"),
             key.Key_P: bar.pen.toggle,
@@ -187,7 +190,7 @@ class ManifoldTab(ModelTab):
         """Move the cursor by a key's step on the screen."""
         plot = self.view.plot
         pixel = plot.visible_range.z_to_px(self.selection.place)[0]
-        step = STEP_PX * plot.ratio / (6 if fine else 1)
+        step = CURSOR_STEP_PX * plot.ratio / (6 if fine else 1)
         self.selection.move_in_plane(plot.visible_range.px_to_z(pixel + np.array([right * step, -up * step]))[0])
 
     def save_targets(self) -> list[SaveTarget]:
@@ -261,7 +264,7 @@ class ManifoldTab(ModelTab):
     def _request_selection(self) -> None:
         """Request the inspector's images of the selection, where it has changed."""
         if self.data.decode_cursor(self.selection.cursor):
-            self._idle_timer.start(IDLE_MS)
+            self._idle_timer.start(NEAREST_DELAY_MS)
         self.data.pick(self.selection.picked)
         self.data.decode_pins(self.selection.pins)
         # The plane through pins and the other tabs follow the pins.
@@ -326,7 +329,7 @@ def disabled_reasons(card: "ModelCard") -> dict[str, str]:
     selector, encode = has_planes(card), card.capability("encode")
     no_encoder = "" if encode.available else encode.reason
     return {
-        "coords": _NO_SQUARE if selector else "",
+        "coords": _NO_SQUARE_REASON if selector else "",
         "points": no_encoder,
-        "ellipses": no_encoder or (_NO_ELLIPSE if selector else ""),
+        "ellipses": no_encoder or (_NO_ELLIPSE_REASON if selector else ""),
     }

@@ -10,16 +10,16 @@ from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Plane
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
-from genexplorer.viewer.tabs.manifold.tiles import TARGET, Cells, Mosaic, TileGrid, every, layout
+from genexplorer.viewer.tabs.manifold.tiles import DEFAULT_TILES, Cells, Mosaic, TileGrid, layout, select_stride
 from genexplorer.viewer.tabs.manifold.visible_range import VisibleRange
 
-_KEY = "tiles"
-FRAME_S = 0.02  # the longest request while something moves: with sending and drawing below 33 ms
-PART_S = 0.03  # the longest request otherwise, for which the next move waits
-_FAST_S = 0.3  # a decoder that fills the plane in this time gets all tiles at once, even while something moves
-_MIN_TILES = 16  # the least number of tiles of a request, and of the first one, when the decoder's speed is unknown
-_MEASURED = 8  # a response of fewer images does not measure the decoder's speed
-# Across and down; each stride selects some of the cells of the one before.
+_TOPIC = "tiles"
+MAX_MOVING_REQUEST_S = 0.02  # of computation while something moves: with sending and drawing less than 33 ms
+MAX_REQUEST_S = 0.03  # of computation otherwise: the next move waits for it
+_FAST_PLANE_S = 0.3  # a decoder that fills the plane in this time gets all tiles at once, even while something moves
+_MIN_REQUEST_TILES = 16  # a request has so many tiles or more; just as many until the speed of the decoder is known
+_MIN_MEASURED_IMAGES = 8  # a response of fewer images does not measure the decoder's speed
+# Strides across and down; each selects some of the cells that the one before it selects.
 _STRIDES = ((1, 1), (2, 1), (2, 2), (4, 2), (4, 4), (8, 4), (8, 8), (16, 8), (16, 16))
 
 
@@ -31,7 +31,7 @@ class _TileRequest:
     image_shape: tuple[int, int, int]
     step: int
     plane: LatentPlane
-    moving: bool  # while something moves: drafts, and from a slow decoder only some of the tiles
+    moving: bool  # whether something moves: then tiles are drafts, and from a slow decoder only some of them
 
 
 class TileLoader(Observable):
@@ -62,7 +62,7 @@ class TileLoader(Observable):
         view: VisibleRange,
         image_shape: tuple[int, int, int],
         step: int,
-        target: int = TARGET,
+        target: int = DEFAULT_TILES,
         plane: LatentPlane = LATENT_2D,
         *,
         moving: bool = False,
@@ -73,7 +73,7 @@ class TileLoader(Observable):
             view: The visible part of the plane.
             image_shape: Shape of an image, (C, H, W).
             step: Step of the snapshot.
-            target: Desired number of tiles along the panel's shorter side.
+            target: Desired number of tiles along the plot's shorter side.
             plane: The plane through latent space.
             moving: Whether something moves, so that drafts and larger gaps suffice for now.
         """
@@ -114,12 +114,14 @@ class TileLoader(Observable):
     def _is_fast(self, request: _TileRequest) -> bool:
         cost = self._cost(request.moving)
         return (
-            request.plane.is_full_space if cost is None else cost * request.grid.rows * request.grid.columns <= _FAST_S
+            request.plane.is_full_space
+            if cost is None
+            else cost * request.grid.rows * request.grid.columns <= _FAST_PLANE_S
         )
 
     def _send(self) -> None:
         request = self._request
-        if request is None or self._requests.is_pending("preview", _KEY):
+        if request is None or self._requests.is_pending("preview", _TOPIC):
             return
         # Start with the tiles that are decoded already.
         old = self._mosaic_for(request)
@@ -145,26 +147,27 @@ class TileLoader(Observable):
             step=request.step,
             on_failure=partial(self._on_failure, request),
         )
-        self._requests.send("preview", _KEY, query)
+        self._requests.send("preview", _TOPIC, query)
 
     def _next_cells(self, request: _TileRequest, cells: Cells) -> Cells:
         """Return the cells to request next; none where a slow decoder waits until nothing moves."""
         # Limit the time of a request; without a measured cost, decode all tiles of a 2-D latent space.
         cost = self._cost(request.moving)
         if cost is not None:
-            count = max(_MIN_TILES, int((FRAME_S if request.moving else PART_S) / cost))
+            count = max(_MIN_REQUEST_TILES, int((MAX_MOVING_REQUEST_S if request.moving else MAX_REQUEST_S) / cost))
         else:
-            count = request.grid.rows * request.grid.columns if request.plane.is_full_space else _MIN_TILES
+            count = request.grid.rows * request.grid.columns if request.plane.is_full_space else _MIN_REQUEST_TILES
         if len(cells) <= count:
             return cells
         # Select the coarsest stride with cells that are left; while something moves, no finer one than fits.
         all_cells = request.grid.cells()
         widest = next(
-            (n for n, stride in enumerate(_STRIDES) if len(every(all_cells, stride)) <= count), len(_STRIDES) - 1
+            (n for n, stride in enumerate(_STRIDES) if len(select_stride(all_cells, stride)) <= count),
+            len(_STRIDES) - 1,
         )
         finest = 0 if not request.moving or self._is_fast(request) else widest
         for stride in reversed(_STRIDES[finest : widest + 1]):
-            part = every(cells, stride)
+            part = select_stride(cells, stride)
             if len(part):
                 return request.grid.middle_first(part)[:count]
         return cells[:0]
@@ -174,7 +177,7 @@ class TileLoader(Observable):
         mosaic.fill(cells, np.asarray(response.arrays["images"], np.uint8), exact=exact)
         mosaic.spread()
         self.failure = ""
-        if len(cells) >= _MEASURED:
+        if len(cells) >= _MIN_MEASURED_IMAGES:
             self._costs[request.moving].append(response.seconds / len(cells))
         self._show_mosaic(mosaic, request)
         # Send the newest request, or one for the tiles that are still missing.

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.tabs.manifold.visible_range import Bounds, VisibleRange
 
-TARGET = 20  # tiles along the panel's shorter side, of the size that is chosen by default
+DEFAULT_TILES = 20  # along the plot's shorter side
 MAX_TILES = 2_500
-_FACTORS = (Fraction(1, 8), Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), *(Fraction(k) for k in range(1, 33)))
+_SCALE_FACTORS = (Fraction(1, 8), Fraction(1, 4), Fraction(1, 3), Fraction(1, 2), *(Fraction(k) for k in range(1, 33)))
 
 Pixels = NDArray[np.uint8]
 Cells = NDArray[np.int64]
@@ -84,32 +84,32 @@ class TileGrid:
         return centers
 
 
-def every(cells: Cells, stride: tuple[int, int]) -> Cells:
+def select_stride(cells: Cells, stride: tuple[int, int]) -> Cells:
     """Return the cells, (N, 2), in each n-th column and m-th row of the lattice, independent of the view."""
     multiples: Cells = cells[(cells % stride == 0).all(axis=1)]
     return multiples
 
 
 @lru_cache(maxsize=64)  # called several times per mouse move with the same arguments
-def choose_factor(panel_px: tuple[int, int], image_px: tuple[int, int], target: int = TARGET) -> Fraction:
-    """Return the scale of images with which about `target` fit along the panel's shorter side.
+def choose_factor(plot_px: tuple[int, int], image_px: tuple[int, int], target: int = DEFAULT_TILES) -> Fraction:
+    """Return the scale of images with which about `target` fit along the plot's shorter side.
 
     Args:
-        panel_px: Width and height in device pixels.
+        plot_px: Width and height in device pixels.
         image_px: Height and width of an image.
         target: Desired number of tiles.
 
     Returns:
         A whole factor, or one over a whole number where images are large.
     """
-    width, height = panel_px
+    width, height = plot_px
 
     def misfit(factor: Fraction) -> float:
         across, down = width / float(factor * image_px[1]), height / float(factor * image_px[0])
         too_many = max(0.0, math.log(max(across * down, 1e-9) / MAX_TILES)) * 100
         return abs(math.log(max(min(across, down), 1e-9) / target)) + too_many
 
-    return min(_FACTORS, key=misfit)
+    return min(_SCALE_FACTORS, key=misfit)
 
 
 def tile_px(factor: Fraction, image_px: tuple[int, int]) -> tuple[int, int]:
@@ -117,7 +117,9 @@ def tile_px(factor: Fraction, image_px: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(factor * image_px[0])), max(1, round(factor * image_px[1]))
 
 
-def layout(view: VisibleRange, image_px: tuple[int, int], target: int = TARGET, margin: int = 0) -> TileGrid | None:
+def layout(
+    view: VisibleRange, image_px: tuple[int, int], target: int = DEFAULT_TILES, margin: int = 0
+) -> TileGrid | None:
     """Return the cells that cover the view, and `margin` cells more on each side; None where there are none.
 
     In "u" only cells whose center is in (0, 1)² are decodable.

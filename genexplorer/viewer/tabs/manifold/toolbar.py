@@ -13,14 +13,14 @@ from PyQt6.QtWidgets import (
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.manifold.glyphs import class_color, glyph
-from genexplorer.viewer.tabs.manifold.layers import ON_TILES
-from genexplorer.viewer.tabs.manifold.point_cloud import COUNTS
-from genexplorer.viewer.tabs.manifold.tiles import TARGET
+from genexplorer.viewer.tabs.manifold.layers import TILE_PALETTE
+from genexplorer.viewer.tabs.manifold.point_cloud import POINT_COUNTS
+from genexplorer.viewer.tabs.manifold.tiles import DEFAULT_TILES
 from genexplorer.viewer.widgets.controls import check_box, combo_box, fill_box, set_entries, tool_button
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted
 
-TARGETS = (10, 20, 30, 40)
-_MAX_BUTTONS = 12  # more classes than these go into a menu
+TILE_CHOICES = (10, 20, 30, 40)
+_MAX_CLASS_BUTTONS = 12  # more classes than these go into a menu
 
 
 class ManifoldToolbar(QWidget):
@@ -41,18 +41,18 @@ class ManifoldToolbar(QWidget):
         super().__init__(parent)
         self.coords = {
             "z": tool_button("z", "Linear coordinates (key U)", checkable=True),
-            "u": tool_button("u = Φ(z)", _U_TIP, checkable=True),
+            "u": tool_button("u = Φ(z)", _U_TOOLTIP, checkable=True),
         }
         group = QButtonGroup(self)
         for button in self.coords.values():
             group.addButton(button)
         self.coords["z"].setChecked(True)
-        self.target = combo_box(_TARGET_TIP, _TARGET_TIP)
-        set_entries(self.target, [(f"{n} tiles", n) for n in TARGETS], TARGET)
-        self.points = check_box("points", _POINTS_TIP)
+        self.target = combo_box(_TILES_TOOLTIP, _TILES_TOOLTIP)
+        set_entries(self.target, [(f"{n} tiles", n) for n in TILE_CHOICES], DEFAULT_TILES)
+        self.points = check_box("points", _POINTS_TOOLTIP)
         self.count = combo_box("number of points", "number of points")
-        set_entries(self.count, [(f"{n:,}", n) for n in COUNTS], COUNTS[1])
-        self.ellipses = check_box("ellipses", _ELLIPSES_TIP)
+        set_entries(self.count, [(f"{n:,}", n) for n in POINT_COUNTS], POINT_COUNTS[1])
+        self.ellipses = check_box("ellipses", _ELLIPSES_TOOLTIP)
         self.pen = tool_button("✎ path", "Draw a path with the mouse (key P)", checkable=True)
         self.home = tool_button("⌂", "Reset view (key 0)")
         self.home.setAccessibleName("home")
@@ -64,10 +64,10 @@ class ManifoldToolbar(QWidget):
     def allow(self, *, coords: str = "", points: str = "", ellipses: str = "") -> None:
         """Disable the switches with a reason, which becomes their tooltip; enable the others."""
         for widget, reason, tip in (
-            (self.coords["u"], coords, _U_TIP),
-            (self.points, points, _POINTS_TIP),
+            (self.coords["u"], coords, _U_TOOLTIP),
+            (self.points, points, _POINTS_TOOLTIP),
             (self.count, points, "number of points"),
-            (self.ellipses, ellipses, _ELLIPSES_TIP),
+            (self.ellipses, ellipses, _ELLIPSES_TOOLTIP),
         ):
             widget.setEnabled(not reason)
             widget.setToolTip(literal_tooltip(reason or tip))
@@ -105,7 +105,7 @@ class ClassLegend(QWidget):
                 widget.deleteLater()
         self.buttons.clear()
         # Add a button for each class, or a menu of many classes.
-        if len(classes) > _MAX_BUTTONS:
+        if len(classes) > _MAX_CLASS_BUTTONS:
             self._row.addWidget(self._menu(classes, hidden))
         else:
             for label in classes:
@@ -122,8 +122,8 @@ class ClassLegend(QWidget):
         font.setBold(True)
         font.setStrikeOut(hidden)
         button.setFont(font)
-        color = ON_TILES.muted if hidden else class_color(label, ON_TILES)
-        background = palette.surface if hidden else ON_TILES.background
+        color = TILE_PALETTE.muted if hidden else class_color(label, TILE_PALETTE)
+        background = palette.surface if hidden else TILE_PALETTE.background
         button.setStyleSheet(f"QToolButton {{ color: {color}; background: {background}; padding: 2px 7px; }}")
         name = "no label" if label < 0 else f"class {label}"
         button.setToolTip(f"{name}: {'show' if hidden else 'hide'} · double click: this class only")
@@ -153,9 +153,9 @@ class _ClassButton(QToolButton):
         self.doubled.emit()
 
 
-_TARGET_TIP = "approximate number of tiles along the shorter side"
-_POINTS_TIP = "The test set's encodings, the means of q(z|x) (key O)"
-_ELLIPSES_TIP = "1σ of q(z|x) of each digit; the prior and the aggregate q(z) at 1σ and 2σ (key E)"
-_U_TIP = (
+_TILES_TOOLTIP = "approximate number of tiles along the shorter side"
+_POINTS_TOOLTIP = "The test set's encodings, the means of q(z|x) (key O)"
+_ELLIPSES_TOOLTIP = "1σ of q(z|x) of each digit; the prior and the aggregate q(z) at 1σ and 2σ (key E)"
+_U_TOOLTIP = (
     "Φ of each coordinate, in which the prior is even over the square: the manifold by the inverse normal CDF (key U)"
 )

@@ -10,7 +10,7 @@ from genexplorer.session.plane import Axis, Coords, Plane
 
 Bounds = tuple[float, float, float, float]  # x0, x1, y0, y1
 
-HOME_Z = 3.2  # the home view shows |z| up to this along the shorter side: 99.9 % of the prior
+HOME_MAX_Z = 3.2  # the home view shows z from −3.2 to 3.2 along its shorter side: 99.9 % of the prior
 _SMALLEST_SPAN = {"z": 1e-4, "u": 1e-5}
 _LARGEST_SPAN = {"z": 40.0, "u": 1.6}
 _CENTER_LIMITS = {"z": (-12.0, 12.0), "u": (0.0, 1.0)}
@@ -18,11 +18,11 @@ _CENTER_LIMITS = {"z": (-12.0, 12.0), "u": (0.0, 1.0)}
 
 @dataclass(frozen=True)
 class VisibleRange:
-    """The visible rectangle of the plane on a panel of width_px × height_px device pixels; y grows upwards.
+    """The visible rectangle of the plane on a plot of width_px × height_px device pixels; y grows upwards.
 
     Args:
         coords: "z", or "u" = Φ(z) with the whole plane in [0, 1]².
-        center: The plane's coordinates in the middle of the panel.
+        center: The plane's coordinates in the middle of the plot.
         per_px: Units of the plane per device pixel, across and down.
         width_px: Device pixels across.
         height_px: Device pixels down.
@@ -54,7 +54,7 @@ class VisibleRange:
         return self.plane.to_z(self.to_plane(pixels))
 
     def to_px(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return device pixels, (N, 2), from the panel's top left, of points of the plane, (N, 2)."""
+        """Return device pixels, (N, 2), from the plot's top left, of points of the plane, (N, 2)."""
         x0, _, _, y1 = self.bounds
         points = np.asarray(points, np.float64).reshape(-1, 2)
         return np.column_stack([(points[:, 0] - x0) / self.per_px[0], (y1 - points[:, 1]) / self.per_px[1]])
@@ -88,14 +88,14 @@ class VisibleRange:
         return replace(self, per_px=per_px).centered((x, y))
 
     def resized(self, width_px: int, height_px: int) -> "VisibleRange":
-        """Return the view on a panel of another size, with the same scale and middle."""
+        """Return the view on a plot of another size, with the same scale and middle."""
         return replace(self, width_px=max(1, width_px), height_px=max(1, height_px))
 
 
 def home(coords: Coords, width_px: int, height_px: int, tile_px: tuple[int, int] | None = None) -> VisibleRange:
     """Return the view that opens: the prior's bulk in "z", all of [0, 1]² in "u".
 
-    In "u" each axis is a probability and is stretched to fill the panel; with `tile_px`, the height and width of a
+    In "u" each axis is a probability and is stretched to fill the plot; with `tile_px`, the height and width of a
     tile, it is filled by whole tiles from edge to edge. In "z" both axes keep one scale, so that circles stay round.
     """
     width_px, height_px = max(1, width_px), max(1, height_px)
@@ -103,7 +103,7 @@ def home(coords: Coords, width_px: int, height_px: int, tile_px: tuple[int, int]
         down, across = tile_px or (1, 1)
         columns, rows = max(1, width_px // across), max(1, height_px // down)
         return VisibleRange("u", (0.5, 0.5), (1 / (columns * across), 1 / (rows * down)), width_px, height_px)
-    per_px = 2 * HOME_Z / min(width_px, height_px)
+    per_px = 2 * HOME_MAX_Z / min(width_px, height_px)
     return VisibleRange("z", (0.0, 0.0), (per_px, per_px), width_px, height_px)
 
 

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from genexplorer.viewer.tabs.flow.stage_strip import arrange
+from genexplorer.viewer.tabs.flow.stage_strip import choose_layout
 from genexplorer.viewer.tabs.flow.trace import TraceSelection, parse_trace
-from genexplorer.viewer.tabs.flow.trace_loader import sectors
+from genexplorer.viewer.tabs.flow.trace_loader import sector_indices
 
 
 def _answer(count: int = 3) -> dict[str, np.ndarray]:
@@ -40,7 +40,7 @@ def test_one_log_determinant_does_not_dwarf_the_others() -> None:
 def test_a_point_may_have_a_batch_axis() -> None:
     points = {**_answer(), "stages": np.zeros((3, 1, 2), np.float32), "ladj": np.ones((2, 1), np.float32)}
     trace = parse_trace(points, {}, 1)
-    assert trace.is_points and trace.values.shape == (3, 2) and trace.total == 2.0
+    assert trace.is_point_data and trace.values.shape == (3, 2) and trace.total == 2.0
     with pytest.raises(ValueError):
         parse_trace({**points, "ladj": np.ones(7, np.float32)}, {}, 1)
 
@@ -80,17 +80,17 @@ def test_a_saved_selection_is_validated() -> None:
 
 @pytest.mark.parametrize("count", [2, 9, 30])
 def test_stages_are_laid_out_as_large_as_fits(count: int) -> None:
-    layout = arrange(count, (28, 28), (900, 480))
-    assert layout.picture[0] % 28 == 0 and layout.rows * layout.columns >= count
-    assert layout.height <= 490 or layout.picture == (56, 56)
+    layout = choose_layout(count, (28, 28), (900, 480))
+    assert layout.image_size[0] % 28 == 0 and layout.rows * layout.columns >= count
+    assert layout.height <= 490 or layout.image_size == (56, 56)
     for index in range(count):
-        left, top = layout.place(index)
-        assert left + layout.cell_width <= 900 and layout.at(left + 5, top + 5) == index
-    assert layout.at(-5, 3) is None and layout.at(10, 10_000) is None
-    assert arrange(count, None, (900, 480)).picture[0] >= arrange(count, None, (400, 300)).picture[0]
+        left, top = layout.cell_position(index)
+        assert left + layout.cell_width <= 900 and layout.cell_at(left + 5, top + 5) == index
+    assert layout.cell_at(-5, 3) is None and layout.cell_at(10, 10_000) is None
+    assert choose_layout(count, None, (900, 480)).image_size[0] >= choose_layout(count, None, (400, 300)).image_size[0]
 
 
 def test_neighbors_of_the_base_share_a_sector() -> None:
     points = np.array([[1, 0.1], [0.9, 0.2], [-1, 0.1], [1, -0.001]])
-    indices = sectors(points)
+    indices = sector_indices(points)
     assert indices[0] == indices[1] != indices[2] and indices[3] == 7

@@ -38,7 +38,7 @@ def bench(request: pytest.FixtureRequest, qtbot: QtBot, folders: dict[bool, Path
 def test_a_test_image_is_traced_to_the_base(bench: PointsBench[FlowTab]) -> None:
     tab = bench.tab
     trace = tab.loader.trace
-    assert trace is not None and len(trace.stages) == TRANSFORMS + 1 == tab.strip.arrangement.count
+    assert trace is not None and len(trace.stages) == TRANSFORMS + 1 == tab.strip.strip_layout.count
     assert bench.last("trace").step == bench.context.step
     values = tab.inspector.values
     assert values["sum of log |det|"].text() == f"+{LADJ.sum():.3f} nats"
@@ -133,7 +133,7 @@ def test_many_points_are_traced_beside_the_selected_one(qtbot: QtBot, folders: d
     qtbot.waitUntil(lambda: tab.strip.batch is not None and not tab.context.model_client.is_busy, timeout=5000)
     batch = tab.strip.batch
     assert batch is not None and batch.points.shape == (TRANSFORMS + 1, 800, 2)
-    assert set(batch.groups) == set(range(8)) and batch.reach > 3
+    assert set(batch.color_classes) == set(range(8)) and batch.axis_limit > 3
     assert tab.inspector.detail.currentWidget() is tab.inspector.detail.plane
     bench.close()
 

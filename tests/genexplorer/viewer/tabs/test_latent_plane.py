@@ -5,7 +5,7 @@ import pytest
 
 from genexplorer.viewer.tabs.manifold.latent_plane import (
     LATENT_2D,
-    REACH,
+    MAX_POINT_COORDINATE,
     LatentPlane,
     axis_name,
     axis_plane,
@@ -34,7 +34,7 @@ def test_a_plane_through_three_points_holds_them_within_sight() -> None:
     assert plane is not None and "A → B" in plane.names[0] and " in z)" in plane.names[0]
     places = plane.project(np.stack([a, b, c]))
     np.testing.assert_allclose(plane.unproject(places), np.stack([a, b, c]), atol=1e-9)
-    assert np.abs(places).max() == pytest.approx(REACH) and places[0, 1] == pytest.approx(places[1, 1])
+    assert np.abs(places).max() == pytest.approx(MAX_POINT_COORDINATE) and places[0, 1] == pytest.approx(places[1, 1])
     assert plane_through(a, b, a + 2 * (b - a)) is None and plane_through(a, a, c) is None
 
 

@@ -13,7 +13,7 @@ from genexplorer.session.palette import DARK, contrast
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.glyphs import class_color
-from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, ellipse, glyphs_and_dots
+from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, choose_glyph_points, ellipse
 from genexplorer.viewer.tabs.manifold.selection import LatentPath, Selection, read_json, write_json
 from genexplorer.viewer.tabs.manifold.tiles import Mosaic, TileGrid, choose_factor, layout
 
@@ -196,12 +196,12 @@ def test_glyphs_keep_apart_and_panning_does_not_change_which() -> None:
     rng = np.random.default_rng(0)
     points = rng.normal(size=(3_000, 2))
     shown = rng.random(3_000) < 0.8
-    chosen = glyphs_and_dots(points, shown, (0.1, 0.1))
+    chosen = choose_glyph_points(points, shown, (0.1, 0.1))
     assert not (chosen & ~shown).any()
     cells = np.floor(points[chosen] / 0.1)
     assert len(np.unique(cells, axis=0)) == len(cells)
     inside = shown & (points[:, 0] > 0)  # what remains in sight after a pan along the lattice
-    np.testing.assert_array_equal(glyphs_and_dots(points, inside, (0.1, 0.1)), chosen & inside)
+    np.testing.assert_array_equal(choose_glyph_points(points, inside, (0.1, 0.1)), chosen & inside)
 
 
 def test_an_ellipse_is_drawn_at_whole_standard_deviations() -> None:

@@ -230,10 +230,10 @@ def test_a_failure_is_said_in_the_plane(qtbot: QtBot, run_folder: Path) -> None:
     wait_until_settled(qtbot, tab)
     bench.client.failing = "the snapshot is damaged"
     tab.view.tile_loader.clear()
-    tab.view.ask()
+    tab.view.request_visible()
     qtbot.waitUntil(lambda: "damaged" in tab.view.plot.over.marks.message)
     bench.client.failing = ""
-    tab.view.ask()
+    tab.view.request_visible()
     qtbot.waitUntil(lambda: tab.view.tile_loader.mosaic is not None)
     assert not tab.view.plot.over.marks.message
     bench.close()

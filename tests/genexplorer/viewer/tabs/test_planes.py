@@ -60,9 +60,9 @@ def test_every_family_has_a_plane_to_drag(qtbot: QtBot, folders: dict[str, Path]
         z = next(q for q in bench.client.requests if q.topic == "manifold/tiles").arrays["z"]
         assert z.shape[1] == size and (tiles is None or tiles.arrays["z"].shape[1] == size)
         assert len(tab.plane_controls.sliders.rows) == 6
-        encodes = kind != "gan"
-        assert (bench.client.count("project") > 0) == encodes and bench.client.count("encodings") == 0
-        names = ("PC 1", "PC 2") if encodes else ("direction 1", "direction 2")
+        has_encoder = kind != "gan"
+        assert (bench.client.count("project") > 0) == has_encoder and bench.client.count("encodings") == 0
+        names = ("PC 1", "PC 2") if has_encoder else ("direction 1", "direction 2")
         assert tab.view.plot.axis_names == names
 
 

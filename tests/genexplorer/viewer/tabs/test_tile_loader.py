@@ -14,8 +14,8 @@ from genexplorer.viewer.tabs.manifold.latent_plane import (
     LatentPlane,
     axis_plane,
 )
-from genexplorer.viewer.tabs.manifold.tile_loader import FRAME_S, PART_S, TileLoader
-from genexplorer.viewer.tabs.manifold.tiles import Mosaic, every, layout
+from genexplorer.viewer.tabs.manifold.tile_loader import MAX_MOVING_REQUEST_S, MAX_REQUEST_S, TileLoader
+from genexplorer.viewer.tabs.manifold.tiles import Mosaic, layout, select_stride
 from tests.genexplorer.viewer.fake_model import picture
 
 
@@ -130,12 +130,14 @@ def test_what_moves_on_overtakes_what_is_still_missing() -> None:
     for push in (0.1, 0.3):
         tile_loader.show(VIEW, SHAPE, 3, 20, PLANE.shifted(np.full(8, push)), moving=True)
         z, mosaic = slow.requests[-1][0], tile_loader.mosaic
-        assert slow.answer() <= FRAME_S and mosaic is not None  # a coarse picture
-        assert len(every(mosaic.grid.cells(), (2, 2))) == len(z) and np.allclose(z[:, 7], push)
+        assert slow.answer() <= MAX_MOVING_REQUEST_S and mosaic is not None  # a coarse picture
+        assert len(select_stride(mosaic.grid.cells(), (2, 2))) == len(z) and np.allclose(z[:, 7], push)
         tile_loader.show(VIEW, SHAPE, 3, 20, PLANE.shifted(np.full(8, push + 0.05)), moving=True)
-        assert np.allclose(slow.requests[-1][0][:, 7], push) and slow.answer() <= FRAME_S  # it was under way,
+        assert (
+            np.allclose(slow.requests[-1][0][:, 7], push) and slow.answer() <= MAX_MOVING_REQUEST_S
+        )  # it was under way,
         while slow.waits:  # but nothing more of it is asked for
-            assert np.allclose(slow.requests[-1][0][:, 7], push + 0.05) and slow.answer() <= FRAME_S
+            assert np.allclose(slow.requests[-1][0][:, 7], push + 0.05) and slow.answer() <= MAX_MOVING_REQUEST_S
     moved = PLANE.shifted(np.full(8, 0.35))
     mosaic = tile_loader.mosaic
     assert mosaic is not None and mosaic.decoded.all() and not mosaic.exact.any()
@@ -153,7 +155,7 @@ def test_at_rest_drafts_give_way_to_exact_pictures() -> None:
     assert len(slow.requests) == drafted  # known well enough as long as it moves
     tile_loader.show(VIEW, SHAPE, 3, 20)
     while slow.waits:
-        assert "draft" not in slow.requests[-1][1] and slow.answer() <= PART_S
+        assert "draft" not in slow.requests[-1][1] and slow.answer() <= MAX_REQUEST_S
     mosaic = tile_loader.mosaic
     assert mosaic is not None and mosaic.exact.all()
     np.testing.assert_array_equal(mosaic.pixels, _whole(mosaic, LATENT_2D))
