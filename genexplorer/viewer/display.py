@@ -8,19 +8,19 @@ from pathlib import Path
 
 from genexplorer.errors import DisplayError
 
-_PATIENCE_S = 3.0
+_CONNECT_TIMEOUT_S = 3.0
 _LIBRARIES_HINT = (
     "on Debian: sudo apt-get install libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libegl1 libxkbcommon-x11-0"
 )
 
 
 def require_display(command: str) -> None:
-    """Return if Qt can open a window.
+    """Check that Qt can open a window.
 
     Args:
-        command: What to do without a window; it becomes the hint.
+        command: The command that works without a window; it becomes the hint.
     Raises:
-        DisplayError: if there is no display, it does not answer, or Qt's libraries for it are missing.
+        DisplayError: if there is no display, it does not respond, or Qt's libraries for it are missing.
     """
     platform = os.environ.get("QT_QPA_PLATFORM", "").split(":")[0]
     if sys.platform != "linux" or platform not in ("", "xcb", "wayland"):
@@ -31,7 +31,7 @@ def require_display(command: str) -> None:
     display = os.environ.get("DISPLAY", "")
     if not display:
         raise DisplayError("no display to open a window on", command)
-    if not _x_answers(display):
+    if not _x_server_responds(display):
         raise DisplayError(f"the display {display[:40]} does not answer", command)
     # Load Qt's X11 plug-in, as Qt would; a library that is missing makes Qt abort, but raises here.
     from PyQt6.QtCore import QLibraryInfo
@@ -44,7 +44,7 @@ def require_display(command: str) -> None:
         raise DisplayError(f"Qt cannot open windows: {error}", _LIBRARIES_HINT) from None
 
 
-def _x_answers(display: str) -> bool:
+def _x_server_responds(display: str) -> bool:
     host, _, number = display.rpartition(":")
     number = number.partition(".")[0]
     if not number.isdigit():
@@ -57,9 +57,9 @@ def _x_answers(display: str) -> bool:
 
 def _connects(family: socket.AddressFamily, address: str | tuple[str, int]) -> bool:
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as line:
-            line.settimeout(_PATIENCE_S)
-            line.connect(address)
+        with socket.socket(family, socket.SOCK_STREAM) as connection:
+            connection.settimeout(_CONNECT_TIMEOUT_S)
+            connection.connect(address)
     except (OSError, OverflowError):
         return False
     return True

@@ -45,7 +45,7 @@ def _run(args: argparse.Namespace) -> int:
     folder = _find_run(args.run, runs_dir) if args.run else None
     app = make_application()
     window = make_window(app, runs_dir)
-    report_faults(window)
+    report_errors(window)
     # Open the given run, or the last one, once the window is painted.
     last_run = window.preferences.text("run")
     if folder is None and last_run and (Path(last_run) / "config.json").is_file():
@@ -104,7 +104,7 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
     return MainWindow(context, preferences)
 
 
-def report_faults(window: "MainWindow") -> "ErrorHandler":
+def report_errors(window: "MainWindow") -> "ErrorHandler":
     """Log uncaught exceptions and show them in the window, from now on."""
     from PyQt6.QtCore import Qt
 

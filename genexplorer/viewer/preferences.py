@@ -11,8 +11,8 @@ from typing import Any
 from genexplorer import paths
 from trainers.storage.atomic_files import write_json
 
-_FILE = "viewer.json"
-_MAX_BYTES = 1 << 20
+_FILE_NAME = "viewer.json"
+_MAX_FILE_BYTES = 1 << 20
 MAX_INDEX = 10**7  # of a test image in a saved state
 _log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ class Preferences:
     """Values by key. Reading never fails: a damaged or missing value is empty."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path if path is not None else paths.state_dir() / _FILE
+        self._path = path if path is not None else paths.state_dir() / _FILE_NAME
         self._values = _read(self._path)
 
     def text(self, key: str) -> str:
@@ -63,7 +63,7 @@ def saved_int(state: Mapping[str, Any], key: str, low: int, high: int, default: 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        if path.stat().st_size > _MAX_FILE_BYTES:
             return {}
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

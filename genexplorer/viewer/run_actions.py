@@ -18,37 +18,37 @@ from genexplorer.session.actions import ActionResult
 from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.context import ViewerContext
 
-_FAILURES = (State.FAILED, State.LOST)
+_FAILED_STATES = (State.FAILED, State.LOST)
 _log = logging.getLogger(__name__)
 
 
 class Background(QObject):
     """Runs short blocking functions in daemon threads and delivers their results in Qt's thread."""
 
-    _done = pyqtSignal(object, object)  # a callback and its argument
+    _finished = pyqtSignal(object, object)  # a callback and its argument
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._closed = False
-        self._done.connect(self._deliver, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+        self._finished.connect(self._deliver, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
 
-    def run(self, work: Callable[[], Any], on_done: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
-        """Do the work in a thread; call `on_done` with its result or `on_failure` with one line, in Qt's thread."""
+    def run(self, work: Callable[[], Any], on_result: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
+        """Do the work in a thread; call `on_result` with its result or `on_failure` with one line, in Qt's thread."""
 
-        def in_thread() -> None:
+        def run_in_thread() -> None:
             try:
-                outcome, callback = work(), on_done
+                outcome, callback = work(), on_result
             except (UserError, OSError) as error:
                 outcome, callback = str(error), on_failure
             except Exception as error:  # the window shows it
                 _log.exception("work in the background failed")
                 outcome, callback = f"{type(error).__name__}: {error}", on_failure
             try:
-                self._done.emit(callback, outcome)
+                self._finished.emit(callback, outcome)
             except RuntimeError:  # the window is gone, and this object with it
                 _log.debug("the window is closed; the outcome is dropped")
 
-        threading.Thread(target=in_thread, daemon=True).start()
+        threading.Thread(target=run_in_thread, daemon=True).start()
 
     def close(self) -> None:
         """Deliver no more outcomes."""
@@ -72,9 +72,11 @@ class RunActions(QObject):
         super().__init__(window)
         self._context = context
         self._window = window
-        self._home = context.runs_dir  # whose runs may be changed; a run opened from elsewhere is only read
+        self._own_runs_dir = (
+            context.runs_dir
+        )  # only runs of this folder are changed; a run opened from elsewhere is read-only
         self._background = Background(self)
-        self._last: tuple[Path, State] | None = None
+        self._last_state: tuple[Path, State] | None = None
         context.data_changed.connect(self._watch_state)
         context.run_changed.connect(self._watch_state)
 
@@ -87,7 +89,7 @@ class RunActions(QObject):
             self._context.alert.emit(f"{folder.name} was not opened: {error}")
             return False
         self._context.runs_dir = run_folder.parent
-        self._last = None
+        self._last_state = None
         run.poll()
         self.opening.emit()
         self._context.open(run)
@@ -100,33 +102,33 @@ class RunActions(QObject):
             return
         state, folder = run.status.state, run.folder
         if state in (State.RUNNING, State.PAUSED) or state.resumable:
-            self._do("sending the command…", lambda: actions.pause_or_resume(folder, self._home))
+            self._run_action("sending the command…", lambda: actions.pause_or_resume(folder, self._own_runs_dir))
 
     def stop(self) -> None:
         """Stop the training, after a confirmation."""
         run = self._context.run
         if run is None or run.status.state not in (State.RUNNING, State.PAUSED):
             return
-        question = f"Stop the training of {run.status.name}? Its state is saved; it can be resumed later."
+        text = f"Stop the training of {run.status.name}? Its state is saved; it can be resumed later."
         yes, folder = QMessageBox.StandardButton.Yes, run.folder
-        if QMessageBox.question(self._window, "Stop", question) == yes:
-            self._do("stopping…", lambda: actions.stop(folder, self._home))
+        if QMessageBox.question(self._window, "Stop", text) == yes:
+            self._run_action("stopping…", lambda: actions.stop(folder, self._own_runs_dir))
 
     def new_run(self) -> None:
         """Show the form; a run that starts is opened."""
         from genexplorer.session.new_run import NewRunForm
         from genexplorer.viewer.dialogs.new_run import NewRunDialog
 
-        dialog = NewRunDialog(NewRunForm(runs_dir=self._home), self._window)
+        dialog = NewRunDialog(NewRunForm(runs_dir=self._own_runs_dir), self._window)
         if dialog.exec() and dialog.config is not None:
-            config, name, runs_dir = dialog.config, dialog.form.name, self._home
-            self._do("starting…", lambda: actions.start_run(runs_dir, config, name=name), opens=True)
+            config, name, runs_dir = dialog.config, dialog.form.name, self._own_runs_dir
+            self._run_action("starting…", lambda: actions.start_run(runs_dir, config, name=name), opens=True)
 
     def close(self) -> None:
         """Drop outcomes that are still pending."""
         self._background.close()
 
-    def _do(self, status: str, action: Callable[[], ActionResult], *, opens: bool = False) -> None:
+    def _run_action(self, status: str, action: Callable[[], ActionResult], *, opens: bool = False) -> None:
         self._context.status_message.emit(status)
         self._background.run(action, lambda result: self._report(result, opens), self._context.alert.emit)
 
@@ -141,12 +143,12 @@ class RunActions(QObject):
         """Show an alert when the open run's training fails or is lost."""
         run = self._context.run
         if run is None:
-            self._last = None
+            self._last_state = None
             return
-        before, self._last = self._last, (run.folder, run.status.state)
+        before, self._last_state = self._last_state, (run.folder, run.status.state)
         if run.error:
             self._context.alert.emit(f"The run cannot be read: {run.error}")
-        if before is not None and before[0] == run.folder and before[1].active and run.status.state in _FAILURES:
+        if before is not None and before[0] == run.folder and before[1].active and run.status.state in _FAILED_STATES:
             outcome = "failed" if run.status.state is State.FAILED else "was lost"
             reason = run.status.reason or "reason unknown"
             hint = "Ctrl+P resumes from the newest checkpoint; W shows details."

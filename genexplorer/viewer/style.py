@@ -10,10 +10,10 @@ from genexplorer.session.palette import DARK, LIGHT, Palette
 
 GAP = 8  # logical pixels; every distance is a multiple of it, or half of it
 THEMES = ("system", "light", "dark")
-FULL_SCREEN_SCALE = 1.2  # of fonts
-_FAMILIES = ["Inter", "Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans"]
-_MATH = ["STIX Two Text", "Cambria", "DejaVu Serif", "Noto Serif", "Times New Roman"]
-_MONO = ["JetBrains Mono", "Noto Sans Mono", "Menlo", "Consolas", "DejaVu Sans Mono"]
+FULL_SCREEN_SCALE = 1.2  # fonts are larger by this factor
+_TEXT_FONTS = ["Inter", "Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans"]
+_MATH_FONTS = ["STIX Two Text", "Cambria", "DejaVu Serif", "Noto Serif", "Times New Roman"]
+_MONO_FONTS = ["JetBrains Mono", "Noto Sans Mono", "Menlo", "Consolas", "DejaVu Sans Mono"]
 
 
 class _FontScale:
@@ -48,7 +48,7 @@ def apply(app: QApplication, palette: Palette) -> None:
 
 def text_font(points: float = 10.0, *, bold: bool = False) -> QFont:
     """Return the text font, with tabular numerals, so that live values do not jump."""
-    font = _font(_FAMILIES, points, QFont.StyleHint.AnyStyle)
+    font = _font(_TEXT_FONTS, points, QFont.StyleHint.AnyStyle)
     font.setFeature(QFont.Tag("tnum"), 1)
     font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     return font
@@ -56,12 +56,12 @@ def text_font(points: float = 10.0, *, bold: bool = False) -> QFont:
 
 def math_font(points: float = 10.0) -> QFont:
     """Return the font of formulas; DejaVu Sans, Debian's default, cannot draw the hat of x̂."""
-    return _font(_MATH, points, QFont.StyleHint.Serif)
+    return _font(_MATH_FONTS, points, QFont.StyleHint.Serif)
 
 
 def mono_font(points: float = 10.0) -> QFont:
     """Return the font of commands."""
-    return _font(_MONO, points, QFont.StyleHint.Monospace)
+    return _font(_MONO_FONTS, points, QFont.StyleHint.Monospace)
 
 
 def _font(families: list[str], points: float, hint: QFont.StyleHint) -> QFont:
@@ -71,11 +71,11 @@ def _font(families: list[str], points: float, hint: QFont.StyleHint) -> QFont:
     return font
 
 
-def mix(one: str, other: str, share: float) -> str:
-    """Return a color between two, `share` of the second."""
+def mix(one: str, other: str, fraction: float) -> str:
+    """Return the color between two, at a fraction from 0, the first, to 1, the second."""
     a, b = QColor(one), QColor(other)
     pairs = ((a.red(), b.red()), (a.green(), b.green()), (a.blue(), b.blue()))
-    return QColor(*(round(x + (y - x) * share) for x, y in pairs)).name()
+    return QColor(*(round(x + (y - x) * fraction) for x, y in pairs)).name()
 
 
 def _qt_palette(palette: Palette) -> QPalette:
@@ -97,7 +97,7 @@ def _qt_palette(palette: Palette) -> QPalette:
     return qt_palette
 
 
-def _shape(name: str) -> str:
+def _svg_path(name: str) -> str:
     return (Path(__file__).parent / "shapes" / f"{name}.svg").as_posix()
 
 
@@ -146,15 +146,15 @@ def _stylesheet(p: Palette) -> str:
     QLineEdit:focus, QComboBox:focus, QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {p.accent}; }}
     QLineEdit:disabled, QComboBox:disabled, QSpinBox:disabled {{ color: {mix(p.muted, p.background, 0.4)}; }}
     QComboBox::drop-down {{ border: none; width: 20px; }}
-    QComboBox::down-arrow {{ image: url("{_shape("arrow-down")}"); width: 10px; height: 10px; }}
+    QComboBox::down-arrow {{ image: url("{_svg_path("arrow-down")}"); width: 10px; height: 10px; }}
     QComboBox QAbstractItemView {{ background: {p.surface}; border: 1px solid {line}; outline: none;
         selection-background-color: {mix(p.accent, p.background, 0.8)}; selection-color: {p.text}; }}
     QSpinBox::up-button, QDoubleSpinBox::up-button {{ border: none; width: 18px; subcontrol-position: top right; }}
     QSpinBox::down-button, QDoubleSpinBox::down-button {{
         border: none; width: 18px; subcontrol-position: bottom right; }}
-    QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{_shape("arrow-up")}"); width: 8px; height: 8px; }}
+    QSpinBox::up-arrow, QDoubleSpinBox::up-arrow {{ image: url("{_svg_path("arrow-up")}"); width: 8px; height: 8px; }}
     QSpinBox::down-arrow, QDoubleSpinBox::down-arrow {{
-        image: url("{_shape("arrow-down")}"); width: 8px; height: 8px; }}
+        image: url("{_svg_path("arrow-down")}"); width: 8px; height: 8px; }}
     QListWidget, QTreeWidget, QPlainTextEdit {{
         background: {p.surface}; border: 1px solid {line}; border-radius: 4px; outline: none; }}
     QScrollArea {{ background: transparent; border: none; }}

@@ -34,9 +34,9 @@ from genexplorer.viewer.widgets.controls import EmptyState, fill_box, timer
 from genexplorer.viewer.widgets.icons import application_icon
 from genexplorer.viewer.widgets.labels import rule
 
-_TOUCHES = (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.Wheel)
-_SIZE = (1280, 860)
-_SMALLEST = (800, 560)
+_INPUT_EVENTS = (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.Wheel)
+_DEFAULT_SIZE_PX = (1280, 860)
+_MIN_SIZE_PX = (800, 560)
 
 
 class MainWindow(QMainWindow):
@@ -45,7 +45,7 @@ class MainWindow(QMainWindow):
     def __init__(self, context: ViewerContext, preferences: Preferences) -> None:
         super().__init__()
         self.context, self.preferences = context, preferences
-        self._first: Path | None = None
+        self._first_run: Path | None = None
         self._painted = False
         self.more = QMenu(self)
         self.run_actions = RunActions(context, self)
@@ -59,7 +59,7 @@ class MainWindow(QMainWindow):
         self._fill_menu()
         self._connect()
         # Restore what the last window stored.
-        self.resize(*_SIZE)
+        self.resize(*_DEFAULT_SIZE_PX)
         geometry = self.preferences.data("geometry")
         if geometry:
             self.restoreGeometry(QByteArray(geometry))
@@ -68,8 +68,8 @@ class MainWindow(QMainWindow):
         self.pages.restore(self.preferences.mapping("tabs"), self.preferences.text("tab"))
         self._apply_theme()
         self._mouse, self._idle_tracker, self._is_idle = QCursor.pos(), IdleTracker(), False
-        self._poll = timer(self, round(1000 * ACTIVE_POLL_S), self._poll_run)
-        self._poll.start()
+        self._poll_timer = timer(self, round(1000 * ACTIVE_POLL_S), self._poll_run)
+        self._poll_timer.start()
         self._show_run()
 
     # Setting up -------------------------------------------------------------------------------------------------
@@ -77,18 +77,18 @@ class MainWindow(QMainWindow):
     def _lay_out(self) -> None:
         self.setWindowTitle("genexplorer")
         self.setWindowIcon(application_icon(self.context.palette.accent, self.context.palette.surface))
-        self.setMinimumSize(*_SMALLEST)
+        self.setMinimumSize(*_MIN_SIZE_PX)
         self.setAcceptDrops(True)
         self.no_run.set_text("No run open.", "Choose one above, drop a run folder here, or press N to train.")
         self.no_run.add_button("New run…", self.run_actions.new_run, default=True)
         self.no_run.add_button("Open folder…", self.choose_folder)
-        self._middle, self._opening = QStackedWidget(), EmptyState()
-        for page in (self.pages, self.no_run, self._opening):
-            self._middle.addWidget(page)
-        self._below = rule()
+        self._stack, self._opening_page = QStackedWidget(), EmptyState()
+        for page in (self.pages, self.no_run, self._opening_page):
+            self._stack.addWidget(page)
+        self._rule_below_tabs = rule()
         host = QWidget()
         column = fill_box(QVBoxLayout(host), self.title, self.banner, self.pages.bar, rule(), spacing=0)
-        fill_box(column, (self._middle, 1), self._below, self.time, self.status, spacing=0)
+        fill_box(column, (self._stack, 1), self._rule_below_tabs, self.time, self.status, spacing=0)
         host.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setCentralWidget(host)
         host.setFocus()
@@ -99,15 +99,15 @@ class MainWindow(QMainWindow):
         self.more.addAction("Copy as command\tCtrl+Shift+C", self.copy_command)
         self.more.addSeparator()
         # The submenu of themes.
-        colors = QMenu("Theme", self.more)
+        theme_menu = QMenu("Theme", self.more)
         self._themes: dict[str, QAction] = {}
         for theme in style.THEMES:
-            action = QAction(theme.capitalize(), colors)
+            action = QAction(theme.capitalize(), theme_menu)
             action.setCheckable(True)
             action.triggered.connect(lambda _on, theme=theme: self.set_theme(theme))
-            colors.addAction(action)
+            theme_menu.addAction(action)
             self._themes[theme] = action
-        self.more.addMenu(colors)
+        self.more.addMenu(theme_menu)
         self.more.addAction("Full screen\tF11", self.toggle_full_screen)
         self.more.addAction("Keys\t?", self.show_keys)
         self.more.addSeparator()
@@ -142,8 +142,8 @@ class MainWindow(QMainWindow):
     def _update_polling(self) -> None:
         """Poll less often the longer the window has not been used."""
         interval, application = round(1000 * self._idle_tracker.poll_s), QApplication.instance()
-        if interval != self._poll.interval():
-            self._poll.setInterval(interval)  # restarts the interval
+        if interval != self._poll_timer.interval():
+            self._poll_timer.setInterval(interval)  # restarts the interval
         animation.set_enabled(not self._idle_tracker.is_away)
         if application is not None and self._is_idle != self._idle_tracker.is_idle:
             self._is_idle = self._idle_tracker.is_idle
@@ -152,7 +152,7 @@ class MainWindow(QMainWindow):
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Poll often again at the first input; the event itself is not consumed."""
         kind = None if event is None else event.type()
-        if kind in _TOUCHES or (kind is QEvent.Type.MouseMove and QCursor.pos() != self._mouse):
+        if kind in _INPUT_EVENTS or (kind is QEvent.Type.MouseMove and QCursor.pos() != self._mouse):
             self._idle_tracker.record_input()
             self._update_polling()
         return False
@@ -165,16 +165,16 @@ class MainWindow(QMainWindow):
 
     def open_soon(self, folder: Path | None) -> None:
         """Open a run, if one is given, once the window has been painted."""
-        self._first = folder
+        self._first_run = folder
         if folder is not None:
-            self._opening.set_text(f"Opening {folder.name} …")
-            self._middle.setCurrentWidget(self._opening)
+            self._opening_page.set_text(f"Opening {folder.name} …")
+            self._stack.setCurrentWidget(self._opening_page)
 
     def _on_first_paint(self) -> None:
-        if self._first is not None and self.context.run is None and self.pages.queries_model:
+        if self._first_run is not None and self.context.run is None and self.pages.queries_model:
             self.context.model_client.warm_up()  # it imports torch while the first tab is made
         self.pages.start()
-        if self._first is not None and self.context.run is None and not self.open_run(self._first):
+        if self._first_run is not None and self.context.run is None and not self.open_run(self._first_run):
             self._show_run()
 
     def choose_folder(self) -> None:
@@ -185,9 +185,9 @@ class MainWindow(QMainWindow):
 
     def _show_run(self) -> None:
         has_run = self.context.run is not None
-        self._middle.setCurrentWidget(self.pages if has_run else self.no_run)
+        self._stack.setCurrentWidget(self.pages if has_run else self.no_run)
         self.time.setVisible(has_run)
-        self._below.setVisible(has_run)
+        self._rule_below_tabs.setVisible(has_run)
         self.pages.bar.setEnabled(has_run)
         self._show_title()
 
@@ -275,7 +275,7 @@ class MainWindow(QMainWindow):
         self._update_polling()
         for widget in (self.title, self.pages.bar, self.status):
             widget.setVisible(not full_screen)
-        self.time.setContentsMargins(0, 0, 0, GAP if full_screen else 0)  # room at the edge, where the status bar was
+        self.time.setContentsMargins(0, 0, 0, GAP if full_screen else 0)  # space at the edge, where the status bar was
         style.enlarge(style.FULL_SCREEN_SCALE if full_screen else 1.0)
         self._apply_palette(self.context.palette)
         (self.showFullScreen if full_screen else self.showNormal)()
@@ -373,12 +373,12 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Accept folders."""
-        if event is not None and _dropped(event) is not None:
+        if event is not None and _dropped_path(event) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
         """Open a dropped folder."""
-        folder = _dropped(event) if event is not None else None
+        folder = _dropped_path(event) if event is not None else None
         if event is not None and folder is not None:
             event.acceptProposedAction()
             self.open_run(folder)
@@ -386,7 +386,7 @@ class MainWindow(QMainWindow):
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Store the preferences and close the run; the training continues."""
         style.enlarge(1.0)
-        self._poll.stop()
+        self._poll_timer.stop()
         # Store the preferences.
         if not self.isFullScreen():
             self.preferences.set("geometry", self.saveGeometry().data())
@@ -405,7 +405,7 @@ class MainWindow(QMainWindow):
             event.accept()
 
 
-def _dropped(event: QDropEvent) -> Path | None:
+def _dropped_path(event: QDropEvent) -> Path | None:
     mime = event.mimeData()
     urls = mime.urls() if mime is not None else []
     return Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None

@@ -18,7 +18,7 @@ from PyQt6.QtGui import QKeyEvent, QWheelEvent
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QComboBox, QDialog, QFileDialog, QMenu, QWidget
 
 from genexplorer.viewer.error_handler import ErrorHandler
-from genexplorer.viewer.main import make_application, make_window, report_faults
+from genexplorer.viewer.main import make_application, make_window, report_errors
 from genexplorer.viewer.tabs.tab import Tab
 from genexplorer.viewer.tabs.tab_types import TABS
 from genexplorer.viewer.window import MainWindow
@@ -44,7 +44,7 @@ def main() -> int:
     _answer_dialogs(state)
     app = make_application()
     window = _window(app, run)
-    reporter = report_faults(window)
+    reporter = report_errors(window)
     messages: list[str] = []
     reporter.happened.connect(messages.append)
     for owner, name in methods[:: max(1, len(methods) // count)]:

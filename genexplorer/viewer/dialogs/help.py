@@ -37,7 +37,7 @@ _WINDOW_KEYS: KeyHelp = {
         ("Ctrl+Q", "close; training continues"),
     ),
 }
-_TAB_COLUMNS = 3
+_NUM_TAB_COLUMNS = 3
 
 
 class HelpDialog(QDialog):
@@ -55,11 +55,11 @@ class HelpDialog(QDialog):
         # Fill the columns of the tabs evenly, each tab's groups below one another.
         tables = [tab.key_help for tab in tabs if tab.key_help]
         heights = [sum(len(rows) + 2 for rows in table.values()) for table in tables]
-        filled = 0
-        groups: list[list[KeyHelp]] = [[] for _ in range(_TAB_COLUMNS)]
+        filled_rows = 0
+        groups: list[list[KeyHelp]] = [[] for _ in range(_NUM_TAB_COLUMNS)]
         for table, height in zip(tables, heights, strict=True):
-            groups[filled * _TAB_COLUMNS // sum(heights)].append(table)
-            filled += height
+            groups[filled_rows * _NUM_TAB_COLUMNS // sum(heights)].append(table)
+            filled_rows += height
         columns = [_column([_WINDOW_KEYS], {}), *(_column(group, current.key_help) for group in groups)]
         note = muted("Left: everywhere. Other columns: only in that tab.")
         row = fill_box(QHBoxLayout(), *columns, spacing=4 * GAP)

@@ -16,11 +16,11 @@ from PyQt6.QtWidgets import (
 from genexplorer.errors import UserError
 from genexplorer.session.new_run import FormField, NewRunForm
 from genexplorer.viewer.style import GAP
-from genexplorer.viewer.widgets.controls import clear_default_button, clear_layout, fill_box
+from genexplorer.viewer.widgets.controls import clear_default_button, clear_layout, fill_box, set_entries
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, wrapped
 from trainers.config import RunConfig
 
-_WIDTH = 72 * GAP
+_MIN_WIDTH_PX = 72 * GAP
 
 
 class NewRunDialog(QDialog):
@@ -29,19 +29,19 @@ class NewRunDialog(QDialog):
     def __init__(self, form: NewRunForm | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("New run")
-        self.setMinimumWidth(_WIDTH)
+        self.setMinimumWidth(_MIN_WIDTH_PX)
         self.form = form or NewRunForm()
         self.config: RunConfig | None = None
         self.editors: dict[str, QComboBox | QLineEdit] = {}
         self._visible_fields: tuple[FormField, ...] = ()
-        self.expectation, self.problem = wrapped(), wrapped("", "warning")
-        self.problem.setMinimumHeight(2 * QFontMetrics(self.font()).lineSpacing())
-        self.problem.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.expected_label, self.error_label = wrapped(), wrapped("", "warning")
+        self.error_label.setMinimumHeight(2 * QFontMetrics(self.font()).lineSpacing())
+        self.error_label.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._grid = QGridLayout()
         self._grid.setHorizontalSpacing(2 * GAP)
         self._grid.setVerticalSpacing(GAP)
         self._grid.setColumnStretch(1, 1)
-        # The buttons, below form, expectation and problem.
+        # The buttons, below the form, the expected result and the error.
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.start = QPushButton("Start training")
         clear_default_button(buttons)
@@ -49,7 +49,7 @@ class NewRunDialog(QDialog):
         buttons.addButton(self.start, QDialogButtonBox.ButtonRole.AcceptRole)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
-        items = (heading("Train a new run"), self._grid, self.expectation, self.problem, buttons)
+        items = (heading("Train a new run"), self._grid, self.expected_label, self.error_label, buttons)
         fill_box(QVBoxLayout(self), *items, margins=(3 * GAP, 3 * GAP, 3 * GAP, 2 * GAP), spacing=2 * GAP)
         self._unsubscribe = self.form.subscribe(self._refresh)
         self._refresh()
@@ -59,7 +59,7 @@ class NewRunDialog(QDialog):
         try:
             self.config = self.form.validate()
         except UserError as error:
-            self.problem.setText(str(error))
+            self.error_label.setText(str(error))
             return
         super().accept()
 
@@ -82,8 +82,8 @@ class NewRunDialog(QDialog):
         errors = self.form.errors()
         expected_failure = f"\nWatch for: {self.form.expected_failure}" if self.form.expected_failure else ""
         failures = "".join(f"\n{failure}" for failure in self.form.plugin_failures)
-        self.expectation.setText(f"Expected: {self.form.expectation}{expected_failure}{failures}")
-        self.problem.setText("\n".join(list(errors.values())[:2]))
+        self.expected_label.setText(f"Expected: {self.form.expectation}{expected_failure}{failures}")
+        self.error_label.setText("\n".join(list(errors.values())[:2]))
         self.start.setEnabled(not errors)
 
     def _list_fields(self) -> None:
@@ -104,8 +104,7 @@ class NewRunDialog(QDialog):
         key = field.key
         if field.input_type == "choice":
             box = QComboBox()
-            for choice in field.choices:
-                box.addItem(choice.label, choice.value)
+            set_entries(box, [(choice.label, choice.value) for choice in field.choices], self.form[key])
             box.activated.connect(lambda _index: self.form.set(key, str(box.currentData())))
             return box
         line = QLineEdit()

@@ -13,9 +13,9 @@ from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets.controls import fill_box, timer, tool_button
 from genexplorer.viewer.widgets.labels import elided, literal_tooltip, muted, set_role, wrapped
 
-_MESSAGE_MS = 6000
+_MESSAGE_DURATION_MS = 6000
 _MAX_BANNER_LINES = 3
-_MARGINS = (2 * GAP, GAP // 2, 2 * GAP, GAP // 2)
+_MARGINS_PX = (2 * GAP, GAP // 2, 2 * GAP, GAP // 2)
 
 
 class AlertBanner(QFrame):
@@ -30,7 +30,7 @@ class AlertBanner(QFrame):
         self.dismiss = tool_button("✕", "Dismiss (Esc)")
         self.dismiss.setProperty("flat", "true")
         self.dismiss.clicked.connect(self.clear)
-        row = fill_box(QHBoxLayout(self), (self.label, 1), self.dismiss, margins=_MARGINS, spacing=-1)
+        row = fill_box(QHBoxLayout(self), (self.label, 1), self.dismiss, margins=_MARGINS_PX, spacing=-1)
         row.setAlignment(self.dismiss, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
@@ -62,9 +62,9 @@ class ViewerStatusBar(QWidget):
         self.facts, self.message, self.alert = muted(""), elided(), elided()
         self.alerts_button = tool_button("Alerts", "All alerts of this run (W)", name="small")
         items = (self.facts, None, self.message, 2 * GAP, self.alert, self.alerts_button)
-        fill_box(QHBoxLayout(self), *items, margins=_MARGINS, spacing=-1)
+        fill_box(QHBoxLayout(self), *items, margins=_MARGINS_PX, spacing=-1)
         self._show_alert()
-        self._fade = timer(self, _MESSAGE_MS, lambda: _set_text(self.message, ""), once=True)
+        self._message_timer = timer(self, _MESSAGE_DURATION_MS, lambda: _set_text(self.message, ""), once=True)
         timer(self, 1000, self.refresh).start()
         context.status_message.connect(self.show_message)
         context.model_client.result_received.connect(self._on_result)
@@ -76,7 +76,7 @@ class ViewerStatusBar(QWidget):
     def show_message(self, line: str) -> None:
         """Show a message for a few seconds."""
         _set_text(self.message, line)
-        self._fade.start()
+        self._message_timer.start()
 
     def refresh(self) -> None:
         """Update latency and age, which grows by itself."""

@@ -13,8 +13,8 @@ from genexplorer.viewer.tabs.tab import Tab
 from genexplorer.viewer.widgets.controls import EmptyState, fill_box, timer
 from genexplorer.viewer.widgets.labels import literal_tooltip
 
-_NUMBER_KEYS = 9
-_MAKE_MS = 20  # between two tabs, so that the window paints and answers meanwhile
+_NUM_NUMBER_KEYS = 9
+_MAKE_INTERVAL_MS = 20  # between making two tabs, so that the window paints and responds meanwhile
 
 
 class TabBar(QTabBar):
@@ -37,7 +37,7 @@ class TabBar(QTabBar):
         """Dim a tab for a reason; an empty one restores it."""
         if self._reasons[index] != reason:
             self._reasons[index] = reason
-            key = f" (key {index + 1})" if index < _NUMBER_KEYS else ""
+            key = f" (key {index + 1})" if index < _NUM_NUMBER_KEYS else ""
             tooltip = f"{self.tabText(index)}{key}{': ' if reason else ''}{reason}"
             self.setTabToolTip(index, literal_tooltip(tooltip))
             self.update()
@@ -65,11 +65,11 @@ class TabPages(QWidget):
         self._context = context
         self.bar = TabBar()
         self._specs = tab_types.TABS
-        self._tabs: dict[int, Tab] = {}  # those made so far, by index; a handler may add one
+        self._tabs: dict[int, Tab] = {}  # the tabs made so far, by index; a signal handler may add one
         self._hints: dict[int, EmptyState] = {}
         self._states: Mapping[str, Any] = {}  # by title; restored when a tab is made
         self._pages = QStackedWidget()
-        self._selected = 0  # by the user
+        self._selected = 0  # index of the tab that the user selected
         self._selects_tab = False  # a run was opened; its first snapshot decides which tabs can show it
         self._is_switching = False
         self._is_started = False
@@ -77,7 +77,7 @@ class TabPages(QWidget):
             self.bar.add(spec.title)
             self._pages.addWidget(QStackedWidget())
         self._remaining = iter(range(len(self._specs)))
-        self._make_timer = timer(self, _MAKE_MS, self._make_next)
+        self._make_timer = timer(self, _MAKE_INTERVAL_MS, self._make_next)
         fill_box(QVBoxLayout(self), self._pages)
         self.bar.currentChanged.connect(self._on_current)
         context.run_changed.connect(self._on_run)

@@ -18,10 +18,10 @@ from trainers.errors import UserError
 if TYPE_CHECKING:
     from genexplorer.session.run_poller import RunPoller
 
-_TICK_MS = 140  # one snapshot while playing: slow enough to see each
-SPEEDS = (0.5, 1.0, 2.0, 4.0)
-_MAX_WAIT = 12  # ticks that playback waits for a pending image
-_CURVE_POINTS = 600
+_STEP_INTERVAL_MS = 140  # playback shows each snapshot for so long at speed 1
+PLAYBACK_SPEEDS = (0.5, 1.0, 2.0, 4.0)
+_MAX_WAIT_TICKS = 12  # ticks that playback waits for a pending image
+_MAX_CURVE_VALUES = 600
 
 
 class TimeBar(QWidget):
@@ -38,7 +38,7 @@ class TimeBar(QWidget):
         self.step_label, self.index_label = heading("no snapshot"), muted("")
         self.follow = tool_button("Follow", "Follow new snapshots (L)", checkable=True)
         self.hold = tool_button("Hold", "Stay at this snapshot (L)", checkable=True)
-        self._timer = timer(self, _TICK_MS, self._tick)
+        self._timer = timer(self, _STEP_INTERVAL_MS, self._tick)
         self._lay_out()
         # Connect the signals.
         self.play.clicked.connect(self.toggle_play)
@@ -65,8 +65,8 @@ class TimeBar(QWidget):
 
     def next_speed(self) -> None:
         """Switch to the next playback speed."""
-        self._speed = SPEEDS[(SPEEDS.index(self._speed) + 1) % len(SPEEDS)]
-        self._timer.setInterval(round(_TICK_MS / self._speed))
+        self._speed = PLAYBACK_SPEEDS[(PLAYBACK_SPEEDS.index(self._speed) + 1) % len(PLAYBACK_SPEEDS)]
+        self._timer.setInterval(round(_STEP_INTERVAL_MS / self._speed))
         self.speed.setText({0.5: "½×"}.get(self._speed, f"{self._speed:g}×"))
 
     def recolor(self) -> None:
@@ -93,7 +93,7 @@ class TimeBar(QWidget):
         """Go to the next snapshot; wait for pending images first, or a slow model would show none at all."""
         busy = self._context.model_client.is_pending("preview") or self._context.model_client.is_pending("drag")
         self._waited = self._waited + 1 if busy else 0
-        if self._waited < 1 or self._waited > _MAX_WAIT:
+        if self._waited < 1 or self._waited > _MAX_WAIT_TICKS:
             self._waited = 0
             self._context.playback.tick()
 
@@ -128,7 +128,7 @@ class TimeBar(QWidget):
         if run is None or metric is None:
             self.track.set_curve("", "", np.zeros(0), np.zeros(0), ())
         else:
-            series, spec = run.series(metric, "step", _CURVE_POINTS), run.specs[metric]
+            series, spec = run.series(metric, "step", _MAX_CURVE_VALUES), run.specs[metric]
             self.track.set_curve(charts.plain_title(spec), spec.unit, series.x, series.mean, change_marks(run))
         self._show_playback()
 

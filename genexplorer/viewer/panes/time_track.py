@@ -1,4 +1,4 @@
-"""The track of time: snapshots on a logarithmic step axis, the objective's curve below it, one mark through both."""
+"""The slider of the time bar: snapshots on a logarithmic step axis, and the objective's curve below it."""
 
 import math
 
@@ -13,9 +13,9 @@ from genexplorer.session.palette import Palette
 from genexplorer.viewer.style import text_font
 
 Floats = NDArray[np.float64]
-_MARGIN, _RAIL_Y, _LABEL_Y, _CURVE_TOP, _HEIGHT = 10.0, 12.0, 20.0, 40.0, 92
-_HANDLE = 6.0
-VISIBLE = 2.0  # pixels
+_MARGIN_PX, _RAIL_Y_PX, _LABEL_Y_PX, _CURVE_TOP_PX, _HEIGHT_PX = 10.0, 12.0, 20.0, 40.0, 92
+_HANDLE_RADIUS_PX = 6.0
+MIN_GROWTH_PX = 2.0  # the curve is read again once its end has moved this far
 
 
 def log_fraction(step: float, last: float) -> float:
@@ -24,13 +24,13 @@ def log_fraction(step: float, last: float) -> float:
 
 
 def log_fractions(steps: Floats, last: float) -> Floats:
-    """Return the positions of many steps, any shape."""
-    shares: Floats = np.log1p(np.maximum(steps, 0.0)) / math.log1p(last) if last > 0 else np.zeros_like(steps)
-    return shares
+    """Return the positions, 0 to 1, of steps of any shape."""
+    fractions: Floats = np.log1p(np.maximum(steps, 0.0)) / math.log1p(last) if last > 0 else np.zeros_like(steps)
+    return fractions
 
 
 def nice_steps(last: int) -> list[int]:
-    """Return the steps that may be labeled, the most welcome first: powers of ten, then fives and twos."""
+    """Return the steps that may be labeled, the most important first: powers of ten, then fives and twos."""
     powers = [10**n for n in range(len(str(max(1, last))))]
     ordered = [0, *powers, *(5 * p for p in powers), *(2 * p for p in powers)]
     return [step for step in ordered if step <= last]
@@ -53,14 +53,14 @@ class TimeTrack(QWidget):
         super().__init__(parent)
         self._palette = palette
         self._steps: tuple[int, ...] = ()
-        self._position: int | None = None
+        self._selected_step: int | None = None
         self._last = 0
         self._name, self._unit = "", ""
         self._x: Floats = np.zeros(0)
         self._y: Floats = np.zeros(0)
         self._curve_px: tuple[tuple[int, int, int], Floats] | None = None  # the curve in pixels, by size and last step
         self._marks: tuple[tuple[int, str], ...] = ()
-        self._hover: float | None = None
+        self._hovered_x: float | None = None
         self._is_pressed = False
         self.setMouseTracking(True)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -71,31 +71,31 @@ class TimeTrack(QWidget):
         self._palette = palette
         self.update()
 
-    def set_time(self, steps: tuple[int, ...], position: int | None, last: int) -> None:
+    def set_time(self, steps: tuple[int, ...], selected_step: int | None, last: int) -> None:
         """Show these snapshots, the displayed one, and the last step that has a metric."""
-        self._steps, self._position = steps, position
+        self._steps, self._selected_step = steps, selected_step
         self._last = max([last, *steps[-1:]])
-        self.setAccessibleDescription("" if position is None else f"step {position:,}")
+        self.setAccessibleDescription("" if selected_step is None else f"step {selected_step:,}")
         self.update()
 
     def set_curve(self, name: str, unit: str, x: Floats, y: Floats, marks: tuple[tuple[int, str], ...]) -> None:
         """Show the objective over steps, with a mark at each change of a setting."""
-        good = np.isfinite(x) & np.isfinite(y)
-        self._name, self._unit, self._x, self._y, self._marks = name, unit, x[good], y[good], marks
+        is_finite = np.isfinite(x) & np.isfinite(y)
+        self._name, self._unit, self._x, self._y, self._marks = name, unit, x[is_finite], y[is_finite], marks
         self._curve_px = None
         self.update()
 
     def shows_growth(self, last: int) -> bool:
         """Return whether a curve that goes on to a step would end visibly farther than the displayed one."""
-        return not self._x.size or (1 - log_fraction(float(self._x[-1]), last)) * self._width() >= VISIBLE
+        return not self._x.size or (1 - log_fraction(float(self._x[-1]), last)) * self._width() >= MIN_GROWTH_PX
 
     def sizeHint(self) -> QSize:
         """Return a wide size; the track fills the width."""
-        return QSize(600, _HEIGHT)
+        return QSize(600, _HEIGHT_PX)
 
     def x_of(self, step: float) -> float:
         """Return the pixel of a step."""
-        return _MARGIN + log_fraction(step, self._last) * self._width()
+        return _MARGIN_PX + log_fraction(step, self._last) * self._width()
 
     def nearest_snapshot(self, x: float) -> int | None:
         """Return the snapshot nearest to a pixel."""
@@ -120,14 +120,14 @@ class TimeTrack(QWidget):
         """Drag, or show the tooltip of the snapshot under the mouse."""
         if event is None:
             return
-        self._hover = event.position().x()
+        self._hovered_x = event.position().x()
         if self._is_pressed:
-            self._choose(self._hover)
-        step = self.nearest_snapshot(self._hover)
+            self._choose(self._hovered_x)
+        step = self.nearest_snapshot(self._hovered_x)
         if step is not None:
             value = self.value_at(step)
             value_text = f"   {self._name} {formatting.number(value, self._unit)}" if value is not None else ""
-            changes = [label for at, label in self._marks if abs(self.x_of(at) - self._hover) < 6]
+            changes = [label for at, label in self._marks if abs(self.x_of(at) - self._hovered_x) < 6]
             lines = [f"step {step:,}{value_text}", *changes]
             QToolTip.showText(event.globalPosition().toPoint(), "\n".join(lines), self)
         self.update()
@@ -145,17 +145,17 @@ class TimeTrack(QWidget):
             event.accept()
 
     def enterEvent(self, event: QEnterEvent | None) -> None:
-        """Show that this can be clicked."""
+        """Show the cursor of things that can be clicked."""
         self.setCursor(Qt.CursorShape.PointingHandCursor if self._steps else Qt.CursorShape.ArrowCursor)
 
     def leaveEvent(self, event: object) -> None:
         """Forget the mouse."""
-        self._hover = None
+        self._hovered_x = None
         self.update()
 
     def _choose(self, x: float) -> None:
         step = self.nearest_snapshot(x)
-        if step is not None and step != self._position:
+        if step is not None and step != self._selected_step:
             self.step_chosen.emit(step)
 
     # Drawing ----------------------------------------------------------------------------------------------------
@@ -166,12 +166,12 @@ class TimeTrack(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         # The rail, with a tick at each snapshot.
         painter.setPen(QPen(QColor(self._palette.faint), 2.0))
-        painter.drawLine(QPointF(_MARGIN, _RAIL_Y), QPointF(_MARGIN + self._width(), _RAIL_Y))
+        painter.drawLine(QPointF(_MARGIN_PX, _RAIL_Y_PX), QPointF(_MARGIN_PX + self._width(), _RAIL_Y_PX))
         painter.setPen(QColor(self._palette.muted))
         painter.setFont(text_font(8))
         for step in self._steps:
             x = self.x_of(step)
-            painter.drawLine(QPointF(x, _RAIL_Y - 3), QPointF(x, _RAIL_Y + 3))
+            painter.drawLine(QPointF(x, _RAIL_Y_PX - 3), QPointF(x, _RAIL_Y_PX + 3))
         if self._steps:
             self._paint_labels(painter)
         if self._x.size > 1:
@@ -182,16 +182,16 @@ class TimeTrack(QWidget):
             x = self.x_of(step)
             painter.drawText(QRectF(x - 30, self.height() - 15, 60, 14), Qt.AlignmentFlag.AlignCenter, f"▲{label}")
         # The displayed snapshot.
-        if self._position is not None:
-            handle = QPointF(self.x_of(self._position), _RAIL_Y)
+        if self._selected_step is not None:
+            handle = QPointF(self.x_of(self._selected_step), _RAIL_Y_PX)
             painter.setPen(QColor(self._palette.text))
             painter.drawLine(handle, QPointF(handle.x(), self.height() - 2))
             painter.setPen(QPen(QColor(self._palette.background), 2.0))
             painter.setBrush(QColor(self._palette.accent))
-            painter.drawEllipse(handle, _HANDLE, _HANDLE)
+            painter.drawEllipse(handle, _HANDLE_RADIUS_PX, _HANDLE_RADIUS_PX)
 
     def _width(self) -> float:
-        return max(1.0, self.width() - 2 * _MARGIN)
+        return max(1.0, self.width() - 2 * _MARGIN_PX)
 
     def _paint_labels(self, painter: QPainter) -> None:
         """Write the steps that fit beside one another, in the painter's font and color."""
@@ -200,7 +200,7 @@ class TimeTrack(QWidget):
             label = formatting.count(step).replace(".0", "")
             width = painter.fontMetrics().horizontalAdvance(label) + 2.0
             left = min(max(0.0, self.x_of(step) - width / 2), self.width() - width)
-            box = QRectF(left, _LABEL_Y, width, 14)
+            box = QRectF(left, _LABEL_Y_PX, width, 14)
             if not any(box.adjusted(-10, 0, 10, 0).intersects(other) for other in occupied):
                 occupied.append(box)
                 painter.drawText(box, Qt.AlignmentFlag.AlignCenter, label)
@@ -210,10 +210,10 @@ class TimeTrack(QWidget):
         key = (self.width(), self.height(), self._last)
         if self._curve_px is None or self._curve_px[0] != key:
             low, high = float(self._y.min()), float(self._y.max())
-            room = self.height() - _CURVE_TOP - 6
-            share = (self._y - low) / (high - low) if high > low else np.full_like(self._y, 0.5)
-            tops = _CURVE_TOP + 2 + (1 - share) * room
-            lefts = _MARGIN + log_fractions(self._x, self._last) * self._width()
+            height = self.height() - _CURVE_TOP_PX - 6
+            fractions = (self._y - low) / (high - low) if high > low else np.full_like(self._y, 0.5)
+            tops = _CURVE_TOP_PX + 2 + (1 - fractions) * height
+            lefts = _MARGIN_PX + log_fractions(self._x, self._last) * self._width()
             _, first = np.unique(np.floor(lefts), return_index=True)
             count = np.diff(np.append(first, len(lefts)))
             points = np.stack([np.add.reduceat(of, first) / count for of in (lefts, tops)], axis=1)
@@ -228,6 +228,6 @@ class TimeTrack(QWidget):
         painter.setPen(QColor(self._palette.muted))
         name = f"{self._name} ({self._unit})" if self._unit else self._name
         width = min(painter.fontMetrics().horizontalAdvance(name) + 4, self.width())
-        heights = points[points[:, 0] <= _MARGIN + width, 1]
-        is_low = bool(heights.size) and float(heights.mean()) > (_CURVE_TOP + self.height()) / 2
-        painter.drawText(QRectF(_MARGIN, _CURVE_TOP if is_low else self.height() - 18, width, 16), 0, name)
+        heights = points[points[:, 0] <= _MARGIN_PX + width, 1]
+        is_low = bool(heights.size) and float(heights.mean()) > (_CURVE_TOP_PX + self.height()) / 2
+        painter.drawText(QRectF(_MARGIN_PX, _CURVE_TOP_PX if is_low else self.height() - 18, width, 16), 0, name)

@@ -13,8 +13,8 @@ from genexplorer.viewer.widgets.controls import fill_box, tool_button
 from genexplorer.viewer.widgets.icons import icon
 from genexplorer.viewer.widgets.labels import literal_tooltip, menu_text, muted, set_role, text
 
-_PROBLEMS = (State.FAILED, State.LOST, State.DAMAGED)
-_MENU_LENGTH = 40  # the newest runs; older ones are opened by folder
+_FAILED_STATES = (State.FAILED, State.LOST, State.DAMAGED)
+_MAX_MENU_RUNS = 40  # the newest runs; older ones are opened by folder
 
 
 class TitleBar(QWidget):
@@ -33,7 +33,7 @@ class TitleBar(QWidget):
     def __init__(self, context: ViewerContext, menu: QMenu, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context = context
-        self._icons: tuple[object, ...] = ()  # the colors and state they were made for
+        self._icon_key: tuple[object, ...] = ()  # the colors and state they were made for
         # The menu of runs, the status, and the buttons.
         self.run_button = tool_button("", "Choose a run (Ctrl+R)", name="run")
         self.run_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextOnly)
@@ -41,7 +41,7 @@ class TitleBar(QWidget):
         self.run_menu = QMenu(self.run_button)
         self.run_menu.aboutToShow.connect(self.fill_menu)
         self.run_button.setMenu(self.run_menu)
-        self.state, self.share, self.time_left, self.speed = text(), text(), muted(), muted()
+        self.state, self.percent, self.time_left, self.speed = text(), text(), muted(), muted()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
@@ -51,7 +51,9 @@ class TitleBar(QWidget):
         self.new.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.more.setMenu(menu)
-        row = fill_box(QHBoxLayout(self), self.run_button, GAP, self.state, self.bar, self.share, self.time_left, None)
+        row = fill_box(
+            QHBoxLayout(self), self.run_button, GAP, self.state, self.bar, self.percent, self.time_left, None
+        )
         widgets = (self.speed, self.pause, self.stop, self.new, self.more)
         fill_box(row, *widgets, margins=(2 * GAP, GAP, 2 * GAP, GAP // 2))
         context.run_changed.connect(self.refresh)
@@ -66,7 +68,7 @@ class TitleBar(QWidget):
         if run is None:
             self.run_button.setText("Choose a run  ▾")
             self.run_button.setToolTip("Choose a run (Ctrl+R)")
-            for label in (self.state, self.share, self.time_left, self.speed):
+            for label in (self.state, self.percent, self.time_left, self.speed):
                 label.setText("")
             self.bar.setVisible(False)
             self.pause.setEnabled(False)
@@ -78,13 +80,13 @@ class TitleBar(QWidget):
         self.run_button.setToolTip(literal_tooltip(f"{status.folder}  (Ctrl+R for other runs)"))
         self.state.setText(f"{formatting.state_symbol(state)} {formatting.state_word(state)}")
         self.state.setToolTip(literal_tooltip(status.reason))
-        has_problem = state in _PROBLEMS or (state.active and not status.is_responding)
+        has_problem = state in _FAILED_STATES or (state.active and not status.is_responding)
         set_role(self.state, "warning" if has_problem else "plain")
         # Progress.
         self.bar.setValue(round(status.progress * 1000))
         self.bar.setVisible(state.active)
-        self.share.setVisible(state.active)
-        self.share.setText(formatting.percent(status.progress))
+        self.percent.setVisible(state.active)
+        self.percent.setText(formatting.percent(status.progress))
         self.time_left.setText(summary(status))
         self.speed.setText(formatting.speed(status) if state is State.RUNNING else "")
         # Buttons.
@@ -103,7 +105,7 @@ class TitleBar(QWidget):
             runs = []
             _add_note(menu, f"The runs folder cannot be read: {error}")
         # An entry for each run; the open one is checked.
-        for status in runs[:_MENU_LENGTH]:
+        for status in runs[:_MAX_MENU_RUNS]:
             label = f"{formatting.state_symbol(status.state)}  {status.name}   {status.preset}   {summary(status)}"
             action = menu.addAction(menu_text(label))
             if action is not None:
@@ -112,8 +114,8 @@ class TitleBar(QWidget):
                 action.triggered.connect(lambda _checked, folder=status.folder: self.run_chosen.emit(folder))
         if not runs:
             _add_note(menu, f"No runs in {self._context.runs_dir}")
-        elif len(runs) > _MENU_LENGTH:
-            _add_note(menu, f"{len(runs) - _MENU_LENGTH} older runs: use Open folder")
+        elif len(runs) > _MAX_MENU_RUNS:
+            _add_note(menu, f"{len(runs) - _MAX_MENU_RUNS} older runs: use Open folder")
         menu.addSeparator()
         menu.addAction("Open folder…\tCtrl+O", self.folder_requested.emit)
         menu.addAction("New run…\tN", self.new_run_requested.emit)
@@ -121,9 +123,9 @@ class TitleBar(QWidget):
     def _draw_icons(self, resumes: bool) -> None:
         palette = self._context.palette
         dim = mix(palette.muted, palette.background, 0.5)
-        if self._icons == (palette.text, dim, resumes):
+        if self._icon_key == (palette.text, dim, resumes):
             return
-        self._icons = (palette.text, dim, resumes)
+        self._icon_key = (palette.text, dim, resumes)
         for button, name in (
             (self.pause, "play" if resumes else "pause"),
             (self.stop, "stop"),
@@ -135,7 +137,7 @@ class TitleBar(QWidget):
 
 def summary(status: RunStatus) -> str:
     """Return the remaining or elapsed time, the step, or the reason of a failure."""
-    if status.state in _PROBLEMS:
+    if status.state in _FAILED_STATES:
         return status.reason
     if status.state is State.RUNNING and status.phase not in ("", "training"):
         return f"{formatting.time_left(status)}  ·  {status.phase}"

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, QVariantAnimation
 from PyQt6.QtWidgets import QApplication, QStyle
 
-FRAME_MS = 50  # at least between two frames: each redraws a plot, beside a training that wants the cores
-MOVE_MS = 260
+FRAME_MS = 50  # the minimum between two frames: each redraws a plot, and a training may need the cores
+MOVE_MS = 260  # the duration of a move
 Floats = NDArray[np.float64]
 _enabled = True
 
@@ -18,7 +18,7 @@ class FrameAnimation(QObject):
 
     def __init__(self, draw: Callable[[float], None], milliseconds: int, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._draw, self._drawn_ms = draw, 0
+        self._draw, self._last_frame_ms = draw, 0
         self._animation = QVariantAnimation(self)
         self._animation.setDuration(milliseconds)
         self._animation.setStartValue(0.0)
@@ -28,7 +28,7 @@ class FrameAnimation(QObject):
     def start(self) -> None:
         """Start from the beginning."""
         self._animation.stop()
-        self._drawn_ms = -FRAME_MS
+        self._last_frame_ms = -FRAME_MS
         self._animation.start()
 
     def stop(self) -> None:
@@ -42,8 +42,8 @@ class FrameAnimation(QObject):
 
     def _on_value(self, progress: float) -> None:
         now_ms = self._animation.currentTime()
-        if progress >= 1 or now_ms - self._drawn_ms >= FRAME_MS:
-            self._drawn_ms = now_ms
+        if progress >= 1 or now_ms - self._last_frame_ms >= FRAME_MS:
+            self._last_frame_ms = now_ms
             self._draw(progress)
 
 

@@ -26,7 +26,7 @@ from PyQt6.QtWidgets import (
 from genexplorer.viewer.style import GAP, text_font
 from genexplorer.viewer.widgets.labels import literal_tooltip, text, wrapped
 
-_WIDTH = 62 * GAP  # of the empty state
+_EMPTY_STATE_WIDTH_PX = 62 * GAP
 Box = TypeVar("Box", bound=QBoxLayout)
 BoxItem = QWidget | QLayout | int | None | tuple[QWidget | QLayout, int]
 
@@ -205,7 +205,7 @@ class EmptyState(QWidget):
         self.reason.setFont(text_font(14))
         for label in (self.reason, self.hint):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-            label.setFixedWidth(_WIDTH)
+            label.setFixedWidth(_EMPTY_STATE_WIDTH_PX)
         self._buttons = fill_box(QHBoxLayout())
         layout = QVBoxLayout(self)
         layout.addStretch(2)
@@ -219,7 +219,7 @@ class EmptyState(QWidget):
         self.reason.setText(reason)
         self.hint.setText(hint)
         for label in (self.reason, self.hint):
-            label.setMinimumHeight(max(0, label.heightForWidth(_WIDTH)))
+            label.setMinimumHeight(max(0, label.heightForWidth(_EMPTY_STATE_WIDTH_PX)))
 
     def add_button(self, label: str, callback: Callable[[], object], *, default: bool = False) -> None:
         """Add a button."""

@@ -3,7 +3,7 @@
 from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 
-_SIZE = 64  # large, and scaled down by Qt, so that they are sharp on HiDPI screens
+_SIZE_PX = 64  # large, and scaled down by Qt, so that they are sharp on HiDPI screens
 _RECTANGLES = {  # left, top, width, height
     "pause": ((16, 12, 11, 40), (37, 12, 11, 40)),
     "stop": ((14, 14, 36, 36),),
@@ -51,7 +51,7 @@ def application_icon(accent: str, background: str) -> QIcon:
 
 def _canvas() -> tuple[QPixmap, QPainter]:
     """Return a transparent pixmap and its painter, which the caller ends."""
-    pixmap = QPixmap(_SIZE, _SIZE)
+    pixmap = QPixmap(_SIZE_PX, _SIZE_PX)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)

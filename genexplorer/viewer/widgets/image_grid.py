@@ -17,7 +17,7 @@ from genexplorer.runs.record import ImageRef
 from genexplorer.viewer.widgets.images import ImageView, Pixels, montage, to_array
 
 GAP_PX = 1
-_CACHED_GRIDS = 96
+_MAX_CACHED_GRIDS = 96
 _MAX_SIDE_PX = 8192  # the largest recorded image that is read
 _log = logging.getLogger(__name__)
 Images = NDArray[np.uint8]  # (N, H, W, C)
@@ -53,7 +53,7 @@ def read_image_grid(ref: ImageRef, caption: str) -> ImageGrid:
     image = reader.read()
     if image.isNull():
         raise UserError(f"{ref.path.name} cannot be read: {reader.errorString()}", "choose another step")
-    # Cut the sheet into its images.
+    # Cut the montage into its images.
     pixels = to_array(image)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     tiles = pixels.reshape(ref.rows, height, ref.columns, width, pixels.shape[2]).swapaxes(1, 2)
@@ -69,7 +69,7 @@ class RecordedGrids:
 
     def __init__(self, report: Callable[[str], object]) -> None:
         self._report = report
-        self._cached = lru_cache(_CACHED_GRIDS)(read_image_grid)
+        self._cached = lru_cache(_MAX_CACHED_GRIDS)(read_image_grid)
 
     def read(self, ref: ImageRef) -> ImageGrid | None:
         """Return a grid with its caption, or None where it cannot be read."""
@@ -85,12 +85,12 @@ class RecordedGrids:
         self._cached.cache_clear()
 
 
-def best_columns(count: int, tile: tuple[int, int], room: tuple[int, int]) -> int:
-    """Return the number of columns at which tiles (height, width) are largest in a room (width, height)."""
+def best_columns(count: int, tile: tuple[int, int], available: tuple[int, int]) -> int:
+    """Return the number of columns at which tiles (height, width) are largest in a space (width, height), in pixels."""
 
     def factor(columns: int) -> tuple[float, int]:
         rows = -(-count // columns)
-        across, down = room[0] / (columns * (tile[1] + GAP_PX)), room[1] / (rows * (tile[0] + GAP_PX))
+        across, down = available[0] / (columns * (tile[1] + GAP_PX)), available[1] / (rows * (tile[0] + GAP_PX))
         fit = min(across, down)
         return (float(int(fit)) if fit >= 1 else fit, -(rows * columns - count))
 
@@ -173,8 +173,8 @@ class ImageGridView(ImageView):
         images = self.grid.images
         count, height, width = images.shape[:3]
         ratio = self.devicePixelRatioF()
-        room = (int(self.width() * ratio), int((self.height() - 3 * GAP_PX) * ratio))
-        self.columns = min(self.requested_columns or best_columns(count, (height, width), room), count)
+        available = (int(self.width() * ratio), int((self.height() - 3 * GAP_PX) * ratio))
+        self.columns = min(self.requested_columns or best_columns(count, (height, width), available), count)
         self.set_image(montage(images, self.columns, GAP_PX, self._background), "")
         self._frame(self.index)
 

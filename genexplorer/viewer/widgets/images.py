@@ -35,12 +35,12 @@ def to_qimage(pixels: NDArray[Any]) -> QImage:
     """
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]
-    form = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
+    image_format = QImage.Format.Format_Grayscale8 if pixels.ndim == 2 else QImage.Format.Format_RGB888
     packed = np.ascontiguousarray(pixels, dtype=np.uint8)
     height, width = packed.shape[:2]
     if not packed.size:
         return QImage()
-    return QImage(packed.tobytes(), width, height, packed.strides[0], form).copy()
+    return QImage(packed.tobytes(), width, height, packed.strides[0], image_format).copy()
 
 
 def to_array(image: QImage) -> Pixels:
@@ -74,20 +74,26 @@ def montage(images: NDArray[np.uint8], columns: int, gap_px: int = 0, background
     count, height, width, channels = images.shape
     rows = -(-count // columns)
     shape = (rows * (height + gap_px), columns * (width + gap_px), channels)
-    sheet = np.empty(shape, np.uint8)
-    sheet[:] = background_rgb[:channels]
+    canvas = np.empty(shape, np.uint8)
+    canvas[:] = background_rgb[:channels]
     for index, image in enumerate(images):
         top, left = (index // columns) * (height + gap_px), (index % columns) * (width + gap_px)
-        sheet[top : top + height, left : left + width] = image
-    return sheet[: shape[0] - gap_px, : shape[1] - gap_px] if gap_px else sheet
+        canvas[top : top + height, left : left + width] = image
+    return canvas[: shape[0] - gap_px, : shape[1] - gap_px] if gap_px else canvas
 
 
-def integer_scale(image: QSize, room: QSize, device_pixel_ratio: float = 1.0) -> int:
-    """Return the largest whole factor, at least 1, at which an image of device pixels fits a room of logical pixels."""
+def integer_scale(image: QSize, available: QSize, device_pixel_ratio: float = 1.0) -> int:
+    """Return the largest whole factor, at least 1, at which an image fits a space.
+
+    Args:
+        image: The size of the image, in device pixels.
+        available: The size of the space, in logical pixels.
+        device_pixel_ratio: Device pixels per logical pixel.
+    """
     if image.isEmpty():
         return 1
-    across = int(room.width() * device_pixel_ratio) // image.width()
-    down = int(room.height() * device_pixel_ratio) // image.height()
+    across = int(available.width() * device_pixel_ratio) // image.width()
+    down = int(available.height() * device_pixel_ratio) // image.height()
     return max(1, min(across, down))
 
 
@@ -106,8 +112,8 @@ def save_image(image: QImage, path: Path) -> None:
     """
     if image.isNull():
         raise UserError("there is no image to save", "wait until it is shown")
-    form = path.suffix.lstrip(".").upper() or "PNG"
-    if form == "PNG":
+    image_format = path.suffix.lstrip(".").upper() or "PNG"
+    if image_format == "PNG":
         encoded = QByteArray()
         buffer = QBuffer(encoded)
         buffer.open(QIODevice.OpenModeFlag.WriteOnly)
@@ -119,9 +125,9 @@ def save_image(image: QImage, path: Path) -> None:
 
     content = io.BytesIO()
     try:
-        Image.fromarray(to_array(image)).save(content, "JPEG" if form == "JPG" else form)
+        Image.fromarray(to_array(image)).save(content, "JPEG" if image_format == "JPG" else image_format)
     except (KeyError, ValueError):
-        raise UserError(f"{path.name}: images cannot be saved as {form}", "use .png") from None
+        raise UserError(f"{path.name}: images cannot be saved as {image_format}", "use .png") from None
     write_bytes(path, content.getvalue())
 
 
@@ -173,20 +179,20 @@ class ImageView(QWidget):
         return self._image if self._image.isNull() else enlarged(self._image, self._factor())
 
     def sizeHint(self) -> QSize:
-        """Return a square."""
+        """Return a square that shows MNIST at six times its size."""
         return QSize(168, 168)
 
     def image_rect(self) -> QRectF:
         """Return the rectangle of the image, in logical pixels of the widget."""
-        room, ratio = self._room(), self.devicePixelRatioF()
+        available, ratio = self._available_size(), self.devicePixelRatioF()
         if self._image.isNull():
             return QRectF()
         factor = self._factor()
         width, height = self._image.width() * factor / ratio, self._image.height() * factor / ratio
-        shrink = min(1.0, room.width() / width, room.height() / height)
+        shrink = min(1.0, available.width() / width, available.height() / height)
         width, height = width * shrink, height * shrink
-        left = round((room.width() - width) / 2 * ratio) / ratio
-        top = round((room.height() - height) / 2 * ratio) / ratio
+        left = round((available.width() - width) / 2 * ratio) / ratio
+        top = round((available.height() - height) / 2 * ratio) / ratio
         return QRectF(left, top, width, height)
 
     def pixel_at(self, position: QPointF) -> QPoint:
@@ -267,12 +273,12 @@ class ImageView(QWidget):
         """Emit that no pixel is hovered."""
         self.hovered.emit(QPoint(-1, -1))
 
-    def _room(self) -> QSize:
+    def _available_size(self) -> QSize:
         line = self.fontMetrics().height() + 8 if self._caption else 0
         return QSize(self.width(), max(1, self.height() - line))
 
     def _factor(self) -> int:
-        return min(self.max_factor, integer_scale(self._image.size(), self._room(), self.devicePixelRatioF()))
+        return min(self.max_factor, integer_scale(self._image.size(), self._available_size(), self.devicePixelRatioF()))
 
     def _report(self, line: str) -> None:
         if self.on_saved is not None:

@@ -23,24 +23,24 @@ def heading(content: str = "") -> QLabel:
 
 
 class ElidedLabel(QLabel):
-    """One line of text, elided where there is no room for it."""
+    """One line of text, elided where it does not fit."""
 
     def minimumSizeHint(self) -> QSize:
-        """Return room for a few letters."""
+        """Return the width of a few letters."""
         return QSize(24, super().minimumSizeHint().height())
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the elided text."""
         painter, style = QPainter(self), self.style()
-        room = self.contentsRect()
-        content = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
+        rect = self.contentsRect()
+        content = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, rect.width())
         if style is not None:
             flags = int(self.alignment())
-            style.drawItemText(painter, room, flags, self.palette(), self.isEnabled(), content, self.foregroundRole())
+            style.drawItemText(painter, rect, flags, self.palette(), self.isEnabled(), content, self.foregroundRole())
 
 
 def elided(content: str = "", role: str = "muted") -> QLabel:
-    """Return a label that is elided where there is no room for it."""
+    """Return a label that is elided where it does not fit."""
     label = ElidedLabel(content)
     label.setTextFormat(Qt.TextFormat.PlainText)
     return _with_role(label, role)

@@ -13,7 +13,7 @@ from genexplorer.explore.protocol import Failure
 from genexplorer.runs.record import AlertRow
 from genexplorer.session.actions import ActionResult
 from genexplorer.viewer.dialogs.alerts import AlertsDialog
-from genexplorer.viewer.main import report_faults
+from genexplorer.viewer.main import report_errors
 from genexplorer.viewer.model_client import ModelRequest
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.fake_run import running_run, write_run
@@ -79,7 +79,7 @@ def test_an_error_in_a_slot_or_a_thread_is_shown_and_logged(
 ) -> None:
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    reporter = report_faults(window)
+    reporter = report_errors(window)
     try:
         sys.excepthook(ValueError, ValueError("a slot broke"), None)
         thread = threading.Thread(target=lambda: int("a thread broke"))

@@ -83,10 +83,10 @@ def test_what_was_open_is_remembered(stage: Stage, run_folder: Path, tmp_path: P
 def test_the_window_stands_before_its_tabs_and_says_what_it_opens(stage: Stage, run_folder: Path) -> None:
     window = stage.window()
     window.open_soon(run_folder)
-    assert window._opening.reason.text() == f"Opening {run_folder.name} …"
+    assert window._opening_page.reason.text() == f"Opening {run_folder.name} …"
     window.grab()  # paints
     stage._qtbot.waitUntil(lambda: window.context.run is not None, timeout=10_000)
-    assert window._middle.currentWidget() is window.pages
+    assert window._stack.currentWidget() is window.pages
     assert [tab.title for tab in window.pages.tabs] == [spec.title for spec in TABS]
     assert stage.client.warmed
 

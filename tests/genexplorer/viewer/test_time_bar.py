@@ -96,16 +96,18 @@ def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_pres
     with running_run(tmp_path / "live", steps=900) as run:
         window = stage.window(run.folder)
         followed = window.context.run
-        assert followed is not None and not followed.watcher_idle and window._poll.interval() == close
+        assert followed is not None and not followed.watcher_idle and window._poll_timer.interval() == close
         window._idle_tracker._last_input -= 20
         qtbot.waitUntil(lambda: followed.watcher_idle, timeout=5000)
-        assert window._poll.interval() == 1000 * IDLE_POLL_S
+        assert window._poll_timer.interval() == 1000 * IDLE_POLL_S
         window._idle_tracker._last_input -= 60
-        qtbot.waitUntil(lambda: window._poll.interval() == 1000 * AWAY_POLL_S, timeout=10_000)
+        qtbot.waitUntil(lambda: window._poll_timer.interval() == 1000 * AWAY_POLL_S, timeout=10_000)
         assert not animation.is_enabled()
         QTest.keyClick(window, Qt.Key.Key_Shift)  # somebody is back
-        assert window._poll.interval() == close  # and it counts anew; Qt's coarse timers may come a twentieth late
-        assert window._poll.remainingTime() <= 2 * close and animation.is_enabled()
+        assert (
+            window._poll_timer.interval() == close
+        )  # and it counts anew; Qt's coarse timers may come a twentieth late
+        assert window._poll_timer.remainingTime() <= 2 * close and animation.is_enabled()
         qtbot.waitUntil(lambda: not followed.watcher_idle, timeout=5000)
         window._idle_tracker._last_input -= 20
         qtbot.waitUntil(lambda: followed.watcher_idle, timeout=5000)

@@ -109,7 +109,7 @@ def test_time_stops_at_pictures_only_while_the_tab_is_in_front(stage: Stage, gan
     tab = tab_of(window, "Progress")
     run, playback = window.context.run, window.context.playback
     assert run is not None and "image" in window.time.index_label.text()
-    window._poll.stop()
+    window._poll_timer.stop()
     run.snapshots = [0, 100, 700]  # thinned; the pictures are all there
     window.context._update_steps()
     assert len(playback.steps) == len(run.images["samples"]) > 3

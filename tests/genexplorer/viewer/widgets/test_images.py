@@ -145,11 +145,11 @@ def test_the_form_refuses_invalid_values(qtbot: QtBot) -> None:
     dialog = NewRunDialog()
     qtbot.addWidget(dialog)
     dialog.form.set("length", "many")
-    assert not dialog.start.isEnabled() and "many" in dialog.problem.text()
+    assert not dialog.start.isEnabled() and "many" in dialog.error_label.text()
     dialog.accept()
     assert dialog.config is None
     dialog.form.set("unit", "steps")
     dialog.form.set("length", "25")
-    assert dialog.start.isEnabled() and dialog.problem.text() == ""
+    assert dialog.start.isEnabled() and dialog.error_label.text() == ""
     dialog.accept()
     assert dialog.config is not None and dialog.config.schedule.steps == 25
