@@ -41,17 +41,17 @@ _MODULES = {
     "trainers.plan": ("Plan",),
     "trainers.registry": ("DataSet", "Family", "register_dataset", "register_family"),
 }
-_PLACES = {name: module for module, names in _MODULES.items() for name in names}
-__all__ = sorted(_PLACES)
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+__all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'trainers' has no attribute '{name}'")
     from importlib import import_module
 
-    return getattr(import_module(_PLACES[name]), name)
+    return getattr(import_module(_MODULE_OF[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *_MODULE_OF})

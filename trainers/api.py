@@ -154,7 +154,7 @@ def load(
         plan = resolve(plan) if isinstance(plan, RunConfig) else plan
         with torch.random.fork_rng(devices=[]):  # initialization would advance the caller's random numbers
             model: Model = registry.resolve(plan.family.build)(plan.model_options, source.card.image_shape)
-        if plan.family.name == custom.NAME:  # the build is the module that is being trained
+        if plan.family.name == custom.FAMILY_NAME:  # the build is the module that is being trained
             model = copy.deepcopy(model)
         load_weights(model, source.arrays)
         return TrainedModel(model.cpu().eval().requires_grad_(False), source.card, plan.binarization)

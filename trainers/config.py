@@ -18,7 +18,7 @@ _OLD_VALUES = {"discretised-logistic": "discretized-logistic"}
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Compile = Literal["auto", "on", "off"]
 Precision = Literal["auto", "float32", "bfloat16"]
-Width = Annotated[int, Field(ge=1, le=65_536)]  # of a layer
+Width = Annotated[int, Field(ge=1, le=65_536)]  # units or channels of a layer
 
 
 class Section(BaseModel):
@@ -182,35 +182,35 @@ def parse(values: Mapping[str, Any]) -> RunConfig:
     return config.with_options(config.model_options(), config.data_options())
 
 
-def parse_section(kind: type[Any], values: Mapping[str, Any], section: str) -> Any:
+def parse_section(section_class: type[Any], values: Mapping[str, Any], section: str) -> Any:
     """Validate one section.
 
     Raises:
         ConfigError: for the first value that is wrong, with its dotted key.
     """
     try:
-        return kind.model_validate(dict(values))
+        return section_class.model_validate(dict(values))
     except ValidationError as error:
-        problem = error.errors()[0]
+        detail = error.errors()[0]
     # Name the key of the first problem.
-    path = [str(part) for part in problem["loc"]]
+    path = [str(part) for part in detail["loc"]]
     key = ".".join([section, *path] if section else path) or "config"
-    if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(path[-1], _fields_at(kind, path[:-1]), n=1)
+    if detail["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(path[-1], _fields_at(section_class, path[:-1]), n=1)
         hint = f"did you mean '{close[0]}'?" if close else "'genexplorer train PRESET --dry-run' lists the known keys"
         raise ConfigError(f"{key}: unknown key", hint)
     # Describe it in pydantic's words, with the value.
-    message = problem["msg"].removeprefix("Value error, ")
+    message = detail["msg"].removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    value = problem.get("input")
-    got = f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
-    raise ConfigError(f"{key}: {message}{got}")
+    value = detail.get("input")
+    value_text = f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
+    raise ConfigError(f"{key}: {message}{value_text}")
 
 
-def _fields_at(kind: type[BaseModel], path: list[str]) -> list[str]:
+def _fields_at(section_class: type[BaseModel], path: list[str]) -> list[str]:
     for part in path:
-        inner = kind.model_fields[part].annotation if part in kind.model_fields else None
+        inner = section_class.model_fields[part].annotation if part in section_class.model_fields else None
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             return []
-        kind = inner
-    return list(kind.model_fields)
+        section_class = inner
+    return list(section_class.model_fields)

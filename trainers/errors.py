@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """An error with a message and a remedy.
+    """An error with a message and a hint.
 
     Args:
         message: What is wrong, and where; without a full stop.

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-Length = Annotated[int, Field(ge=1, le=65_536)]  # of an axis; cards may come from elsewhere
+AxisLength = Annotated[int, Field(ge=1, le=65_536)]  # size of one axis; bounded, since cards may come from elsewhere
 
 
 class Capability(BaseModel):
@@ -64,8 +64,8 @@ class ModelCard(BaseModel):
     step: int = Field(ge=0)
     images_seen: int = Field(ge=0)
     weights: str = "ema"
-    latent_shape: tuple[Length, ...]  # (2,)
-    image_shape: tuple[Length, Length, Length]  # (C, H, W)
+    latent_shape: tuple[AxisLength, ...]  # (2,)
+    image_shape: tuple[AxisLength, AxisLength, AxisLength]  # (C, H, W)
     capabilities: dict[str, Capability] = Field(
         default_factory=dict,
         validation_alias=AliasChoices("abilities", "capabilities"),

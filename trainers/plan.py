@@ -15,9 +15,9 @@ from trainers.model_card import Capability, available, unavailable
 from trainers.registry import DataKind, DataSet, Family, ImageShape
 
 MAX_PARAMETERS = 500_000_000  # 2 GB of float32, before Adam's two moments
-_FOR_IMAGES = unavailable("the data are 2-D points; see Density")
+_ONLY_FOR_IMAGES = unavailable("the data are 2-D points; see Density")
 _DENSITY_MAP = available("a map of the 2-D density")
-_FOR_POINTS = unavailable("images have too many dimensions for a density map; train on 2-D data for one")
+_ONLY_FOR_POINTS = unavailable("images have too many dimensions for a density map; train on 2-D data for one")
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,10 @@ def capabilities(family: Family, options: Any, shape: ImageShape, kind: DataKind
     """
     own = family.capabilities(options)
     if kind == "points":
-        return {**own, "manifold": _FOR_IMAGES, "plane": _FOR_IMAGES, "density": _DENSITY_MAP}
+        return {**own, "manifold": _ONLY_FOR_IMAGES, "plane": _ONLY_FOR_IMAGES, "density": _DENSITY_MAP}
     (size,) = family.latent_shape(options, shape)
     plane = available(f"a plane through {size} dimensions") if size > 2 else unavailable("the latent is 2-D already")
-    return {**own, "plane": plane, "density": _FOR_POINTS}
+    return {**own, "plane": plane, "density": _ONLY_FOR_POINTS}
 
 
 def _refuse_oversized(num_parameters: int) -> None:

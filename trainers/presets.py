@@ -35,7 +35,7 @@ def assemble(preset_name: str, *layers: Layer) -> RunConfig:
         for key, value in flatten(config.model_dump(mode="json")).items():
             if preset.is_frozen(key) and value != fixed.get(key):
                 message = f"{key}: preset '{preset.name}' fixes it at {fixed.get(key)!r} to reproduce {preset.source}"
-                raise ConfigError(message, f"start from '{_free_preset(preset, config)}' to change it")
+                raise ConfigError(message, f"start from '{_changeable_preset(preset, config)}' to change it")
     return config
 
 
@@ -110,9 +110,9 @@ def merge(below: Layer, above: Layer) -> dict[str, Any]:
     for key, value in above.items():
         current = merged.get(key)
         if isinstance(value, Mapping) and isinstance(current, Mapping):
-            merged[key] = merge(_make_room(key, current, value), value)
+            merged[key] = merge(_without_replaced_keys(key, current, value), value)
         elif isinstance(value, str) and key in ("data", "model"):
-            merged[key] = merge(_make_room(key, current or {}, {"name": value}), {"name": value})
+            merged[key] = merge(_without_replaced_keys(key, current or {}, {"name": value}), {"name": value})
         else:
             merged[key] = value
     return merged
@@ -157,7 +157,7 @@ def _base(preset: registry.Preset) -> dict[str, Any]:
     return merge({"model": {"name": preset.family}, "data": {"name": "mnist"}}, preset.layers)
 
 
-def _make_room(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, Any]:
+def _without_replaced_keys(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a section without the keys that a section merged over it replaces as a whole."""
     if not isinstance(below, Mapping):
         return {}
@@ -168,7 +168,7 @@ def _make_room(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, A
     return below
 
 
-def _free_preset(preset: registry.Preset, config: RunConfig) -> str:
+def _changeable_preset(preset: registry.Preset, config: RunConfig) -> str:
     """Return a preset of the same family and kind of data whose settings may be changed; that of the family's name."""
     kind = registry.dataset(config.data.name).kind
     names = [

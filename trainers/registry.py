@@ -163,9 +163,18 @@ _FAMILIES = {
     "gan": "trainers.families.gan.spec:GAN",
     "flow": "trainers.families.flow.spec:FLOW",
 }
-_TOYS = ("moons", "circles", "rings", "pinwheel", "checkerboard", "spirals", "eight-gaussians", "swiss-roll")
-_IMAGES = {"mnist": "trainers.data.catalog:MNIST", "idx": "trainers.data.catalog:IDX_FOLDER"}
-_POINTS = {name: f"trainers.data.catalog:{name.upper().replace('-', '_')}" for name in _TOYS}
+_POINT_DATASET_NAMES = (
+    "moons",
+    "circles",
+    "rings",
+    "pinwheel",
+    "checkerboard",
+    "spirals",
+    "eight-gaussians",
+    "swiss-roll",
+)
+_IMAGE_DATASETS = {"mnist": "trainers.data.catalog:MNIST", "idx": "trainers.data.catalog:IDX_FOLDER"}
+_POINT_DATASETS = {name: f"trainers.data.catalog:{name.upper().replace('-', '_')}" for name in _POINT_DATASET_NAMES}
 
 PLUGIN_GROUPS = "genexplorer.families", "genexplorer.datasets"  # of entry points
 
@@ -229,7 +238,7 @@ def families() -> dict[str, Family]:
 @cache
 def datasets() -> dict[str, DataSet]:
     """Return every data set by name: built-in ones, registered ones, then those of installed packages."""
-    targets = (*_IMAGES.values(), *_POINTS.values())
+    targets = (*_IMAGE_DATASETS.values(), *_POINT_DATASETS.values())
     specs, _failures["datasets"] = _collect(targets, _registered_datasets, PLUGIN_GROUPS[1], DataSet)
     return specs
 
@@ -283,8 +292,8 @@ def dataset(name: str) -> DataSet:
     Raises:
         ConfigError: if there is no such data set.
     """
-    if name in _IMAGES or name in _POINTS:
-        builtin: DataSet = resolve(_IMAGES.get(name) or _POINTS[name])
+    if name in _IMAGE_DATASETS or name in _POINT_DATASETS:
+        builtin: DataSet = resolve(_IMAGE_DATASETS.get(name) or _POINT_DATASETS[name])
         return builtin
     return _find(datasets(), name, "data.name", "data set")
 
@@ -295,9 +304,9 @@ def data_kind(name: str) -> DataKind:
     Raises:
         ConfigError: if there is no such data set.
     """
-    if name in _IMAGES:
+    if name in _IMAGE_DATASETS:
         return "images"
-    return "points" if name in _POINTS else dataset(name).kind
+    return "points" if name in _POINT_DATASETS else dataset(name).kind
 
 
 def parameter_count(spec: Family, options: Any, shape: ImageShape) -> int:

@@ -37,7 +37,7 @@ class Theory:
     stages: tuple[Stage, ...] = ()
     reference: str = ""  # "Kingma & Welling 2014, eq. 10, arXiv:1312.6114"
     notes: tuple[str, ...] = ()
-    also: tuple[Term, ...] = ()  # further metrics with explanations, such as the generator's loss of a GAN
+    other_metrics: tuple[Term, ...] = ()  # metrics with explanations that are no terms: the loss of a GAN's generator
 
 
 METRIC_PATTERNS = ("test/{}_ema", "test/{}_raw", "train/{}")  # names of a quantity's metrics, in order of preference

@@ -96,7 +96,7 @@ def objective_values(theory: Theory, values: Mapping[str, float]) -> ObjectiveVa
     """
     further_values = tuple(
         (term, float(values[pattern.format(term.quantity)]))
-        for term in theory.also
+        for term in theory.other_metrics
         if (pattern := best_pattern(term.quantity, values))
     )
     for terms in (theory.terms, ()):

@@ -48,7 +48,7 @@ def flipped_tensors(count: int, folder: Path) -> Tally:
     tally, rng = Tally(), random.Random(7)
     saved = folder / "saved"
     checkpoint.save_snapshot(saved, _ARRAYS, card(1))
-    path = saved / checkpoint.WEIGHTS
+    path = saved / checkpoint.WEIGHTS_FILE
     original = path.read_bytes()
     header_size = 8 + struct.unpack("<Q", original[:8])[0]
     offsets = [*range(min(header_size, count)), *(rng.randrange(len(original)) for _ in range(count))]
@@ -100,9 +100,9 @@ def pickles(count: int, folder: Path) -> Tally:
     snapshot = folder / "snapshot"
     checkpoint.save_snapshot(snapshot, _ARRAYS, card(1))
     loaders: dict[Path, Callable[[], object]] = {
-        snapshot / checkpoint.WEIGHTS: lambda: checkpoint.load_snapshot(snapshot),
-        snapshot / checkpoint.CARD: lambda: checkpoint.load_card(snapshot),
-        snapshot / checkpoint.MANIFEST: lambda: checkpoint.verify(snapshot),
+        snapshot / checkpoint.WEIGHTS_FILE: lambda: checkpoint.load_snapshot(snapshot),
+        snapshot / checkpoint.CARD_FILE: lambda: checkpoint.load_card(snapshot),
+        snapshot / checkpoint.MANIFEST_FILE: lambda: checkpoint.verify(snapshot),
         run / layout.CONFIG: lambda: read_config(run),
         run / layout.DATABASE: lambda: RunReader(run).log(),
         folder / "train-images-idx3-ubyte": lambda: idx.read_images(folder / "train-images-idx3-ubyte"),

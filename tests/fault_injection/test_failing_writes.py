@@ -35,7 +35,7 @@ def test_without_faults_everything_is_saved(tmp_path: Path) -> None:
 def test_a_torn_checkpoint_is_never_resumed_from(tmp_path: Path) -> None:
     folder = RunStore(tmp_path).create(config(steps=LAST))
     record_a_run(folder)
-    newest = layout.step_folder(folder / layout.CHECKPOINTS, LAST) / checkpoint.ARRAYS
+    newest = layout.step_folder(folder / layout.CHECKPOINTS, LAST) / checkpoint.STATE_ARRAYS_FILE
     original = newest.read_bytes()
     for length in (0, 1, 8, len(original) // 2, len(original) - 1):
         newest.write_bytes(original[:length])

@@ -135,7 +135,7 @@ def _save_a_dozen(run: Path, rng: random.Random) -> int:
         unpinned = sorted(after - pinned)
         if unpinned and len(after) > 2 and rng.random() < 0.3:  # a damaged one must not count as one of the two
             bad = rng.choice(unpinned)
-            path = layout.step_folder(parent, bad) / checkpoint.ARRAYS
+            path = layout.step_folder(parent, bad) / checkpoint.STATE_ARRAYS_FILE
             path.write_bytes(path.read_bytes()[:-1])
             pinned -= {bad}
         elif after and rng.random() < 0.1:

@@ -23,12 +23,12 @@ from trainers.config import OptimConfig
 from trainers.families.interface import Model, StepContext
 from trainers.numerics import matmul
 from trainers.step import optim
-from trainers.step.train_step import OptimizerTensors, TracedUpdater, UpdateResult, train_step
+from trainers.step.train_step import FunctionalUpdater, OptimizerTensors, UpdateResult, train_step
 
 Graph = Callable[..., Sequence[Tensor]]
 
 
-class _StepTrace(NamedTuple):
+class _RecordedStep(NamedTuple):
     """The outline of a step.
 
     Args:
@@ -70,7 +70,7 @@ class CompiledStep:
         self._optimizers = tuple(optimizers)
         # Trace which random numbers and metrics a step has.
         context = replace(context, generator=context.generator.clone_state())
-        self._trace = _trace(model, batch, context)
+        self._record_step = _record_step(model, batch, context)
         # Gather the tensors that a step updates.
         state = _state_tensors(model, optimizers, config)
         self._state = tuple(state.values())
@@ -107,12 +107,12 @@ class CompiledStep:
     def results(self, metrics: Sequence[float]) -> Iterator[UpdateResult]:
         """Yield the result of each objective, from the metrics that `run` returned."""
         values = iter(metrics)
-        for optimizer, quantities in self._trace.objectives:
+        for optimizer, quantities in self._record_step.objectives:
             loss, norm = next(values), next(values)
             yield UpdateResult(optimizer, loss, norm, {quantity: next(values) for quantity in quantities})
 
     def _random_tensors(self, generator: torch.Generator) -> list[Tensor]:
-        return [call(generator=generator) for call in self._trace.random_calls]
+        return [call(generator=generator) for call in self._record_step.random_calls]
 
 
 class _StepModule(nn.Module):
@@ -167,21 +167,21 @@ class _StepModule(nn.Module):
             for optimizer, lr in zip(self._optimizers, lrs, strict=True)
         }
         # Run the step.
-        updater = TracedUpdater(self._config, tensors, max_norm)
+        updater = FunctionalUpdater(self._config, tensors, max_norm)
         train_step(self.model, batch, context, updater)
         return updater.metrics
 
 
 def num_operations(model: Model, batch: Tensor, context: StepContext) -> int:
     """Return the number of torch operations in a step's forward pass; weights and generator stay as they are."""
-    return _trace(model, batch, replace(context, generator=context.generator.clone_state())).num_operations
+    return _record_step(model, batch, replace(context, generator=context.generator.clone_state())).num_operations
 
 
-def _trace(model: Model, batch: Tensor, context: StepContext) -> _StepTrace:
+def _record_step(model: Model, batch: Tensor, context: StepContext) -> _RecordedStep:
     model = copy.deepcopy(model)  # a step changes buffers
     with _RecordRandom() as recorder:
         objectives = [(each.optimizer, tuple(each.values)) for each in model.training_step(batch, context)]
-    return _StepTrace(tuple(objectives), tuple(recorder.calls), recorder.num_operations)
+    return _RecordedStep(tuple(objectives), tuple(recorder.calls), recorder.num_operations)
 
 
 def _state_tensors(model: Model, optimizers: Mapping[str, Optimizer], config: OptimConfig) -> dict[str, Tensor]:

@@ -21,14 +21,14 @@ from trainers.errors import ConfigError
 from trainers.events import Alert, CommandApplied, Event, Phase
 from trainers.families.interface import Model
 
-EAGER_STEPS = 20  # at least, before anything is decided
-TURN_STEPS = 5  # of one kind in the trial, before the other kind has its turn
-TRIAL_S = 3.0  # least length of the trial
-TRIAL_TURNS = 8  # least number of turns of each kind
-COMPILE_S_PER_OPERATION = 0.09  # on one core, roughly, for each operation of a step's forward pass
-MAX_GRAPHS = 4  # compiled at most; steps of further graph keys run eagerly
+MIN_EAGER_STEPS = 20  # least number of eager steps before anything is decided
+TURN_STEPS = 5  # in the trial, so many eager steps alternate with as many compiled ones
+MIN_TRIAL_S = 3.0  # least length of the trial
+MIN_TRIAL_TURNS = 8  # least number of turns of each kind
+COMPILE_S_PER_OPERATION = 0.09  # compile time per operation of the forward pass, measured roughly, on one core
+MAX_GRAPHS = 4  # graph keys that are compiled at most; steps of further ones run eagerly
 MIN_PAYOFF = 2.0  # least ratio of the time that compilation is expected to save to its cost
-MAX_TIME_RATIO = 0.98  # of a compiled step to an eager one, for compiled steps to be used
+MAX_TIME_RATIO = 0.98  # ratio of a compiled step's time to an eager one's above which steps run eagerly
 _COMPILERS = ("c++", "g++", "clang++")
 
 
@@ -56,7 +56,7 @@ class CompilePolicy:
         self._compiled_steps: dict[Hashable, CompiledStep] = {}
         self._num_eager = 0
         self._trial_s: dict[bool, list[float]] = {False: [], True: []}  # seconds of steps, by whether compiled
-        self._started = 0.0
+        self._timer_start_s = 0.0
         self.enabled = False
         self.step_s = 0.0
         available = device.type != "cpu" or has_compiler()
@@ -99,11 +99,11 @@ class CompilePolicy:
 
     def start_timer(self) -> None:
         """Start to time a step, or a burst."""
-        self._started = self._clock()
+        self._timer_start_s = self._clock()
 
     def stop_timer(self, num_steps: int = 1) -> None:
         """Stop after a number of steps."""
-        self.step_s = (self._clock() - self._started) / num_steps
+        self.step_s = (self._clock() - self._timer_start_s) / num_steps
 
     def after_step(
         self, model: Model, step: int, seconds_left: float | None, num_operations: Callable[[], int]
@@ -119,7 +119,7 @@ class CompilePolicy:
         # After some eager steps: compile if that is expected to pay back its cost.
         if self._state == "eager":
             self._num_eager += 1
-            if self._num_eager >= EAGER_STEPS and seconds_left is not None:
+            if self._num_eager >= MIN_EAGER_STEPS and seconds_left is not None:
                 cost_s = COMPILE_S_PER_OPERATION * num_operations()
                 self.enabled = seconds_left * model.compile_speedup > MIN_PAYOFF * cost_s
                 self._state = "trial" if self.enabled else "off"
@@ -127,7 +127,7 @@ class CompilePolicy:
         elif self._state == "trial":
             self._trial_s[self.enabled].append(self.step_s)
             durations = [*self._trial_s[False], *self._trial_s[True]]
-            if len(durations) >= 2 * TURN_STEPS * TRIAL_TURNS and sum(durations) >= TRIAL_S:
+            if len(durations) >= 2 * TURN_STEPS * MIN_TRIAL_TURNS and sum(durations) >= MIN_TRIAL_S:
                 eager_s, compiled_s = (statistics.median(self._trial_s[compiled]) for compiled in (False, True))
                 self.enabled = compiled_s < MAX_TIME_RATIO * eager_s
                 self._state = "on" if self.enabled else "off"

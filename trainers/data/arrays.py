@@ -15,9 +15,9 @@ from trainers.errors import DataError
 from trainers.registry import DataSet
 from trainers.storage.atomic_files import write_bytes
 
-NAME = "arrays"
-_TEST_SHARE = 0.1
-_EXPECTED = "images (N, H, W) or (N, C, H, W) with C = 1 or 3, or 2-D points (N, 2)"
+DATASET_NAME = "arrays"
+_TEST_FRACTION = 0.1
+_EXPECTED_SHAPES = "images (N, H, W) or (N, C, H, W) with C = 1 or 3, or 2-D points (N, 2)"
 
 
 class ImageArrayOptions(Section):
@@ -53,7 +53,7 @@ def from_arrays(data: Any, labels: Any = None) -> DataSet:
         if len(train) < 2:
             raise DataError("data: 1 example; at least 2 are needed", "pass more, or a (train, test) pair")
         order = np.random.default_rng(EVALUATION_SEED).permutation(len(train))
-        test_indices, indices = np.split(order, [max(1, round(_TEST_SHARE * len(train)))])
+        test_indices, indices = np.split(order, [max(1, round(_TEST_FRACTION * len(train)))])
         test_labels = None if train_labels is None else train_labels[test_indices]
         train_labels = None if train_labels is None else train_labels[indices]
         train, test = train[indices], train[test_indices]
@@ -62,17 +62,17 @@ def from_arrays(data: Any, labels: Any = None) -> DataSet:
     # Describe them like a data set on disk.
     loaded: ImageData | PointData
     if train.ndim == 2:
-        loaded = PointData(NAME, train, test, _bounds(train), train_labels, test_labels)
+        loaded = PointData(DATASET_NAME, train, test, _bounds(train), train_labels, test_labels)
     else:
-        loaded = ImageData(NAME, train, test, train_labels, test_labels)
-    of_points = isinstance(loaded, PointData)
+        loaded = ImageData(DATASET_NAME, train, test, train_labels, test_labels)
+    is_points = isinstance(loaded, PointData)
     return DataSet(
-        name=NAME,
+        name=DATASET_NAME,
         title="arrays in memory",
-        options=PointArrayOptions if of_points else ImageArrayOptions,
+        options=PointArrayOptions if is_points else ImageArrayOptions,
         load=lambda options: loaded,
         peek=lambda options: loaded.image_shape,
-        kind="points" if of_points else "images",
+        kind="points" if is_points else "images",
     )
 
 
@@ -142,7 +142,7 @@ def _values(value: Any, name: str) -> NDArray[Any]:
     array = to_numpy(value, name)
     is_points = array.ndim == 2 and array.shape[1] == 2
     if not (is_points or array.ndim in (3, 4)) or 0 in array.shape:
-        raise DataError(f"{name}: shape {array.shape}; expected {_EXPECTED}")
+        raise DataError(f"{name}: shape {array.shape}; expected {_EXPECTED_SHAPES}")
     if not is_points:
         return _images(array if array.ndim == 4 else array[:, None], name)
     if not np.isfinite(array).all():
@@ -156,9 +156,11 @@ def _images(array: NDArray[Any], name: str) -> Images:
     if array.shape[1] not in (1, 3):
         channels_last = array.shape[3] in (1, 3)
         hint = "channels come second: data.transpose(0, 3, 1, 2)" if channels_last else "use 1 or 3 channels"
-        raise DataError(f"{name}: shape {array.shape}; expected {_EXPECTED}", hint)
-    if max(array.shape[2:]) > idx.MAX_SIDE:
-        raise DataError(f"{name}: {array.shape[2]}×{array.shape[3]} images, larger than {idx.MAX_SIDE} pixels per side")
+        raise DataError(f"{name}: shape {array.shape}; expected {_EXPECTED_SHAPES}", hint)
+    if max(array.shape[2:]) > idx.MAX_SIDE_PX:
+        raise DataError(
+            f"{name}: {array.shape[2]}×{array.shape[3]} images, larger than {idx.MAX_SIDE_PX} pixels per side"
+        )
     # Convert to gray levels.
     if array.dtype.kind == "f":
         low, high = float(array.min()), float(array.max())

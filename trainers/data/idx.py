@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from trainers.data.dataset import Images, Labels
 from trainers.errors import DataError
 
-MAX_BYTES = 8 << 30  # per file, uncompressed
-MAX_SIDE = 4096  # pixels
-_UNSIGNED_BYTE = 0x08
-_DEFLATE_RATIO = 1100  # deflate expands by at most about 1032
+MAX_FILE_BYTES = 8 << 30  # a larger file, uncompressed, is refused
+MAX_SIDE_PX = 4096
+_UNSIGNED_BYTE_CODE = 0x08  # the code of uint8 in the magic number
+_MAX_DEFLATE_RATIO = 1100  # uncompressed bytes per compressed byte; deflate reaches about 1032
 _GZIP_MAGIC = b"\x1f\x8b"
-_HINT = "download it again"
+_DOWNLOAD_AGAIN = "download it again"
 
 
 @dataclass(frozen=True)
@@ -79,32 +79,34 @@ def peek_labels(path: Path) -> int:
 
 def to_bytes(array: NDArray[np.uint8]) -> bytes:
     """Return the content of an IDX file of images, (N, H, W) or (N, H, W, C), or labels, (N,)."""
-    header = bytes((0, 0, _UNSIGNED_BYTE, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
+    header = bytes((0, 0, _UNSIGNED_BYTE_CODE, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.tobytes()
 
 
-def _peek(path: Path, ranks: tuple[int, ...], kind: str) -> Header:
+def _peek(path: Path, ranks: tuple[int, ...], content: str) -> Header:
     with _open(path) as stream:
-        header = _parse_header(stream, path, ranks, kind)
+        header = _parse_header(stream, path, ranks, content)
     _check_file_size(header, path)
     if _is_gzip(path):
         with path.open("rb") as stream:  # the last four bytes: uncompressed size modulo 2³² (RFC 1952, 2.3.1)
             stream.seek(-4, os.SEEK_END)
             size = int.from_bytes(stream.read(4), "little")
         if size != (header.num_header_bytes + header.num_bytes) % (1 << 32):
-            _read(path, ranks, kind)  # raises the precise error, or accepts a valid multi-member gzip file
+            _read(path, ranks, content)  # raises the precise error, or accepts a valid multi-member gzip file
     return header
 
 
-def _read(path: Path, ranks: tuple[int, ...], kind: str) -> NDArray[np.uint8]:
+def _read(path: Path, ranks: tuple[int, ...], content: str) -> NDArray[np.uint8]:
     with _open(path) as stream:
-        header = _parse_header(stream, path, ranks, kind)
+        header = _parse_header(stream, path, ranks, content)
         _check_file_size(header, path)
         data = _read_bytes(stream, header.num_bytes + 1, path)  # the extra byte detects a file that is too long
     if len(data) < header.num_bytes:
-        raise DataError(f"{path}: has {len(data):,} bytes, fewer than the {header.num_bytes:,} declared", _HINT)
+        raise DataError(
+            f"{path}: has {len(data):,} bytes, fewer than the {header.num_bytes:,} declared", _DOWNLOAD_AGAIN
+        )
     if len(data) > header.num_bytes:
-        raise DataError(f"{path}: has more bytes than the {header.num_bytes:,} declared", _HINT)
+        raise DataError(f"{path}: has more bytes than the {header.num_bytes:,} declared", _DOWNLOAD_AGAIN)
     return np.frombuffer(bytearray(data), dtype=np.uint8).reshape(header.dims)  # writable: torch can share its memory
 
 
@@ -122,23 +124,23 @@ def _is_gzip(path: Path) -> bool:
         return stream.read(2) == _GZIP_MAGIC
 
 
-def _parse_header(stream: BinaryIO, path: Path, ranks: tuple[int, ...], kind: str) -> Header:
+def _parse_header(stream: BinaryIO, path: Path, ranks: tuple[int, ...], content: str) -> Header:
     # Read the magic number: two zeros, the type of the values, the number of dimensions.
     magic = _read_bytes(stream, 4, path)
-    expected = " or ".join(f"0x{(_UNSIGNED_BYTE << 8) | rank:08x}" for rank in ranks)
+    expected = " or ".join(f"0x{(_UNSIGNED_BYTE_CODE << 8) | rank:08x}" for rank in ranks)
     if len(magic) < 4:
-        raise DataError(f"{path}: only {len(magic)} bytes; an IDX file has at least 8", _HINT)
-    if magic[:3] != bytes((0, 0, _UNSIGNED_BYTE)) or magic[3] not in ranks:
+        raise DataError(f"{path}: only {len(magic)} bytes; an IDX file has at least 8", _DOWNLOAD_AGAIN)
+    if magic[:3] != bytes((0, 0, _UNSIGNED_BYTE_CODE)) or magic[3] not in ranks:
         hint = "use the original IDX files"
-        if magic[:3] == bytes((0, 0, _UNSIGNED_BYTE)):
-            content = "contains labels" if magic[3] == 1 else f"does not contain {kind}"
-            hint = f"this file {content}; were the file names swapped?"
+        if magic[:3] == bytes((0, 0, _UNSIGNED_BYTE_CODE)):
+            actual = "contains labels" if magic[3] == 1 else f"does not contain {content}"
+            hint = f"this file {actual}; were the file names swapped?"
         raise DataError(f"{path}: wrong magic 0x{magic.hex()}, expected {expected}", hint)
     # Read the dimensions.
     rank = magic[3]
     raw = _read_bytes(stream, 4 * rank, path)
     if len(raw) < 4 * rank:
-        raise DataError(f"{path}: the file ends within its header", _HINT)
+        raise DataError(f"{path}: the file ends within its header", _DOWNLOAD_AGAIN)
     header = Header(struct.unpack(f">{rank}I", raw), 4 + 4 * rank)
     _check_dims(header, path)
     return header
@@ -148,10 +150,12 @@ def _check_dims(header: Header, path: Path) -> None:
     dims = "×".join(map(str, header.dims))
     if header.dims[0] == 0 or 0 in header.dims:
         raise DataError(f"{path}: declares {dims} values, so it is empty", "choose another file")
-    if header.num_bytes > MAX_BYTES:
-        raise DataError(f"{path}: declares {dims} bytes, more than the {MAX_BYTES >> 30} GiB allowed", _HINT)
-    if any(side > MAX_SIDE for side in header.dims[1:3]):
-        raise DataError(f"{path}: declares {dims} images, larger than {MAX_SIDE} pixels per side", _HINT)
+    if header.num_bytes > MAX_FILE_BYTES:
+        raise DataError(
+            f"{path}: declares {dims} bytes, more than the {MAX_FILE_BYTES >> 30} GiB allowed", _DOWNLOAD_AGAIN
+        )
+    if any(side > MAX_SIDE_PX for side in header.dims[1:3]):
+        raise DataError(f"{path}: declares {dims} images, larger than {MAX_SIDE_PX} pixels per side", _DOWNLOAD_AGAIN)
     if len(header.dims) == 4 and header.dims[3] not in (1, 3):
         raise DataError(f"{path}: declares {header.dims[3]} channels", "images must have 1 (gray) or 3 (RGB)")
 
@@ -160,24 +164,24 @@ def _check_file_size(header: Header, path: Path) -> None:
     """Compare the declared size with the size of the file before anything is allocated."""
     size = path.stat().st_size
     if _is_gzip(path):
-        if header.num_bytes > size * _DEFLATE_RATIO:
+        if header.num_bytes > size * _MAX_DEFLATE_RATIO:
             message = f"{path}: declares {header.num_bytes:,} bytes, impossible for {size:,} compressed bytes"
-            raise DataError(message, _HINT)
+            raise DataError(message, _DOWNLOAD_AGAIN)
         return
     stored = size - header.num_header_bytes
     if stored != header.num_bytes:
         comparison = "fewer" if stored < header.num_bytes else "more"
         message = f"{path}: has {stored:,} bytes after the header, {comparison} than the {header.num_bytes:,} declared"
-        raise DataError(message, _HINT)
+        raise DataError(message, _DOWNLOAD_AGAIN)
 
 
 def _read_bytes(stream: BinaryIO, count: int, path: Path) -> bytes:
     try:
         return stream.read(count)
     except EOFError:
-        raise DataError(f"{path}: truncated gzip file", _HINT) from None
+        raise DataError(f"{path}: truncated gzip file", _DOWNLOAD_AGAIN) from None
     except (zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{path}: damaged gzip file ({error})", _HINT) from None
+        raise DataError(f"{path}: damaged gzip file ({error})", _DOWNLOAD_AGAIN) from None
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})", "check the disk") from None
     except MemoryError:

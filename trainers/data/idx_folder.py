@@ -9,10 +9,10 @@ from trainers.data.dataset import ImageData
 from trainers.errors import DataError
 
 # train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, emnist-letters-test-images-idx3-ubyte
-_NAME = re.compile(
+_FILE_NAME = re.compile(
     r"(?P<prefix>.*?)[-_]?(?P<split>train|t10k|test)-(?P<content>images|labels)[-.]idx[134]-ubyte(?P<gz>\.gz)?"
 )
-_STANDARD = "train-images-idx3-ubyte[.gz] and t10k-images-idx3-ubyte[.gz]"
+_STANDARD_FILE_NAMES = "train-images-idx3-ubyte[.gz] and t10k-images-idx3-ubyte[.gz]"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def find(folder: Path, prefix: str = "") -> IdxFiles:
     # Choose the data set.
     groups = _find_files(folder)
     if not groups:
-        raise DataError(f"{folder}: no IDX files in this folder", f"put {_STANDARD} there")
+        raise DataError(f"{folder}: no IDX files in this folder", f"put {_STANDARD_FILE_NAMES} there")
     if prefix and prefix not in groups:
         raise DataError(f"{folder}: no data set '{prefix}'", f"choose one of {', '.join(sorted(groups))}")
     if not prefix and len(groups) > 1:
@@ -50,7 +50,7 @@ def find(folder: Path, prefix: str = "") -> IdxFiles:
     files = groups[prefix]
     for split in ("train", "test"):
         if (split, "images") not in files:
-            raise DataError(f"{folder}: the {split} images are missing", f"put {_STANDARD} there")
+            raise DataError(f"{folder}: the {split} images are missing", f"put {_STANDARD_FILE_NAMES} there")
     return IdxFiles(
         prefix,
         files["train", "images"],
@@ -121,7 +121,7 @@ def _find_files(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
     # Group them; the first of a kind counts, and the uncompressed one sorts first.
     groups: dict[str, dict[tuple[str, str], Path]] = {}
     for path in paths:
-        match = _NAME.fullmatch(path.name)
+        match = _FILE_NAME.fullmatch(path.name)
         if match:
             split = "train" if match["split"] == "train" else "test"
             groups.setdefault(match["prefix"], {}).setdefault((split, match["content"]), path)

@@ -13,8 +13,8 @@ from trainers.families.interface import Evaluator, HasLogProb, Model
 from trainers.model_card import Capability
 
 NUM_SAMPLES = 2500  # as in VEEGAN; compared with as many test points
-HIGH_QUALITY_STDS = 3.0
-COVERED_SHARE = 0.01  # of the samples; each of eight modes would have 0.125
+HIGH_QUALITY_STDS = 3.0  # largest distance from the nearest mode, in its standard deviations
+COVERED_FRACTION = 0.01  # fraction of the samples that covers a mode; each of eight modes would have 0.125
 _CDIST_MODE = "donot_use_mm_for_euclid_dist"  # matrix products lose precision for nearby points
 
 
@@ -44,10 +44,10 @@ class PointReference:
         log_prob, truth = capabilities.get("log_prob"), data.truth
         test = data.test[:NUM_SAMPLES]
         modes = truth.modes if truth is not None else None
-        comparable = truth is not None and log_prob is not None and log_prob.available
+        has_both_densities = truth is not None and log_prob is not None and log_prob.available
         return cls(
             test=torch.from_numpy(np.array(test)),
-            log_true=torch.from_numpy(truth.log_prob(test)) if comparable and truth is not None else None,
+            log_true=torch.from_numpy(truth.log_prob(test)) if has_both_densities and truth is not None else None,
             modes=None if modes is None else torch.from_numpy(modes).float(),
             mode_std=truth.mode_std if truth is not None else 0.0,
             estimator=log_prob.how if log_prob is not None else "",
@@ -64,7 +64,7 @@ class PointReference:
             specs += eval_metrics("energy_distance", title, "", "lower", "samples", f"{count}, {test}")
         if self.can_sample and self.modes is not None:
             near = f"within {HIGH_QUALITY_STDS:.0f} standard deviations of the nearest mode"
-            covered = f"modes with {COVERED_SHARE:.0%} of {count} {near} or more"
+            covered = f"modes with {COVERED_FRACTION:.0%} of {count} {near} or more"
             title = f"modes covered of {len(self.modes)}"
             specs += eval_metrics("modes_covered", title, "", "higher", "samples", covered)
             title = "share of samples of high quality"
@@ -129,7 +129,7 @@ def energy_distance(first: Tensor, second: Tensor) -> float:
 
 
 def mode_metrics(samples: Tensor, modes: Tensor, std: float) -> dict[str, float]:
-    """Return the number of covered modes and the share of high-quality samples.
+    """Return the number of covered modes and the fraction of high-quality samples.
 
     A sample is of high quality within three standard deviations of the nearest mode; 98.9 % of true points are. A mode
     is covered if 1 % of all samples are high-quality samples of it (VEEGAN requires a single one).
@@ -142,7 +142,7 @@ def mode_metrics(samples: Tensor, modes: Tensor, std: float) -> dict[str, float]
         std: Standard deviation of each mode.
     """
     distance, nearest = torch.cdist(samples, modes).min(1)
-    good = distance <= HIGH_QUALITY_STDS * std
-    counts = torch.bincount(nearest[good], minlength=len(modes))
-    covered = int((counts >= COVERED_SHARE * len(samples)).sum())
-    return {"modes_covered": float(covered), "high_quality": float(good.float().mean())}
+    is_high_quality = distance <= HIGH_QUALITY_STDS * std
+    counts = torch.bincount(nearest[is_high_quality], minlength=len(modes))
+    covered = int((counts >= COVERED_FRACTION * len(samples)).sum())
+    return {"modes_covered": float(covered), "high_quality": float(is_high_quality.float().mean())}

@@ -16,7 +16,7 @@ from trainers.model_card import Capability, available, unavailable
 from trainers.registry import Family, ImageShape
 from trainers.theory import Theory
 
-NAME = "custom"
+FAMILY_NAME = "custom"
 _METHODS = ("decode", "encode", "log_prob")  # optional, of a plain module
 
 
@@ -124,7 +124,7 @@ def family_of(module: nn.Module) -> Family:
     """Return the spec of a family with one member: a `Model`, or a plain module behind a `ModuleAdapter`."""
     latent_shape = module.latent_shape if isinstance(module, Model) else (_latent_dim(module),)
     return Family(
-        name=NAME,
+        name=FAMILY_NAME,
         title=type(module).__name__,
         options=CustomOptions,
         build=lambda options, shape: module if isinstance(module, Model) else ModuleAdapter(module, shape),

@@ -138,7 +138,7 @@ class Model(nn.Module):
     latent_shape: tuple[int, ...]
     settable: frozenset[str] = frozenset()  # options that a `Set` command may change during training
     supports_bf16: bool = False  # whether training with bfloat16 matrix products was shown to give the same metrics
-    compile_speedup: float = 0.0  # share of a step's time that compilation was measured to save
+    compile_speedup: float = 0.0  # fraction of a step's time that compilation was measured to save
     batches_per_step: int = 1  # a step's batch is this many batches concatenated: (batches · B, C, H, W)
 
     def __init_subclass__(cls, *, abstract: bool = False, **arguments: Any) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Progress:
-    """Work is under way."""
+    """The fraction of an operation's work that is done, and what it is doing."""
 
     fraction: float  # in [0, 1]
     message: str = ""
@@ -17,7 +17,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Result:
-    """Work is done: arrays by name, and JSON values."""
+    """The result of an operation: arrays by name, and JSON values."""
 
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     meta: Mapping[str, object] = field(default_factory=dict)

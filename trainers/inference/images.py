@@ -37,7 +37,7 @@ def decode(query: Query) -> Iterator[Chunk]:
 
 def sample(query: Query) -> Iterator[Chunk]:
     """Decode samples of the prior, scaled by the temperature."""
-    z = query.prior(query.integer("count", 64, 1, params.MAX_COUNT))
+    z = query.prior(query.integer("count", 64, 1, params.MAX_ITEMS))
     images = yield from query.decode(z)
     yield Result({"images": images, "z": z.numpy()})
 
@@ -76,7 +76,7 @@ def encodings(query: Query) -> Iterator[Chunk]:
 def posterior(query: Query) -> Iterator[Chunk]:
     """Sample z from q(z|x) of one image and decode it."""
     loaded = query.loaded
-    count = query.integer("count", 16, 1, params.MAX_COUNT)
+    count = query.integer("count", 16, 1, params.MAX_ITEMS)
     query.check_size(count, loaded.item_bytes + 4 * loaded.latent_dim, "samples")
     take, _ = query.data()
     mu, logvar = loaded.encode(take(slice(1)))

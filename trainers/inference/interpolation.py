@@ -14,7 +14,7 @@ from trainers.inference import params
 from trainers.inference.chunks import Chunk, Progress, Result
 from trainers.inference.query import Array, Query
 
-_MIN_SINE = 1e-4  # of the angle below which two directions count as parallel or opposite
+_MIN_SINE = 1e-4  # sine of the angle below which two directions count as parallel or opposite
 
 
 def interpolate(query: Query) -> Iterator[Chunk]:
@@ -24,7 +24,7 @@ def interpolate(query: Query) -> Iterator[Chunk]:
     if len(ends) != 2:
         raise ConfigError(f"z: got {len(ends)} latents", "give two, the ends of the path")
     mode = params.choice(query.params, "mode", ("spherical", "linear"))
-    count = query.integer("count", 9, 2, params.MAX_COUNT)
+    count = query.integer("count", 9, 2, params.MAX_ITEMS)
     query.check_size(count, query.loaded.item_bytes + 4 * query.loaded.latent_dim)
     # Interpolate and decode.
     t = torch.linspace(0, 1, count, dtype=torch.float64)
@@ -73,7 +73,7 @@ def trace(query: Query) -> Iterator[Chunk]:
     elif "z" in query.arrays:
         start = query.latents()
     else:
-        start = query.prior(query.integer("count", 1, 1, params.MAX_COUNT))
+        start = query.prior(query.integer("count", 1, 1, params.MAX_ITEMS))
 
     # Trace a chunk at a time; the first one shows how large the result will be.
     chunks: list[_TracedChunk] = []

@@ -18,8 +18,8 @@ from trainers.inference.query import Array, Query
 MAX_STEPS, MAX_RESTARTS = 10_000, 64
 NUM_CANDIDATES = 512  # samples of the prior among which the starting points are chosen
 PRIOR_PENALTY = 0.002  # keeps |z| near that of the prior's samples, for a few percent of error
-LEARNING_RATE = 0.1  # initial; a cosine decay lowers it to a twentieth
-_MAX_PENALTY = 100.0
+LEARNING_RATE = 0.1  # the initial one; a cosine decay lowers it to a twentieth
+_MAX_PRIOR_PENALTY = 100.0
 
 
 def invert(query: Query) -> Iterator[Chunk]:
@@ -28,7 +28,7 @@ def invert(query: Query) -> Iterator[Chunk]:
     loaded = query.loaded
     steps = query.integer("steps", 200, 1, MAX_STEPS)
     restarts = query.integer("restarts", 8, 1, MAX_RESTARTS)
-    penalty = params.number(query.params, "prior", PRIOR_PENALTY, 0.0, _MAX_PENALTY)
+    penalty = params.number(query.params, "prior", PRIOR_PENALTY, 0.0, _MAX_PRIOR_PENALTY)
     take, labels = query.data()
     query.check_size(len(labels), 2 * loaded.item_bytes + 4 * loaded.latent_dim + 4 * steps)
 
@@ -90,7 +90,7 @@ class _Search:
         """Evaluate every latent, then update it.
 
         Args:
-            progress: Share of the steps done before this one.
+            progress: Fraction of the steps done before this one.
         """
         count, restarts, size = self._z.shape
         with torch.inference_mode(False), torch.enable_grad():

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 TakeBatch = Callable[[slice], Tensor]  # a part of some data, preprocessed for the model: (B, C, H, W), float32
 CHUNK_IMAGES = 200  # of 28×28: 400 in one chunk take a convolutional model half as long again
 CHUNK_POINTS = 4096
-_MAX_CHUNK_WORK = 2_000_000_000  # parameters times images, roughly the multiplications of a chunk
-_MAX_IMAGE_VALUES = 1 << 24
+_MAX_CHUNK_MULTIPLICATIONS = 2_000_000_000  # roughly the parameters times the images of a chunk
+_MAX_IMAGE_VALUES = 1 << 24  # refuses a card with absurd shapes before a model is built
 _EXTRA_WEIGHT_BYTES = 16 << 20  # the header of the weights, and buffers, which are not counted as parameters
-NUM_CHECKED = 32  # latents on which a preview is compared with the exact images
-MAX_MEAN_ERROR, MAX_ERROR = 0.5, 8.0  # gray levels, of 255
-_OTHER_RUN = "it belongs to another run"
+NUM_PREVIEW_CHECKS = 32  # number of latents on which a preview is compared with the exact images
+MAX_MEAN_ERROR_LEVELS, MAX_ERROR_LEVELS = 0.5, 8.0  # errors of an accurate preview, in gray levels of 255
+_OTHER_RUN_HINT = "it belongs to another run"
 _num_parameters: dict[tuple[str, str, tuple[int, ...]], int] = {}  # by family, options and image shape
 
 
@@ -76,7 +76,7 @@ class LoadedModel:
         """Number of items to decode or encode at once: fewer for a large model, so that a newer query waits less."""
         if self.has_points:
             return CHUNK_POINTS
-        affordable = max(1, _MAX_CHUNK_WORK // max(1, self.card.num_parameters))
+        affordable = max(1, _MAX_CHUNK_MULTIPLICATIONS // max(1, self.card.num_parameters))
         return min(chunk_size(self.card.image_shape, CHUNK_IMAGES), max(16, affordable))
 
     @property
@@ -124,9 +124,11 @@ class LoadedModel:
             return self._decode_bf16(z), True
         images = self.decode(z)
         if self._preview_is_accurate is None:
-            preview = self._decode_bf16(z[:NUM_CHECKED])
-            error = 255 * (images[:NUM_CHECKED].nan_to_num() - preview.nan_to_num()).abs()
-            self._preview_is_accurate = float(error.mean()) <= MAX_MEAN_ERROR and float(error.max()) <= MAX_ERROR
+            preview = self._decode_bf16(z[:NUM_PREVIEW_CHECKS])
+            error = 255 * (images[:NUM_PREVIEW_CHECKS].nan_to_num() - preview.nan_to_num()).abs()
+            self._preview_is_accurate = (
+                float(error.mean()) <= MAX_MEAN_ERROR_LEVELS and float(error.max()) <= MAX_ERROR_LEVELS
+            )
         return images, False
 
     def _decode_bf16(self, z: Tensor) -> Tensor:
@@ -150,9 +152,11 @@ def load_model(folder: Path, config: RunConfig) -> LoadedModel:
     card = checkpoint.load_card(folder)
     if card.family != config.model.name:
         message = f"{folder}: family '{card.family}', but its run's config.json has '{config.model.name}'"
-        raise CheckpointError(message, _OTHER_RUN)
+        raise CheckpointError(message, _OTHER_RUN_HINT)
     family, options = registry.family(config.model.name), config.model_options()
-    mismatch = CheckpointError(f"{folder}: its weights do not match the model of its run's config.json", _OTHER_RUN)
+    mismatch = CheckpointError(
+        f"{folder}: its weights do not match the model of its run's config.json", _OTHER_RUN_HINT
+    )
     if prod(card.image_shape) > _MAX_IMAGE_VALUES:
         raise mismatch
     # Count the parameters that the configuration gives, before the weights are read.

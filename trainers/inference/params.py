@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from trainers.errors import ConfigError
 
-MAX_COUNT = 100_000  # images or latents in one query
-MAX_CELLS = 16_384  # of a manifold
+MAX_ITEMS = 100_000  # largest number of images or latents in one query
+MAX_MANIFOLD_CELLS = 16_384
 MAX_TEMPERATURE = 100.0
 MAX_RESULT_BYTES = 1 << 28
 Params = Mapping[str, Any]
@@ -124,8 +124,8 @@ def images(arrays: Params, shape: tuple[int, int, int]) -> NDArray[np.uint8] | N
         return None
     channels, height, width = shape
     valid = isinstance(array, np.ndarray) and array.dtype == np.uint8 and array.shape[1:] == (height, width, channels)
-    if not valid or not 1 <= len(array) <= MAX_COUNT:
-        hint = f"give uint8 images of shape (N, {height}, {width}, {channels}), N at most {MAX_COUNT:,}"
+    if not valid or not 1 <= len(array) <= MAX_ITEMS:
+        hint = f"give uint8 images of shape (N, {height}, {width}, {channels}), N at most {MAX_ITEMS:,}"
         raise ConfigError(f"images: got {_describe(array)}", hint)
     return np.array(array)
 
@@ -147,20 +147,20 @@ def indices(params: Params, arrays: Params, length: int, items: str = "the test 
         raise ConfigError("indices: not a list of integers", hint) from None
     if array.dtype.kind not in "iu":
         raise ConfigError("indices: not a list of integers", hint)
-    if not 1 <= len(array) <= MAX_COUNT or array.min() < 0 or array.max() >= length:
+    if not 1 <= len(array) <= MAX_ITEMS or array.min() < 0 or array.max() >= length:
         raise ConfigError(f"indices: out of range of {items}", hint)
     return array.astype(np.int64)
 
 
 def _rows(array: Any, name: str, size: int, items: str) -> NDArray[np.float32]:
-    """Return an array of shape (N, size), finite, of at most `MAX_COUNT` rows."""
+    """Return an array of shape (N, size), finite, of at most `MAX_ITEMS` rows."""
     if (
         not isinstance(array, np.ndarray)
         or array.ndim != 2
         or array.shape[1] != size
-        or not 1 <= len(array) <= MAX_COUNT
+        or not 1 <= len(array) <= MAX_ITEMS
     ):
-        hint = f"give {items} of shape (N, {size}), N at most {MAX_COUNT:,}"
+        hint = f"give {items} of shape (N, {size}), N at most {MAX_ITEMS:,}"
         raise ConfigError(f"{name}: got {_describe(array)}", hint)
     return _as_finite(array, name)
 

@@ -9,12 +9,12 @@ from trainers.errors import ConfigError, UserError
 from trainers.families.nn import kl_per_dim
 from trainers.inference import params, sensitivity
 from trainers.inference.chunks import Chunk, Progress, Result
-from trainers.inference.query import Query, labels_at
+from trainers.inference.query import UNLIMITED, Query, labels_at
 from trainers.inference.sensitivity import Sensitivity
 from trainers.numerics import grids
 
 NUM_CODES = 2000  # encodings from which a plane is computed, and that are projected onto it
-_MAX_COVARIANCE = 1024  # dimensions; with more, a randomized SVD replaces the covariance matrix
+_MAX_COVARIANCE_SIZE = 1024  # latent dimensions; with more, a randomized SVD replaces the covariance matrix
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 Plane = tuple[Tensor, Tensor, Tensor]  # origin, e1, e2, (d,) each
 
@@ -22,12 +22,12 @@ Plane = tuple[Tensor, Tensor, Tensor]  # origin, e1, e2, (d,) each
 def manifold(query: Query) -> Iterator[Chunk]:
     """Decode the cells of the latent plane, or of a plane through more than two dimensions."""
     # Choose the cells, in coordinates of the latent plane or of the given one.
-    rows = query.integer("rows", grids.MANIFOLD_SIDE, 1, params.MAX_CELLS)
-    columns = query.integer("columns", grids.MANIFOLD_SIDE, 1, params.MAX_CELLS // rows)
+    rows = query.integer("rows", grids.MANIFOLD_SIDE, 1, params.MAX_MANIFOLD_CELLS)
+    columns = query.integer("columns", grids.MANIFOLD_SIDE, 1, params.MAX_MANIFOLD_CELLS // rows)
     plane = _plane_of(query) if "origin" in query.arrays else None
     coords = params.choice(query.params, "coords", ("u", "z") if plane is None else ("z",))
     edges = params.bounds(query.params, coords)
-    z = grids.cells(rows, columns, edges, coords)
+    z = grids.cell_centers(rows, columns, edges, coords)
     if plane is not None:
         origin, e1, e2 = plane
         z = origin + z[:, :1] * e1 + z[:, 1:] * e2
@@ -40,7 +40,7 @@ def manifold(query: Query) -> Iterator[Chunk]:
 def axes(query: Query) -> Iterator[Chunk]:
     """Rank the latent axes: by their KL where the posterior has a variance, else by their effect on the output."""
     size = query.loaded.latent_dim
-    count = min(size, query.integer("count", min(8, size), 1, 1 << 31))
+    count = min(size, query.integer("count", min(8, size), 1, UNLIMITED))
     # By the KL, where the posterior has one.
     scores = yield from _kl_of_axes(query)
     how = f"mean over at most {NUM_CODES:,} test encodings"
@@ -50,7 +50,7 @@ def axes(query: Query) -> Iterator[Chunk]:
         result = yield from _sensitivity(query)
         factor, unit = (1, "data units") if query.loaded.has_points else (255, "gray levels")
         scores = result.effect * factor
-        meta = {"measure": "effect", "unit": f"{unit} per unit of z", "how": result.how}
+        meta = {"measure": "effect", "unit": f"{unit} per unit of z", "how": result.method}
     top, indices = scores.topk(count)
     yield Result({"indices": indices.numpy(), "scores": top.float().numpy()}, meta)
 
@@ -80,7 +80,7 @@ def project(query: Query) -> Iterator[Chunk]:
     """Project the encodings of test data orthogonally onto a plane."""
     plane = _plane_of(query)
     data = query.loaded.data
-    count = min(len(data.test), query.integer("count", NUM_CODES, 1, 1 << 31))
+    count = min(len(data.test), query.integer("count", NUM_CODES, 1, UNLIMITED))
     mu, _ = yield from query.encode_test(count)
     indices = torch.arange(count).numpy()
     labels = labels_at(data.test_labels, indices)
@@ -143,9 +143,9 @@ def _principal(query: Query) -> Generator[Progress, None, tuple[Plane, dict[str,
         mu, _ = yield from query.encode_test(min(NUM_CODES, len(loaded.data.test)))
         return _principal_of_codes(mu[mu.isfinite().all(1)])
     result = yield from _sensitivity(query)
-    explained = [float(share) for share in result.shares[:2]]
+    explained = [float(fraction) for fraction in result.explained[:2]]
     title = "the two most influential directions"
-    meta: dict[str, object] = {"title": title, "explained": explained, "how": result.how}
+    meta: dict[str, object] = {"title": title, "explained": explained, "how": result.method}
     e1, e2 = (_fix_sign(direction) for direction in result.directions[:2])
     return (torch.zeros(loaded.latent_dim), e1, e2), meta
 
@@ -157,7 +157,7 @@ def _principal_of_codes(mu: Tensor) -> tuple[Plane, dict[str, object]]:
     # Find the leading eigenvectors of the covariance.
     centered = mu.double() - mu.double().mean(0)
     total = centered.square().sum() / (len(mu) - 1)
-    if mu.shape[1] <= _MAX_COVARIANCE:
+    if mu.shape[1] <= _MAX_COVARIANCE_SIZE:
         values, vectors = torch.linalg.eigh(centered.T @ centered / (len(mu) - 1))
         variances, directions = values.flip(0)[:2], vectors.flip(1)[:, :2].T
     else:

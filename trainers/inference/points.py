@@ -13,8 +13,8 @@ from trainers.inference.chunks import Chunk, Progress, Result
 from trainers.inference.query import Query, labels_at
 from trainers.numerics import grids
 
-MAX_CELLS = 1 << 18  # of a map
-DEFAULT_SIDE = 64
+MAX_MAP_CELLS = 1 << 18
+DEFAULT_MAP_SIDE = 64  # cells per side
 
 
 def points(query: Query) -> Iterator[Chunk]:
@@ -31,7 +31,7 @@ def density(query: Query) -> Iterator[Chunk]:
     # Compute the values at the centers of the cells.
     source = params.choice(query.params, "of", ("model", "truth"))
     rows, columns, edges = _grid(query)
-    cells = grids.cells(rows, columns, edges, "z")
+    cells = grids.cell_centers(rows, columns, edges, "z")
     if source == "truth":
         truth = query.loaded.points.truth
         if truth is None:
@@ -43,7 +43,7 @@ def density(query: Query) -> Iterator[Chunk]:
             raise UserError("this model has no density", capability.reason)
         assert isinstance(model, HasLogProb)
         how, values = capability.how, (yield from _evaluate(query, cells, model.log_prob))
-    # Report the share of NaN; −∞ is a valid log-density.
+    # Report the fraction of NaN; −∞ is a valid log-density.
     meta: dict[str, object] = {"bounds": list(edges), "of": source, "how": how}
     if values.isnan().any():
         meta["not_finite"] = float(values.isnan().float().mean())
@@ -58,9 +58,9 @@ def critic(query: Query) -> Iterator[Chunk]:
         hint = "images have too many dimensions for a map; train on a 2-D toy density to see one"
         raise UserError("the discriminator surface is only available for 2-D data", hint)
     assert isinstance(model, Discriminates)
-    count = query.integer("count", 256, 1, params.MAX_COUNT)
+    count = query.integer("count", 256, 1, params.MAX_ITEMS)
     rows, columns, edges = _grid(query)
-    logits = yield from _evaluate(query, grids.cells(rows, columns, edges, "z"), model.discriminator_logits)
+    logits = yield from _evaluate(query, grids.cell_centers(rows, columns, edges, "z"), model.discriminator_logits)
     # Sample, and follow the gradient of the logit at each sample.
     z = torch.randn((count, query.loaded.latent_dim), generator=query.generator("sample"))
     samples = query.loaded.decode(z)
@@ -77,8 +77,8 @@ def critic(query: Query) -> Iterator[Chunk]:
 
 def _grid(query: Query) -> tuple[int, int, params.Bounds]:
     """Return rows, columns and bounds; by default the bounds of the data."""
-    rows = query.integer("rows", DEFAULT_SIDE, 1, MAX_CELLS)
-    columns = query.integer("columns", DEFAULT_SIDE, 1, MAX_CELLS // rows)
+    rows = query.integer("rows", DEFAULT_MAP_SIDE, 1, MAX_MAP_CELLS)
+    columns = query.integer("columns", DEFAULT_MAP_SIDE, 1, MAX_MAP_CELLS // rows)
     has_bounds = query.params.get("bounds") is not None
     return rows, columns, params.bounds(query.params, "z") if has_bounds else query.loaded.points.bounds
 

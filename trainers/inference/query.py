@@ -15,11 +15,11 @@ from trainers.inference.loaded_model import LoadedModel, TakeBatch
 from trainers.numerics import rng
 
 Array = NDArray[Any]
-MAX_SPLIT = 1 << 31  # more than any split has
+UNLIMITED = 1 << 31  # an upper bound of counts, above the size of any split or latent
 
 
 class Query:
-    """One query; it also records which share of its result is not finite, and whether it is a preview.
+    """One query; it also records which fraction of its result is not finite, and whether it is a preview.
 
     Args:
         loaded: The model.
@@ -33,7 +33,7 @@ class Query:
 
     @property
     def quality(self) -> dict[str, object]:
-        """Meta of the result: `not_finite`, the share of such values, and `draft` for a preview; empty otherwise."""
+        """Meta of the result: `not_finite`, the fraction of such values, and `draft` for a preview; empty otherwise."""
         quality: dict[str, object] = {"draft": True} if self._is_preview else {}
         if self._num_not_finite:
             quality["not_finite"] = self._num_not_finite / self._num_values
@@ -84,7 +84,7 @@ class Query:
         data = self.loaded.data
         name = params.choice(self.params, "split", ("test", "train"))
         items, labels = (data.test, data.test_labels) if name == "test" else (data.train, data.train_labels)
-        return name, items, labels, min(len(items), self.integer("count", len(items), 1, MAX_SPLIT))
+        return name, items, labels, min(len(items), self.integer("count", len(items), 1, UNLIMITED))
 
     def to_display(self, tensor: Tensor) -> Array:
         """Return data in their wire format: images (N, H, W, C) uint8, points (N, 2) float32."""

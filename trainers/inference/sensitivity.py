@@ -15,11 +15,11 @@ from trainers.data.preprocess import EVALUATION_SEED
 from trainers.inference.chunks import Progress
 from trainers.numerics import rng
 
-STEP = 0.1  # of the finite differences: small against the prior's spread of 1, large against rounding
-MAX_MEASURED = 1024  # axes
-MAX_DECODINGS = 2048
-NUM_LATENTS = 8
-NUM_PROBES = 64
+DIFFERENCE_STEP = 0.1  # step of the finite differences: small against the prior's spread of 1, large against rounding
+MAX_MEASURED_AXES = 1024  # with more axes, random products choose half as many to measure
+MAX_DECODINGS = 2048  # in one measurement, which takes seconds for a small convolutional decoder
+NUM_MEASURED_LATENTS = 8
+NUM_PROBES = 64  # latents at which a random product is computed
 
 Decode = Callable[[Tensor], Tensor]
 Measurement = Generator[Progress, None, "Sensitivity"]
@@ -32,14 +32,14 @@ class Sensitivity:
     Args:
         effect: (d,), mean absolute change of an output value per unit of each axis; 0 for axes that were not measured.
         directions: (k, d), orthonormal, k ≥ 2: the top eigenvectors of E[JᵀJ].
-        shares: (k,), their shares of its trace.
-        how: How it was measured.
+        explained: (k,), the eigenvalue of each direction as a fraction of the trace of E[JᵀJ].
+        method: How it was measured, for people: "finite differences at 8 latents".
     """
 
     effect: Tensor
     directions: Tensor
-    shares: Tensor
-    how: str
+    explained: Tensor
+    method: str
 
 
 def measure(decode: Decode, size: int, chunk: int) -> Measurement:
@@ -50,14 +50,14 @@ def measure(decode: Decode, size: int, chunk: int) -> Measurement:
         size: d.
         chunk: How many latents to decode at once.
     """
-    if size <= MAX_MEASURED:
+    if size <= MAX_MEASURED_AXES:
         return (yield from _measure_all(decode, size, chunk))
-    return (yield from _measure_likely(decode, size, chunk))
+    return (yield from _measure_probed(decode, size, chunk))
 
 
 def _measure_all(decode: Decode, size: int, chunk: int) -> Measurement:
     # Sum effect and JᵀJ over a few latents.
-    latents = _latents(max(1, min(NUM_LATENTS, MAX_DECODINGS // size)), size)
+    latents = _latents(max(1, min(NUM_MEASURED_LATENTS, MAX_DECODINGS // size)), size)
     effect, gram = torch.zeros(size), torch.zeros(size, size)
     axes = torch.arange(size)
     for number, z in enumerate(latents):
@@ -66,13 +66,13 @@ def _measure_all(decode: Decode, size: int, chunk: int) -> Measurement:
         gram += columns @ columns.T / len(latents)
     # Find the leading eigenvectors of E[JᵀJ].
     values, vectors = torch.linalg.eigh(gram.double())
-    top = min(8, size)
-    shares = values.flip(0)[:top] / values.sum().clamp_min(1e-30)
-    directions = vectors.flip(1)[:, :top].T
-    return Sensitivity(effect, directions.float(), shares.float(), f"finite differences at {len(latents)} latents")
+    num_directions = min(8, size)
+    explained = values.flip(0)[:num_directions] / values.sum().clamp_min(1e-30)
+    directions = vectors.flip(1)[:, :num_directions].T
+    return Sensitivity(effect, directions.float(), explained.float(), f"finite differences at {len(latents)} latents")
 
 
-def _measure_likely(decode: Decode, size: int, chunk: int) -> Measurement:
+def _measure_probed(decode: Decode, size: int, chunk: int) -> Measurement:
     # Estimate E[JᵀJ] from products vᵀJ with new random signs v at each latent.
     products, generator = [], _generator("signs")
     for z in torch.split(_latents(NUM_PROBES, size), max(1, chunk // 8)):
@@ -87,19 +87,19 @@ def _measure_likely(decode: Decode, size: int, chunk: int) -> Measurement:
     _, singular, vectors = torch.linalg.svd(jacobian_products, full_matrices=False)
 
     # Measure the axes that they suggest by finite differences.
-    axes = jacobian_products.square().mean(0).topk(MAX_MEASURED // 2).indices
+    axes = jacobian_products.square().mean(0).topk(MAX_MEASURED_AXES // 2).indices
     latents = _latents(MAX_DECODINGS // len(axes), size)
     effect = torch.zeros(size)
     for number, z in enumerate(latents):
         columns = yield from _columns(decode, z, axes, chunk, 0.5 + 0.5 * number / len(latents), 0.5 / len(latents))
         effect[axes] += columns.abs().mean(1) / len(latents)
-    shares = singular.square() / singular.square().sum().clamp_min(1e-30)
-    how = f"finite differences along the {len(axes):,} of {size:,} axes that {NUM_PROBES} random gradients suggest"
-    return Sensitivity(effect, vectors[:8], shares[:8], how)
+    explained = singular.square() / singular.square().sum().clamp_min(1e-30)
+    method = f"finite differences along the {len(axes):,} of {size:,} axes that {NUM_PROBES} random gradients suggest"
+    return Sensitivity(effect, vectors[:8], explained[:8], method)
 
 
 def _columns(
-    decode: Decode, z: Tensor, axes: Tensor, chunk: int, done: float, share: float
+    decode: Decode, z: Tensor, axes: Tensor, chunk: int, start_fraction: float, chunk_fraction: float
 ) -> Generator[Progress, None, Tensor]:
     """Yield progress; return columns of the Jacobian at a latent (d,), (len(axes), values), by finite differences."""
     with torch.inference_mode():
@@ -107,10 +107,12 @@ def _columns(
     pieces = []
     for part in torch.split(axes, chunk):
         shifted = z.repeat(len(part), 1)
-        shifted[torch.arange(len(part)), part] += STEP
+        shifted[torch.arange(len(part)), part] += DIFFERENCE_STEP
         with torch.inference_mode():
-            pieces.append(((decode(shifted).flatten(1) - base) / STEP).nan_to_num(0.0, 0.0, 0.0))
-        yield Progress(done + share * sum(len(piece) for piece in pieces) / len(axes), "measuring each axis")
+            pieces.append(((decode(shifted).flatten(1) - base) / DIFFERENCE_STEP).nan_to_num(0.0, 0.0, 0.0))
+        yield Progress(
+            start_fraction + chunk_fraction * sum(len(piece) for piece in pieces) / len(axes), "measuring each axis"
+        )
     with torch.inference_mode():
         return torch.cat(pieces).clone()
 

@@ -67,7 +67,7 @@ class InferenceSession:
     ) -> Iterator[Chunk]:
         """Yield `Progress` between chunks of work, then a `Result`.
 
-        Meta `not_finite` is the share of values in images and points that are not finite, if there are any.
+        Meta `not_finite` is the fraction of values in images and points that are not finite, if there are any.
 
         Raises:
             UserError: if the operation is unknown, not available for this model, or its parameters are invalid.

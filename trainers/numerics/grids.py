@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-MANIFOLD_SIDE = 20
+MANIFOLD_SIDE = 20  # cells per side of a manifold, by default
 
 
-def cells(
+def cell_centers(
     rows: int, columns: int, bounds: tuple[float, float, float, float] = (0.0, 1.0, 0.0, 1.0), coords: str = "u"
 ) -> Tensor:
     """Return the latents at the centers of a grid's cells; row 0 is at the top, where y is largest.

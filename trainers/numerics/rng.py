@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
-def derive(seed: int, name: str, index: int = 0) -> int:
+def derive_seed(seed: int, name: str, index: int = 0) -> int:
     """Return a seed of 63 bits for a named stream."""
     digest = hashlib.sha256(f"{seed}/{name}/{index}".encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
@@ -22,14 +22,14 @@ def derive(seed: int, name: str, index: int = 0) -> int:
 
 def named_generator(seed: int, name: str, device: torch.device) -> torch.Generator:
     """Return the generator of a named stream on a device."""
-    return torch.Generator(device).manual_seed(derive(seed, name))
+    return torch.Generator(device).manual_seed(derive_seed(seed, name))
 
 
 @contextmanager
 def seeded(seed: int, name: str) -> Iterator[None]:
     """Seed torch's global generator, which initializes layers, inside the block; its state is restored at the end."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, name))
+        torch.manual_seed(derive_seed(seed, name))
         yield
 
 
@@ -75,7 +75,7 @@ class BatchSampler:
         """Return the indices of a step's batch, (B,), int64."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
-            generator = torch.Generator().manual_seed(derive(self._seed, "order", epoch))
+            generator = torch.Generator().manual_seed(derive_seed(self._seed, "order", epoch))
             self._permutation = torch.randperm(self._num_images, generator=generator)
             self._epoch = epoch
         return self._permutation[position * self.batch_size : (position + 1) * self.batch_size]

@@ -17,13 +17,13 @@ from torch.optim import Optimizer
 from trainers.config import OptimConfig, ScheduleConfig
 from trainers.errors import CheckpointError
 
-_FUSED = ("cpu", "cuda")
+_FUSED_DEVICE_TYPES = ("cpu", "cuda")
 _EPSILON = 1e-8  # Kingma & Ba 2015, algorithm 1, arXiv:1412.6980
 
 
 def build(config: OptimConfig, parameters: list[nn.Parameter]) -> Optimizer:
     """Return the optimizer of one group of parameters, fused where possible: 4x faster than the default on a CPU."""
-    fused = parameters[0].device.type in _FUSED
+    fused = parameters[0].device.type in _FUSED_DEVICE_TYPES
     common: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay, "fused": fused}
     if config.name == "sgd":
         return torch.optim.SGD(parameters, momentum=config.beta1, **common)

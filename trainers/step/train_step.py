@@ -1,8 +1,8 @@
 """One training step: forward, backward, the check for NaN and infinity, gradient clipping, and the optimizer update.
 
-`train_step` holds the order, for every family. It runs eagerly with PyTorch's optimizers (`EagerUpdater`), or is traced
-once into a compiled graph (`TracedUpdater`), where the update is a function of tensors. `StepRunner` chooses between
-them, and provides batches, noise and learning rates.
+`train_step` holds the order, for every family. It runs eagerly with PyTorch's optimizers (`EagerUpdater`), or is
+recorded once into a compiled graph (`FunctionalUpdater`), where the update is a function of tensors. `StepRunner`
+chooses between them, and provides batches, noise and learning rates.
 """
 
 import math
@@ -23,12 +23,12 @@ class NotFiniteError(TrainingError):
     """A loss or gradient is NaN or infinite. The weights were not updated with it."""
 
 
-def train_step(model: Model, batch: Tensor, context: StepContext, updater: "EagerUpdater | TracedUpdater") -> None:
+def train_step(model: Model, batch: Tensor, context: StepContext, updater: "EagerUpdater | FunctionalUpdater") -> None:
     """Minimize each objective of a step in turn; a later one sees the weights that an earlier one updated.
 
     A step has one batch. To accumulate gradients, draw a larger batch, as `Model.batches_per_step` does; call
     `training_step` on each micro-batch of it; and average their gradients before `total_norm`, in both updaters:
-    `EagerUpdater.backward` clears earlier gradients, `TracedUpdater.backward` returns new ones.
+    `EagerUpdater.backward` clears earlier gradients, `FunctionalUpdater.backward` returns new ones.
     """
     for objective in _objectives(model, batch, context, updater.optimizers):  # the forward pass, up to the next loss
         # Backward.
@@ -171,7 +171,7 @@ class OptimizerTensors:
     lr: Tensor
 
 
-class TracedUpdater:
+class FunctionalUpdater:
     """Updates weights, moments and counts in place by tensor operations alone, so that a step can be traced.
 
     A graph cannot raise. Where a loss or gradient is not finite, this update and those after it in the same step change

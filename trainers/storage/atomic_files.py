@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 Bytes = bytes | bytearray | memoryview
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
 class FaultPlan:
@@ -41,24 +41,24 @@ class FaultPlan:
             raise OSError(self.error, os.strerror(self.error), name)
 
 
-_plan: FaultPlan | None = None
+_fault_plan: FaultPlan | None = None
 
 
 @contextmanager
 def inject_faults(plan: FaultPlan) -> Iterator[FaultPlan]:
     """Make calls fail as planned inside the block. For tests."""
-    global _plan
-    _plan = plan
+    global _fault_plan
+    _fault_plan = plan
     try:
         yield plan
     finally:
-        _plan = None
+        _fault_plan = None
 
 
 def call(name: str, function: Callable[[], T]) -> T:
     """Call a function that may fail because of the disk, such as a database commit; a `FaultPlan` can intercept it."""
-    if _plan is not None:
-        _plan.before(name)
+    if _fault_plan is not None:
+        _fault_plan.before(name)
     return function()
 
 
@@ -158,15 +158,15 @@ def _chunks(pieces: Iterable[Bytes]) -> Iterator[Bytes]:
     """Yield chunks of up to a megabyte: large pieces as views, small ones joined."""
     buffer = bytearray()
     for piece in pieces:
-        if len(buffer) + len(piece) <= _CHUNK:
+        if len(buffer) + len(piece) <= _CHUNK_BYTES:
             buffer += piece
             continue
         if buffer:
             yield buffer
             buffer = bytearray()
         view = memoryview(piece)
-        for start in range(0, len(view), _CHUNK):
-            yield view[start : start + _CHUNK]
+        for start in range(0, len(view), _CHUNK_BYTES):
+            yield view[start : start + _CHUNK_BYTES]
     if buffer:
         yield buffer
 
@@ -174,5 +174,5 @@ def _chunks(pieces: Iterable[Bytes]) -> Iterator[Bytes]:
 def _write_all(handle: int, data: Bytes) -> None:
     view = memoryview(data)
     while view:
-        written = call("write", partial(os.write, handle, view[:_CHUNK]))
+        written = call("write", partial(os.write, handle, view[:_CHUNK_BYTES]))
         view = view[written:]

@@ -11,7 +11,6 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -25,19 +24,24 @@ from trainers.events import Arrays, ResumeState
 from trainers.model_card import ModelCard
 from trainers.storage import atomic_files
 
-ARRAYS = "state.safetensors"
-META = "meta.json"
-WEIGHTS = "weights.safetensors"
-CARD = "card.json"
-MANIFEST = "manifest.json"
-SCHEMA = 1
-MAX_JSON_BYTES = 1 << 20  # card or manifest
-MAX_META_BYTES = 64 << 20
+STATE_ARRAYS_FILE = "state.safetensors"
+STATE_JSON_FILE = "meta.json"
+WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "card.json"
+MANIFEST_FILE = "manifest.json"
+MANIFEST_VERSION = 1
+MAX_CARD_BYTES = 1 << 20  # the manifest, too, is smaller
+MAX_STATE_JSON_BYTES = 64 << 20
 MAX_ARRAY_BYTES = 16 << 30
-_LIMITS = {ARRAYS: MAX_ARRAY_BYTES, WEIGHTS: MAX_ARRAY_BYTES, META: MAX_META_BYTES, CARD: MAX_JSON_BYTES}
-_DTYPE_LETTERS = {"f": "F", "i": "I", "u": "U"}
-_ALIGNMENT = 8  # bytes; pads the header of safetensors so that the arrays can be memory-mapped
-_HINT = "use an older checkpoint"
+_MAX_BYTES = {
+    STATE_ARRAYS_FILE: MAX_ARRAY_BYTES,
+    WEIGHTS_FILE: MAX_ARRAY_BYTES,
+    STATE_JSON_FILE: MAX_STATE_JSON_BYTES,
+    CARD_FILE: MAX_CARD_BYTES,
+}
+_DTYPE_LETTERS = {"f": "F", "i": "I", "u": "U"}  # of safetensors, by NumPy's `dtype.kind`
+_ALIGNMENT_BYTES = 8  # pads the header of safetensors so that the arrays can be memory-mapped
+_USE_OLDER = "use an older checkpoint"
 
 
 def save(folder: Path, arrays: Arrays, meta: Mapping[str, object]) -> None:
@@ -51,7 +55,7 @@ def save(folder: Path, arrays: Arrays, meta: Mapping[str, object]) -> None:
     Raises:
         OSError: if writing failed; an existing folder is then unchanged.
     """
-    _write_folder(folder, {ARRAYS: serialize(arrays), META: (_to_json(meta),)})
+    _write_folder(folder, {STATE_ARRAYS_FILE: serialize(arrays), STATE_JSON_FILE: (_to_json(meta),)})
 
 
 def load(folder: Path) -> ResumeState:
@@ -60,12 +64,12 @@ def load(folder: Path) -> ResumeState:
     Raises:
         CheckpointError: naming the missing or damaged file.
     """
-    files = _read_folder(folder, (ARRAYS, META))
-    meta = _parse_json(files[META], folder / META)
+    files = _read_folder(folder, (STATE_ARRAYS_FILE, STATE_JSON_FILE))
+    meta = _parse_json(files[STATE_JSON_FILE], folder / STATE_JSON_FILE)
     step = meta.get("step")
     if not isinstance(step, int) or step < 0:
-        raise CheckpointError(f"{folder / META}: has no valid 'step' field", _HINT)
-    return ResumeState(step, parse_safetensors(files[ARRAYS], folder / ARRAYS), meta)
+        raise CheckpointError(f"{folder / STATE_JSON_FILE}: has no valid 'step' field", _USE_OLDER)
+    return ResumeState(step, parse_safetensors(files[STATE_ARRAYS_FILE], folder / STATE_ARRAYS_FILE), meta)
 
 
 def verify(folder: Path) -> None:
@@ -83,7 +87,9 @@ def save_snapshot(folder: Path, arrays: Arrays, card: ModelCard) -> None:
     Raises:
         OSError: if writing failed; an existing folder is then unchanged.
     """
-    _write_folder(folder, {WEIGHTS: serialize(arrays), CARD: (_to_json(card.model_dump(mode="json", by_alias=True)),)})
+    _write_folder(
+        folder, {WEIGHTS_FILE: serialize(arrays), CARD_FILE: (_to_json(card.model_dump(mode="json", by_alias=True)),)}
+    )
 
 
 def load_snapshot(
@@ -98,8 +104,10 @@ def load_snapshot(
     Raises:
         CheckpointError: naming the missing, damaged or oversized file.
     """
-    files = _read_folder(folder, (WEIGHTS, CARD), {**_LIMITS, WEIGHTS: max_weights_bytes})
-    return parse_safetensors(files[WEIGHTS], folder / WEIGHTS), _parse_card(files[CARD], folder / CARD)
+    files = _read_folder(folder, (WEIGHTS_FILE, CARD_FILE), max_weights_bytes=max_weights_bytes)
+    return parse_safetensors(files[WEIGHTS_FILE], folder / WEIGHTS_FILE), _parse_card(
+        files[CARD_FILE], folder / CARD_FILE
+    )
 
 
 def load_card(folder: Path) -> ModelCard:
@@ -108,7 +116,7 @@ def load_card(folder: Path) -> ModelCard:
     Raises:
         CheckpointError: if it is missing or damaged.
     """
-    return _parse_card(_read_file(folder / CARD, None, MAX_JSON_BYTES), folder / CARD)
+    return _parse_card(_read_file(folder / CARD_FILE, None, MAX_CARD_BYTES), folder / CARD_FILE)
 
 
 def _write_folder(folder: Path, files: Mapping[str, Iterable[atomic_files.Bytes]]) -> None:
@@ -117,7 +125,9 @@ def _write_folder(folder: Path, files: Mapping[str, Iterable[atomic_files.Bytes]
         # Write the files, then the manifest, then rename.
         written = {name: atomic_files.write_new_file(temporary / name, pieces) for name, pieces in files.items()}
         entries = {name: {"bytes": file.size, "sha256": file.sha256} for name, file in written.items()}
-        atomic_files.write_new_file(temporary / MANIFEST, (_to_json({"schema": SCHEMA, "files": entries}),))
+        atomic_files.write_new_file(
+            temporary / MANIFEST_FILE, (_to_json({"schema": MANIFEST_VERSION, "files": entries}),)
+        )
         temporary.chmod(0o755)
         _replace_folder(folder, temporary)
     except BaseException:
@@ -126,11 +136,15 @@ def _write_folder(folder: Path, files: Mapping[str, Iterable[atomic_files.Bytes]
 
 
 def _replace_folder(folder: Path, temporary: Path) -> None:
-    """Rename `temporary` to `folder`; an existing folder is moved aside first and restored if the rename fails."""
+    """Rename `temporary` to `folder`; an existing folder is moved aside first and restored if the rename fails.
+
+    A crash between the two renames leaves no folder of that name, but the backup beside it; a crash before or after
+    leaves the old folder or the new one, complete.
+    """
     backup: Path | None = None
     if folder.exists():
-        hidden = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
-        backup = folder.rename(hidden / folder.name)
+        backup_parent = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
+        backup = folder.rename(backup_parent / folder.name)
     try:
         atomic_files.rename_folder(temporary, folder)
     except BaseException:
@@ -145,29 +159,34 @@ def _replace_folder(folder: Path, temporary: Path) -> None:
 
 
 def _read_folder(
-    folder: Path, required: tuple[str, ...], limits: Mapping[str, int] = MappingProxyType(_LIMITS)
+    folder: Path, required: tuple[str, ...], *, max_weights_bytes: int = MAX_ARRAY_BYTES
 ) -> dict[str, bytes]:
     """Return the verified content of all files in the manifest, which must list the required ones."""
+    max_bytes = {**_MAX_BYTES, WEIGHTS_FILE: max_weights_bytes}
     # Read the manifest.
     if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such folder", _HINT)
-    manifest = _parse_json(_read_file(folder / MANIFEST, None, MAX_JSON_BYTES), folder / MANIFEST)
-    if manifest.get("schema") != SCHEMA:
-        raise CheckpointError(f"{folder / MANIFEST}: unknown schema {manifest.get('schema')!r}", "update genexplorer")
+        raise CheckpointError(f"{folder}: no such folder", _USE_OLDER)
+    manifest = _parse_json(_read_file(folder / MANIFEST_FILE, None, MAX_CARD_BYTES), folder / MANIFEST_FILE)
+    if manifest.get("schema") != MANIFEST_VERSION:
+        raise CheckpointError(
+            f"{folder / MANIFEST_FILE}: unknown schema {manifest.get('schema')!r}", "update genexplorer"
+        )
     entries = manifest.get("files")
     if not isinstance(entries, dict) or any(name not in entries for name in required):
-        raise CheckpointError(f"{folder / MANIFEST}: does not list {' and '.join(required) or 'files'}", _HINT)
+        raise CheckpointError(
+            f"{folder / MANIFEST_FILE}: does not list {' and '.join(required) or 'files'}", _USE_OLDER
+        )
     # Read each file and compare it with its entry.
     files: dict[str, bytes] = {}
     for name, entry in entries.items():
-        if name not in limits or not isinstance(entry, dict):
-            raise CheckpointError(f"{folder / MANIFEST}: lists an unknown file '{name[:80]}'", _HINT)
+        if name not in max_bytes or not isinstance(entry, dict):
+            raise CheckpointError(f"{folder / MANIFEST_FILE}: lists an unknown file '{name[:80]}'", _USE_OLDER)
         size, digest = entry.get("bytes"), entry.get("sha256")
         if not isinstance(size, int) or not isinstance(digest, str):
-            raise CheckpointError(f"{folder / MANIFEST}: lacks size or SHA-256 for '{name}'", _HINT)
-        files[name] = _read_file(folder / name, size, limits[name])
+            raise CheckpointError(f"{folder / MANIFEST_FILE}: lacks size or SHA-256 for '{name}'", _USE_OLDER)
+        files[name] = _read_file(folder / name, size, max_bytes[name])
         if hashlib.sha256(files[name]).hexdigest() != digest:
-            raise CheckpointError(f"{folder / name}: damaged: its SHA-256 does not match the manifest", _HINT)
+            raise CheckpointError(f"{folder / name}: damaged: its SHA-256 does not match the manifest", _USE_OLDER)
     return files
 
 
@@ -177,17 +196,19 @@ def _read_file(path: Path, size: int | None, limit: int) -> bytes:
         # Compare type and size with the manifest before anything is allocated.
         info = path.lstat()
         if not stat.S_ISREG(info.st_mode):
-            raise CheckpointError(f"{path}: not a regular file", _HINT)
+            raise CheckpointError(f"{path}: not a regular file", _USE_OLDER)
         expected = info.st_size if size is None else size
         if info.st_size != expected:
-            raise CheckpointError(f"{path}: has {info.st_size:,} bytes, but the manifest lists {expected:,}", _HINT)
+            raise CheckpointError(
+                f"{path}: has {info.st_size:,} bytes, but the manifest lists {expected:,}", _USE_OLDER
+            )
         if expected > limit:
-            raise CheckpointError(f"{path}: has {expected:,} bytes, more than the {limit:,} allowed", _HINT)
+            raise CheckpointError(f"{path}: has {expected:,} bytes, more than the {limit:,} allowed", _USE_OLDER)
         # Read it.
         with path.open("rb") as stream:
             data = stream.read(expected + 1)
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: missing", _HINT) from None
+        raise CheckpointError(f"{path}: missing", _USE_OLDER) from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read ({error.strerror})", "check the disk") from None
     if len(data) != expected:
@@ -217,7 +238,7 @@ def serialize(arrays: Arrays) -> Iterator[bytes | memoryview]:
         end += array.nbytes
         entries[name] = {"dtype": _dtype_name(array.dtype), "shape": list(array.shape), "data_offsets": [begin, end]}
     header = json.dumps(entries, separators=(",", ":")).encode()
-    header = header.ljust(-(-len(header) // _ALIGNMENT) * _ALIGNMENT)
+    header = header.ljust(-(-len(header) // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES)
     yield len(header).to_bytes(8, "little") + header
     # Write the arrays; only those that are not contiguous and little-endian are copied.
     for name in order:
@@ -243,7 +264,7 @@ def parse_safetensors(data: bytes, path: Path) -> dict[str, NDArray[np.generic]]
     try:
         return dict(parse_arrays(data))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: not a valid safetensors file ({error})", _HINT) from None
+        raise CheckpointError(f"{path}: not a valid safetensors file ({error})", _USE_OLDER) from None
 
 
 def _to_json(value: Mapping[str, object]) -> bytes:
@@ -254,9 +275,9 @@ def _parse_json(data: bytes, path: Path) -> dict[str, Any]:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: not valid JSON ({error})", _HINT) from None
+        raise CheckpointError(f"{path}: not valid JSON ({error})", _USE_OLDER) from None
     if not isinstance(value, dict):
-        raise CheckpointError(f"{path}: not a JSON object", _HINT)
+        raise CheckpointError(f"{path}: not a JSON object", _USE_OLDER)
     return value
 
 
@@ -264,6 +285,6 @@ def _parse_card(data: bytes, path: Path) -> ModelCard:
     try:
         return ModelCard.model_validate_json(data)
     except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"]) or "card"
-        raise CheckpointError(f"{path}: {key}: {problem['msg']}", _HINT) from None
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "card"
+        raise CheckpointError(f"{path}: {key}: {first['msg']}", _USE_OLDER) from None

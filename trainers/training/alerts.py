@@ -8,9 +8,9 @@ from typing import Any
 from trainers.events import Alert
 from trainers.families.interface import Model, WarningContext
 
-_SPIKE_DEVIATIONS = 10.0
-_WARMUP_STEPS = 200  # in which a spike looks like the initial fall of the loss
-_MIN_RATE = 0.01  # of the running averages
+_SPIKE_STDS = 10.0  # deviation of the loss from its running mean that counts as a spike
+_WARMUP_STEPS = 200  # the first steps, in which a spike looks like the initial fall of the loss
+_MIN_AVERAGING_RATE = 0.01  # weight of the newest loss in the running averages, once there are enough
 
 
 @dataclass
@@ -38,15 +38,15 @@ class AlertMonitor:
     def after_step(self, step: int, loss: float) -> Iterator[Alert]:
         """Yield an alert when the loss is ten standard deviations, and half the mean, away from its running mean."""
         deviation = abs(loss - self.mean)
-        limit = max(_SPIKE_DEVIATIONS * math.sqrt(self.variance), 0.5 * abs(self.mean))
-        spike = self.count >= _WARMUP_STEPS and deviation > limit
-        if spike and not self.is_spiking:
+        max_deviation = max(_SPIKE_STDS * math.sqrt(self.variance), 0.5 * abs(self.mean))
+        is_spike = self.count >= _WARMUP_STEPS and deviation > max_deviation
+        if is_spike and not self.is_spiking:
             message = f"loss spiked: {self.mean:,.1f} → {loss:,.1f}; the learning rate may be too high"
             yield Alert(step, "warning", "loss_spike", message)
-        self.is_spiking = spike
+        self.is_spiking = is_spike
         # Update the running mean and variance; spikes are left out.
-        if not spike:
-            rate = max(_MIN_RATE, 1 / (self.count + 1))
+        if not is_spike:
+            rate = max(_MIN_AVERAGING_RATE, 1 / (self.count + 1))
             self.variance += rate * ((loss - self.mean) ** 2 - self.variance)
             self.mean += rate * (loss - self.mean)
         self.count += 1

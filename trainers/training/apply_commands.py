@@ -14,7 +14,7 @@ from trainers.training.session import TrainingSession
 from trainers.training.timing import HEARTBEAT_S
 
 MAX_THREADS = 1024
-_NAMES = {command_type: name for name, command_type in COMMANDS.items()}
+_COMMAND_NAMES = {command_type: name for name, command_type in COMMANDS.items()}
 _POLL_S = 0.05
 
 
@@ -58,14 +58,14 @@ class BufferedControl:
 
 def apply_commands(session: TrainingSession, control: Control) -> Iterator[Event]:
     """Apply the commands that arrived since the last step; a pause waits here, with heartbeats, until it ends."""
-    paused = False
+    is_paused = False
     while True:
         for command in control.poll(session.step):
             yield from _apply(session, command)
-            paused = isinstance(command, events.Pause) or (
-                paused and not isinstance(command, events.Resume | events.Stop)
+            is_paused = isinstance(command, events.Pause) or (
+                is_paused and not isinstance(command, events.Resume | events.Stop)
             )
-        if not paused or session.is_stopping:
+        if not is_paused or session.is_stopping:
             break
         # Wait, with heartbeats.
         if not session.stopwatch.is_paused:
@@ -102,9 +102,9 @@ def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
                 torch.set_num_threads(value)
             case events.Stop():
                 session.stop()
-    except UserError as problem:
-        error = str(problem)
-    yield CommandApplied(session.step, command.id, _NAMES[type(command)], path, value, error)
+    except UserError as reason:
+        error = str(reason)
+    yield CommandApplied(session.step, command.id, _COMMAND_NAMES[type(command)], path, value, error)
     # Save, on request and after a change of a setting, which then outlives a crash.
     if isinstance(command, events.SaveNow):
         yield Phase(session.step, "saving")

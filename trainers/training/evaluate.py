@@ -46,7 +46,7 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
     return (*specs, *(spec for spec in common if spec.name not in declared))
 
 
-def undeclared(model: Model, metric: str) -> ConfigError:
+def undeclared_metric_error(model: Model, metric: str) -> ConfigError:
     """Return the error of a metric that a model records but does not declare."""
     title = type(model).__name__
     return ConfigError(f"{title} records '{metric}', which it does not declare", f"add it to {title}.metrics()")
@@ -68,7 +68,7 @@ def evaluate(session: TrainingSession) -> Iterator[events.Event]:
     declared = {spec.name for spec in metric_specs(session)}
     for quantity in result:
         if not {f"test/{quantity}_ema", f"test/{quantity}_raw"} & declared:
-            raise undeclared(session.model, f"test/{quantity}_ema")
+            raise undeclared_metric_error(session.model, f"test/{quantity}_ema")
     session.record_evaluation({name: value for name, value in metrics.items() if name in declared})
     yield session.metrics_event(session.state.test_metrics)
 

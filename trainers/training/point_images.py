@@ -15,22 +15,22 @@ from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import ImagesReady
 from trainers.families.interface import HasLogProb, Model, decode
 from trainers.model_card import Capability
-from trainers.numerics.grids import cells
-from trainers.training.sample_images import in_chunks
+from trainers.numerics.grids import cell_centers
+from trainers.training.sample_images import compute_in_chunks
 
 Bounds = tuple[float, float, float, float]
 Floats = NDArray[np.float64]
 Grid = NDArray[np.float64]  # (side, side), row 0 on top, which is the largest y
 
-SIDE = 256  # pixels
+IMAGE_SIDE_PX = 256
 NUM_SAMPLES, NUM_DATA = 2000, 5000
-MAP_SIDE = 64  # cells of a density map, which is interpolated between their centers
-NATS_RANGE = 8.0  # below the maximum of the data's log-density; anything lower is background
-_CHUNK = 1024  # points per batch
-_DOT_STD = 1.1  # of a sample's dot, in pixels
+MAP_SIDE_CELLS = 64  # a density map is interpolated between the centers of its cells
+DENSITY_RANGE_NATS = 8.0  # range of the colors below the maximum of the data's log-density
+_CHUNK_POINTS = 1024
+_DOT_STD_PX = 1.1  # standard deviation of the soft dot of a sample
 # The front ends' dark palette, which trainers cannot import.
-_BACKGROUND, _FAINT, _GRAY, _ACCENT = "#16181C", "#3D424A", "#5A6069", "#6FB1F0"
-_BINS = 48  # per axis, of the histogram that estimates the density of the data
+_BACKGROUND_COLOR, _FAINT_COLOR, _GRAY_COLOR, _ACCENT_COLOR = "#16181C", "#3D424A", "#5A6069", "#6FB1F0"
+_HISTOGRAM_BINS = 48  # bins per axis of the histogram that estimates the density of the data
 # Linear sRGB to the responses of the cones, and their cube roots to Oklab.
 _RGB_TO_LMS = np.array(
     (
@@ -62,85 +62,89 @@ class PointImages:
         self, capabilities: dict[str, Capability], latent_shape: tuple[int, ...], data: PointData, device: torch.device
     ) -> None:
         generator = torch.Generator().manual_seed(EVALUATION_SEED)
-        has = {name for name, capability in capabilities.items() if capability.available}
+        available = {name for name, capability in capabilities.items() if capability.available}
         latents = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
-        self._latents = latents if "sample" in has else None
+        self._latents = latents if "sample" in available else None
         self._bounds = data.bounds
         self._data = coverage(data.test[:NUM_DATA], data.bounds)
         self._max_log_density = max_log_density(data.test, data.bounds)
-        grid = cells(MAP_SIDE, MAP_SIDE, data.bounds, "z").view(-1, 2, 1, 1).to(device)
-        self._grid = grid if "log_prob" in has else None
+        grid = cell_centers(MAP_SIDE_CELLS, MAP_SIDE_CELLS, data.bounds, "z").view(-1, 2, 1, 1).to(device)
+        self._grid = grid if "log_prob" in available else None
 
     def render(self, model: Model, step: int) -> Iterator[ImagesReady | None]:
         """Yield one image of each kind, and None after each chunk of work, where a heartbeat may be sent."""
         if self._latents is not None:
-            samples = yield from _compute(model, partial(decode, model), self._latents)
+            samples = yield from _compute_values(model, partial(decode, model), self._latents)
             image = samples_over_data(samples.reshape(-1, 2), self._data, self._bounds)
             yield ImagesReady(step, "samples", image[None], 1)
         if self._grid is not None:
             assert isinstance(model, HasLogProb)
-            log_density = yield from _compute(model, model.log_prob, self._grid)
-            image = density_map(log_density.reshape(MAP_SIDE, MAP_SIDE), self._max_log_density)
+            log_density = yield from _compute_values(model, model.log_prob, self._grid)
+            image = density_map(log_density.reshape(MAP_SIDE_CELLS, MAP_SIDE_CELLS), self._max_log_density)
             yield ImagesReady(step, "density", image[None], 1)
 
 
 def samples_over_data(points: NDArray[np.floating], data: Grid, bounds: Bounds) -> NDArray[np.uint8]:
-    """Return samples in the accent color over faint data, (SIDE, SIDE, 3).
+    """Return samples in the accent color over faint data, (IMAGE_SIDE_PX, IMAGE_SIDE_PX, 3).
 
     Args:
         points: (N, 2); those that are not finite or outside are dropped.
         data: Coverage of each pixel by the data, from `coverage`.
         bounds: (x0, x1, y0, y1) of the image.
     """
-    background = _blend(np.broadcast_to(_rgb(_BACKGROUND), (SIDE, SIDE, 3)), _rgb(_FAINT), data)
-    return _bytes(_blend(background, _rgb(_ACCENT), coverage(points, bounds)))
+    background = _blend(
+        np.broadcast_to(_to_rgb(_BACKGROUND_COLOR), (IMAGE_SIDE_PX, IMAGE_SIDE_PX, 3)), _to_rgb(_FAINT_COLOR), data
+    )
+    return _to_bytes(_blend(background, _to_rgb(_ACCENT_COLOR), coverage(points, bounds)))
 
 
 def density_map(log_density: NDArray[np.floating], maximum: float) -> NDArray[np.uint8]:
-    """Return a log-density as a map from grays to the accent color, (SIDE, SIDE, 3).
+    """Return a log-density as a map from grays to the accent color, (IMAGE_SIDE_PX, IMAGE_SIDE_PX, 3).
 
     Args:
-        log_density: (MAP_SIDE, MAP_SIDE), in nats; NaN is background.
+        log_density: (MAP_SIDE_CELLS, MAP_SIDE_CELLS), in nats; NaN is background.
         maximum: Log-density that has the full accent color.
     """
-    fraction = torch.from_numpy((log_density.astype(np.float32) - maximum) / NATS_RANGE + 1)
+    fraction = torch.from_numpy((log_density.astype(np.float32) - maximum) / DENSITY_RANGE_NATS + 1)
     fraction = fraction.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp(0, 1)
-    smooth = F.interpolate(fraction[None, None], size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+    smooth = F.interpolate(
+        fraction[None, None], size=(IMAGE_SIDE_PX, IMAGE_SIDE_PX), mode="bilinear", align_corners=False
+    )
     return np.asarray(_color_scale()[smooth[0, 0].mul(255).add(0.5).to(torch.uint8).numpy()])
 
 
 def coverage(points: NDArray[np.floating], bounds: Bounds) -> Grid:
     """Return how much points cover each pixel, in [0, 1]. Each is a soft dot; many on one spot saturate."""
-    reach = math.ceil(3 * _DOT_STD)
-    counts = np.pad(_counts(points, bounds, SIDE), reach)  # so that dots do not wrap around the edges
-    kernel = np.exp(-0.5 * np.square(np.arange(-reach, reach + 1) / _DOT_STD))
+    radius = math.ceil(3 * _DOT_STD_PX)
+    counts = np.pad(_histogram(points, bounds, IMAGE_SIDE_PX), radius)  # so that dots do not wrap around the edges
+    kernel = np.exp(-0.5 * np.square(np.arange(-radius, radius + 1) / _DOT_STD_PX))
     for axis in (0, 1):
         shifted = [
             np.roll(counts, offset, axis) * weight
-            for offset, weight in zip(range(-reach, reach + 1), kernel, strict=True)
+            for offset, weight in zip(range(-radius, radius + 1), kernel, strict=True)
         ]
         counts = np.sum(shifted, axis=0)
-    return np.asarray(1 - np.exp(-counts[reach:-reach, reach:-reach]))
+    return np.asarray(1 - np.exp(-counts[radius:-radius, radius:-radius]))
 
 
 def max_log_density(points: NDArray[np.floating], bounds: Bounds) -> float:
     """Return the largest log-density of points, by a histogram, in nats."""
     x0, x1, y0, y1 = bounds
-    area = (x1 - x0) * (y1 - y0) / _BINS**2
-    return math.log(max(1.0, float(_counts(points, bounds, _BINS).max())) / (len(points) * area))
+    area = (x1 - x0) * (y1 - y0) / _HISTOGRAM_BINS**2
+    return math.log(max(1.0, float(_histogram(points, bounds, _HISTOGRAM_BINS).max())) / (len(points) * area))
 
 
-def _counts(points: NDArray[np.floating], bounds: Bounds, side: int) -> Grid:
+def _histogram(points: NDArray[np.floating], bounds: Bounds, side: int) -> Grid:
     x0, x1, y0, y1 = bounds
     finite = points[np.isfinite(points).all(1)]
     counts, _, _ = np.histogram2d(finite[:, 1], finite[:, 0], bins=side, range=((y0, y1), (x0, x1)))
     return np.asarray(counts[::-1])
 
 
-def _compute(
+def _compute_values(
     model: Model, function: Callable[[Tensor], Tensor], inputs: Tensor
 ) -> Generator[None, None, NDArray[np.float32]]:
-    return in_chunks(model, lambda part: function(part).float().cpu().numpy(), inputs, _CHUNK)
+    return compute_in_chunks(model, lambda part: function(part).float().cpu().numpy(), inputs, _CHUNK_POINTS)
 
 
 def _color_scale() -> NDArray[np.uint8]:
@@ -149,7 +153,7 @@ def _color_scale() -> NDArray[np.uint8]:
     Reference: Ottosson 2020, "A perceptual color space for image processing".
     """
     # Convert the colors from sRGB to Oklab.
-    srgb = np.stack([_rgb(color) for color in (_BACKGROUND, _GRAY, _ACCENT)])
+    srgb = np.stack([_to_rgb(color) for color in (_BACKGROUND_COLOR, _GRAY_COLOR, _ACCENT_COLOR)])
     linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     stops = np.cbrt(linear @ _RGB_TO_LMS.T) @ _LMS_TO_LAB.T
     # Interpolate at equal distances.
@@ -158,10 +162,10 @@ def _color_scale() -> NDArray[np.uint8]:
     lab = np.stack([np.interp(positions, distances, axis) for axis in stops.T], axis=1)
     # Convert back to sRGB.
     linear = np.clip((lab @ np.linalg.inv(_LMS_TO_LAB).T) ** 3 @ np.linalg.inv(_RGB_TO_LMS).T, 0, 1)
-    return _bytes(np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055))
+    return _to_bytes(np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055))
 
 
-def _rgb(color: str) -> Floats:
+def _to_rgb(color: str) -> Floats:
     return np.array([int(color[start : start + 2], 16) for start in (1, 3, 5)]) / 255
 
 
@@ -169,5 +173,5 @@ def _blend(background: Floats, color: Floats, fraction: Grid) -> Floats:
     return background + fraction[..., None] * (color - background)
 
 
-def _bytes(rgb: Floats) -> NDArray[np.uint8]:
+def _to_bytes(rgb: Floats) -> NDArray[np.uint8]:
     return (np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8)

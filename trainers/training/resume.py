@@ -16,7 +16,7 @@ from trainers.training import setup
 from trainers.training.alerts import AlertMonitor
 from trainers.training.session import ResumableState, TrainingSession
 
-SCHEMA = 1
+STATE_VERSION = 1
 _RESUME_OLDER = "resume an older checkpoint, or start a new run"
 
 
@@ -33,7 +33,7 @@ def checkpoint(session: TrainingSession, reason: Literal["schedule", "requested"
     state = session.state
     finite = {name: value for name, value in state.test_metrics.items() if math.isfinite(value)}
     meta = {
-        "schema": SCHEMA,
+        "schema": STATE_VERSION,
         "step": session.step,
         "images_seen": session.images_seen,
         "elapsed_s": session.stopwatch.elapsed_s,

@@ -14,10 +14,10 @@ from trainers.events import ImagesReady
 from trainers.families.interface import Encodes, Model, Traces, decode
 from trainers.families.nn import chunk_size, eval_mode
 from trainers.model_card import Capability
-from trainers.numerics.grids import MANIFOLD_SIDE, cells
+from trainers.numerics.grids import MANIFOLD_SIDE, cell_centers
 
 NUM_SAMPLES, SAMPLE_COLUMNS = 64, 8
-NUM_RECONSTRUCTIONS = 10
+NUM_RECONSTRUCTIONS = 10  # test images, usually one of each class
 NUM_TRACED, TRACE_COLUMNS = 8, 10
 CHUNK_IMAGES = 500  # of 28×28, decoded in one batch
 
@@ -46,7 +46,7 @@ class SampleImages:
         samples = torch.randn((NUM_SAMPLES, *latent_shape), generator=generator).to(device)
         self._samples = samples if "sample" in available else None
         self._originals = test.take(reconstructed_indices(data).to(device)) if "encode" in available else None
-        self._manifold = cells(MANIFOLD_SIDE, MANIFOLD_SIDE).to(device) if "manifold" in available else None
+        self._manifold = cell_centers(MANIFOLD_SIDE, MANIFOLD_SIDE).to(device) if "manifold" in available else None
         self._traced = None
         if "trace" in available and self._originals is not None:
             self._traced = self._originals[:NUM_TRACED]
@@ -91,7 +91,7 @@ def reconstructed_indices(data: ImageData) -> Tensor:
     return torch.from_numpy(np.concatenate((first, fill))[:count].astype(np.int64))
 
 
-def in_chunks(
+def compute_in_chunks(
     model: Model, function: Callable[[Tensor], NDArray[Any]], inputs: Tensor, size: int
 ) -> Generator[None, None, NDArray[Any]]:
     """Yield after each chunk of `size` inputs; return the results of a function that uses the model, concatenated."""
@@ -105,4 +105,4 @@ def in_chunks(
 
 def _decode(model: Model, z: Tensor) -> Generator[None, None, NDArray[np.uint8]]:
     size = chunk_size(model.image_shape, CHUNK_IMAGES)
-    return in_chunks(model, lambda part: to_uint8(decode(model, part)), z, size)
+    return compute_in_chunks(model, lambda part: to_uint8(decode(model, part)), z, size)

@@ -13,12 +13,12 @@ from trainers.compiled.graph import CompiledStep, num_operations
 from trainers.events import Event
 from trainers.step import optim
 from trainers.step.train_step import EagerUpdater, step_metrics, train_step
-from trainers.training.evaluate import metric_specs, undeclared
+from trainers.training.evaluate import metric_specs, undeclared_metric_error
 from trainers.training.session import TrainingSession
 from trainers.training.timing import RateMeter
 
 MAX_BURST_STEPS = 8
-MAX_BURST_S = 0.05  # the longest delay by a burst of anything that is due by the clock
+MAX_BURST_S = 0.05  # a burst delays by this time at most what is due by the clock
 
 
 class StepRunner:
@@ -65,7 +65,7 @@ class StepRunner:
         if not self._is_checked:
             declared = {spec.name for spec in metric_specs(session)}
             for name in updater.metrics.keys() - declared:
-                raise undeclared(session.model, name)
+                raise undeclared_metric_error(session.model, name)
             self._is_checked = True
         # Update the EMA weights.
         session.advance()

@@ -12,14 +12,14 @@ from trainers.config import ExecutionConfig, RunConfig, ScheduleConfig
 from trainers.events import Viewers
 
 Clock = Callable[[], float]
-HEARTBEAT_S = 0.15  # below the promised 0.25 s, for the work between two readings of the clock
-MIN_EVALUATIONS = 20
-SNAPSHOT_BYTES_PER_S = 10_000_000
-IDLE_FACTOR = 2.0  # on the seconds between snapshots while all viewers are idle
-MAX_IMAGES_SHARE = 0.015  # of the training's time that images for viewers may take
-MIN_SLEEP_S = 2.0  # between two readings of the clock with next to no CPU time: the process was suspended
-RATE_WINDOW_S = 1.0
-_CPU_READING_S = 0.02
+HEARTBEAT_S = 0.15  # interval of heartbeats: below the promised 0.25 s, since work between them takes time
+MIN_EVALUATIONS = 20  # in a training whose length is given in steps or epochs
+MAX_SNAPSHOT_BYTES_PER_S = 10_000_000
+IDLE_INTERVAL_FACTOR = 2.0  # factor on the seconds between snapshots while all viewers are idle
+MAX_IMAGES_FRACTION = 0.015  # fraction of the training's time that images for viewers may take
+MIN_SUSPENSION_S = 2.0  # a shorter gap between two readings of the clock is no suspension
+RATE_WINDOW_S = 1.0  # the training speed is measured over about this time
+_CPU_READING_INTERVAL_S = 0.02  # the CPU time is read this often at most: it costs a system call
 
 
 class ActiveClock:
@@ -46,14 +46,14 @@ class ActiveClock:
     def __call__(self) -> float:
         """Return the seconds, from an arbitrary start."""
         now = self._clock()
-        if now - self._last >= MIN_SLEEP_S:
+        if now - self._last >= MIN_SUSPENSION_S:
             # Leave out the gap if the process was suspended; `before` bounds the CPU time ahead of it from above.
             gap, cpu_s = now - self._last, self._cpu_time()
             before = (self._last - self._last_cpu_reading) * self._cores
             if cpu_s - self._last_cpu_s < before + gap / 100:
                 self._suspended_s += gap
             self._last_cpu_reading, self._last_cpu_s = now, cpu_s
-        elif now - self._last_cpu_reading >= _CPU_READING_S:  # not at each call: it costs a system call
+        elif now - self._last_cpu_reading >= _CPU_READING_INTERVAL_S:
             self._last_cpu_reading, self._last_cpu_s = now, self._cpu_time()
         self._last = now
         return now - self._suspended_s
@@ -178,7 +178,7 @@ def last_early_snapshot(num_weights: int) -> int:
 
 def min_snapshot_interval_s(num_weights: int) -> float:
     """Return the least seconds between snapshots, so that large models write at most 10 MB/s of them."""
-    seconds = 4 * num_weights / SNAPSHOT_BYTES_PER_S
+    seconds = 4 * num_weights / MAX_SNAPSHOT_BYTES_PER_S
     return seconds if seconds >= 1 else 0.0
 
 
@@ -186,7 +186,7 @@ def snapshot_interval_s(execution: ExecutionConfig, viewers: Viewers) -> float:
     """Return the seconds between snapshots: as configured for an active viewer, more for an idle one or none."""
     if not viewers:
         return execution.snapshot_every_s
-    return execution.watched_every_s * (IDLE_FACTOR if viewers is Viewers.IDLE else 1.0)
+    return execution.watched_every_s * (IDLE_INTERVAL_FACTOR if viewers is Viewers.IDLE else 1.0)
 
 
 def image_interval_s(configured_s: float, duration_s: float) -> float:
@@ -198,7 +198,7 @@ def image_interval_s(configured_s: float, duration_s: float) -> float:
         configured_s: Seconds for a model whose images are fast.
         duration_s: Seconds that the last images took.
     """
-    return min(max(configured_s, duration_s / MAX_IMAGES_SHARE), 5 * configured_s)
+    return min(max(configured_s, duration_s / MAX_IMAGES_FRACTION), 5 * configured_s)
 
 
 def eval_every(config: RunConfig, length: Length, steps_per_epoch: int, num_test: int) -> int:

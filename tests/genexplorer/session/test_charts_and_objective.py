@@ -138,7 +138,7 @@ def test_another_loss_is_shown_and_a_missing_term_omitted() -> None:
     halves = (Term("r", "loss_d_real", 1, "real", ""), Term("f", "loss_d_fake", 1, "fake", ""))
     terms = (*halves, Term("0", "loss_d_penalty", 1, "penalty", ""))
     also = (Term("g", "loss_g", 1, "L_G", ""), Term("d", "diversity", 1, "diversity", ""))
-    theory = Theory("loss_d", "L_D", "nats", "", terms, (), "", also=also)
+    theory = Theory("loss_d", "L_D", "nats", "", terms, (), "", other_metrics=also)
     values = {"train/loss_d": 1.21, "train/loss_d_real": 0.6, "train/loss_d_fake": 0.61, "train/loss_d_penalty": 0.0}
     result = objective_values(theory, values | {"train/loss_g": 0.93, "test/diversity_ema": 0.8})
     assert result is not None

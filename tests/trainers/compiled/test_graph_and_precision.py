@@ -232,10 +232,10 @@ def test_auto_uses_the_faster_kind_of_step(
 
     monkeypatch.setattr(session, "batch", slow_batch)
     runner, events = StepRunner(session), list[Event]()
-    for _ in range(policy.EAGER_STEPS):
+    for _ in range(policy.MIN_EAGER_STEPS):
         events += runner.run(1, lambda step: False)
     assert chosen.should_compile(session.graph_key()) and not traced
-    for _ in range(2 * policy.TURN_STEPS * policy.TRIAL_TURNS):
+    for _ in range(2 * policy.TURN_STEPS * policy.MIN_TRIAL_TURNS):
         events += runner.run(1, lambda step: False)
     verdicts = tiny.of(events, CommandApplied)
     assert len(traced) == 1 and len(verdicts) == 1
@@ -247,7 +247,7 @@ def test_auto_does_not_compile_a_short_training(folder: Path, monkeypatch: pytes
     session = tiny.session(tiny.config(folder, {"schedule": {"minutes": 5 / 60}}))
     session.compile_policy = policy.CompilePolicy(ExecutionConfig(), CPU)
     monkeypatch.setattr(session.model, "compile_speedup", 0.5)
-    for _ in range(policy.EAGER_STEPS + 1):
+    for _ in range(policy.MIN_EAGER_STEPS + 1):
         tiny.next_step(session)
     assert not session.compile_policy.should_compile(session.graph_key())
 

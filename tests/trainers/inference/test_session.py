@@ -68,16 +68,16 @@ def test_the_manifold_equals_the_image_of_the_training(explorer: session.Inferen
 
 
 def test_the_grid_has_its_largest_y_on_top_and_spreads_by_the_prior() -> None:
-    grid = grids.cells(4, 3, (-3, 3, -2, 2), "z").reshape(4, 3, 2)
+    grid = grids.cell_centers(4, 3, (-3, 3, -2, 2), "z").reshape(4, 3, 2)
     assert grid[0, 0].tolist() == [-2, 1.5] and grid[-1, -1].tolist() == [2, -1.5]
-    spread = grids.cells(20, 20).reshape(20, 20, 2)
+    spread = grids.cell_centers(20, 20).reshape(20, 20, 2)
     assert torch.allclose(torch.special.ndtr(spread[0, :, 0]), (torch.arange(20) + 0.5) / 20, atol=1e-6)
     assert (spread[0, :, 1] > 0).all() and torch.equal(spread[:, :, 0], spread[:1, :, 0].expand(20, 20))
-    assert grids.cells(1, 1, (0, 0, 0, 0), "u").isfinite().all()
+    assert grids.cell_centers(1, 1, (0, 0, 0, 0), "u").isfinite().all()
 
 
 def test_decode_is_what_the_manifold_shows(explorer: session.InferenceSession) -> None:
-    grid = grids.cells(2, 2, (-1, 1, -1, 1), "z").numpy()
+    grid = grids.cell_centers(2, 2, (-1, 1, -1, 1), "z").numpy()
     decoded, _ = explorer.run("decode", arrays={"z": grid})
     shown, _ = explorer.run("manifold", {"rows": 2, "columns": 2, "bounds": [-1, 1, -1, 1], "coords": "z"})
     assert np.array_equal(decoded["images"], shown["images"].reshape(4, 9, 7, 1))
@@ -222,19 +222,19 @@ def test_weights_that_are_too_large_are_refused_before_they_are_read(snapshot: P
     place = snapshot.with_name("step-00000021")
     shutil.copytree(snapshot, place)
     size = 15 << 30
-    with (place / checkpoint.WEIGHTS).open("r+b") as file:
+    with (place / checkpoint.WEIGHTS_FILE).open("r+b") as file:
         file.truncate(size)  # sparse: nothing on the disk
-    manifest = json.loads((place / checkpoint.MANIFEST).read_bytes())
-    manifest["files"][checkpoint.WEIGHTS]["bytes"] = size
-    (place / checkpoint.MANIFEST).write_text(json.dumps(manifest))
+    manifest = json.loads((place / checkpoint.MANIFEST_FILE).read_bytes())
+    manifest["files"][checkpoint.WEIGHTS_FILE]["bytes"] = size
+    (place / checkpoint.MANIFEST_FILE).write_text(json.dumps(manifest))
     with pytest.raises(CheckpointError, match="more than the"):
         session.load(place, tiny.config(folder, steps=20))
 
 
 @pytest.mark.parametrize("shape", [[1, 0, 7], [1, -9, -7], [1, 9, 10**12]])
 def test_a_card_with_an_impossible_shape_is_refused(snapshot: Path, tmp_path: Path, shape: list[int]) -> None:
-    meta = json.loads((snapshot / checkpoint.CARD).read_bytes())
-    (tmp_path / checkpoint.CARD).write_text(json.dumps({**meta, "image_shape": shape}))
+    meta = json.loads((snapshot / checkpoint.CARD_FILE).read_bytes())
+    (tmp_path / checkpoint.CARD_FILE).write_text(json.dumps({**meta, "image_shape": shape}))
     with pytest.raises(CheckpointError, match="image_shape"):
         checkpoint.load_card(tmp_path)
 
@@ -292,13 +292,13 @@ def test_a_preview_is_marked_and_close_to_the_exact_images(
     fresh = session.load(snapshot, tiny.config(folder, steps=20))
     exact, meta = fresh.run("manifold")
     assert "draft" not in meta
-    few = grids.cells(2, 2, (-1, 1, -1, 1), "z").numpy()
+    few = grids.cell_centers(2, 2, (-1, 1, -1, 1), "z").numpy()
     first, meta = fresh.run("decode", {"draft": True}, {"z": few})  # the trial is made beside an exact answer
     assert "draft" not in meta and np.array_equal(first["images"], fresh.run("decode", {}, {"z": few})[0]["images"])
     draft, meta = fresh.run("manifold", {"draft": True})
     assert meta["draft"] is True
     off = np.abs(draft["images"].astype(int) - exact["images"].astype(int))
-    assert 0 < off.max() <= loaded_model.MAX_ERROR and off.mean() <= loaded_model.MAX_MEAN_ERROR
+    assert 0 < off.max() <= loaded_model.MAX_ERROR_LEVELS and off.mean() <= loaded_model.MAX_MEAN_ERROR_LEVELS
     assert "draft" not in fresh.run("manifold")[1]
 
 

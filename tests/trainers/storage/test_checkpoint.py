@@ -21,7 +21,7 @@ OLD: dict[str, NDArray[Any]] = {
     "random/training": np.arange(5, dtype=np.uint8),
 }
 NEW: dict[str, NDArray[Any]] = {"raw/w": np.ones((2, 3), dtype=np.float32), "step": np.array(3, dtype=np.int64)}
-CARD = ModelCard(
+CARD_FILE = ModelCard(
     family="vae",
     title="variational autoencoder",
     step=7,
@@ -60,9 +60,9 @@ def test_views_are_saved_like_contiguous_arrays(tmp_path: Path) -> None:
 
 
 def test_a_snapshot_round_trips_with_its_card(tmp_path: Path) -> None:
-    checkpoint.save_snapshot(tmp_path / "step-7", OLD, CARD)
+    checkpoint.save_snapshot(tmp_path / "step-7", OLD, CARD_FILE)
     arrays, card = checkpoint.load_snapshot(tmp_path / "step-7")
-    assert same(arrays, OLD) and card == CARD == checkpoint.load_card(tmp_path / "step-7")
+    assert same(arrays, OLD) and card == CARD_FILE == checkpoint.load_card(tmp_path / "step-7")
     checkpoint.verify(tmp_path / "step-7")
 
 
@@ -131,17 +131,17 @@ def damage(path: Path, data: bytes) -> None:
 
 
 FAULTS: dict[str, tuple[str, Callable[[bytes], bytes], str]] = {
-    "a bit": (checkpoint.ARRAYS, lambda data: data[:-1] + bytes((data[-1] ^ 1,)), "damaged"),
-    "cut": (checkpoint.ARRAYS, lambda data: data[:-1], "the manifest lists"),
-    "longer": (checkpoint.ARRAYS, lambda data: data + b"\0", "the manifest lists"),
-    "meta cut": (checkpoint.META, lambda data: data[:-2], "the manifest lists"),
-    "manifest cut": (checkpoint.MANIFEST, lambda data: data[: len(data) // 2], "not valid JSON"),
-    "manifest of a list": (checkpoint.MANIFEST, lambda data: b"[]", "not a JSON object"),
-    "manifest deep": (checkpoint.MANIFEST, lambda data: b'{"a":' * 100_000, "not valid JSON"),
-    "newer schema": (checkpoint.MANIFEST, lambda data: data.replace(b'"schema": 1', b'"schema": 9'), "schema 9"),
-    "files unlisted": (checkpoint.MANIFEST, lambda data: b'{"schema": 1, "files": {}}', "does not list"),
-    "a path": (checkpoint.MANIFEST, lambda data: data.replace(b"meta.json", b"../x.json"), "does not list"),
-    "no size": (checkpoint.MANIFEST, lambda data: data.replace(b'"bytes"', b'"octets"'), "lacks size or SHA-256"),
+    "a bit": (checkpoint.STATE_ARRAYS_FILE, lambda data: data[:-1] + bytes((data[-1] ^ 1,)), "damaged"),
+    "cut": (checkpoint.STATE_ARRAYS_FILE, lambda data: data[:-1], "the manifest lists"),
+    "longer": (checkpoint.STATE_ARRAYS_FILE, lambda data: data + b"\0", "the manifest lists"),
+    "meta cut": (checkpoint.STATE_JSON_FILE, lambda data: data[:-2], "the manifest lists"),
+    "manifest cut": (checkpoint.MANIFEST_FILE, lambda data: data[: len(data) // 2], "not valid JSON"),
+    "manifest of a list": (checkpoint.MANIFEST_FILE, lambda data: b"[]", "not a JSON object"),
+    "manifest deep": (checkpoint.MANIFEST_FILE, lambda data: b'{"a":' * 100_000, "not valid JSON"),
+    "newer schema": (checkpoint.MANIFEST_FILE, lambda data: data.replace(b'"schema": 1', b'"schema": 9'), "schema 9"),
+    "files unlisted": (checkpoint.MANIFEST_FILE, lambda data: b'{"schema": 1, "files": {}}', "does not list"),
+    "a path": (checkpoint.MANIFEST_FILE, lambda data: data.replace(b"meta.json", b"../x.json"), "does not list"),
+    "no size": (checkpoint.MANIFEST_FILE, lambda data: data.replace(b'"bytes"', b'"octets"'), "lacks size or SHA-256"),
 }
 
 
@@ -157,7 +157,7 @@ def test_damage_is_reported_in_one_line(tmp_path: Path, fault: str) -> None:
     assert caught.value.hint and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [checkpoint.ARRAYS, checkpoint.META, checkpoint.MANIFEST])
+@pytest.mark.parametrize("name", [checkpoint.STATE_ARRAYS_FILE, checkpoint.STATE_JSON_FILE, checkpoint.MANIFEST_FILE])
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     checkpoint.save(tmp_path / "c", OLD, {"step": 7})
     (tmp_path / "c" / name).unlink()
@@ -168,7 +168,7 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("kind", ["link", "pipe"])
 def test_only_regular_files_are_read(tmp_path: Path, kind: str) -> None:
     checkpoint.save(tmp_path / "c", OLD, {"step": 7})
-    path = tmp_path / "c" / checkpoint.META
+    path = tmp_path / "c" / checkpoint.STATE_JSON_FILE
     path.unlink()
     if kind == "link":
         path.symlink_to("/dev/zero")
@@ -186,10 +186,10 @@ def test_a_state_without_a_step_is_rejected(tmp_path: Path, meta: dict[str, obje
 
 
 def test_an_invalid_card(tmp_path: Path) -> None:
-    checkpoint.save_snapshot(tmp_path / "s", OLD, CARD)
-    card = json.loads((tmp_path / "s" / checkpoint.CARD).read_text())
+    checkpoint.save_snapshot(tmp_path / "s", OLD, CARD_FILE)
+    card = json.loads((tmp_path / "s" / checkpoint.CARD_FILE).read_text())
     card["step"] = "many"
-    damage(tmp_path / "s" / checkpoint.CARD, json.dumps(card).encode())
+    damage(tmp_path / "s" / checkpoint.CARD_FILE, json.dumps(card).encode())
     with pytest.raises(CheckpointError, match=r"card\.json: step"):
         checkpoint.load_card(tmp_path / "s")
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from trainers.data.dataset import Density
 
 Doubles = NDArray[np.float64]
-_BLOCK_VALUES = 1 << 22  # values in one block of points × components: 32 MB
-_PANEL_STDS, _PANEL_NODES = 2.0, 5  # of the quadrature: the error is below 1e-6 of the density
-_SERIES_FROM = 50.0  # above this the asymptotic series of I₀ is exact to double precision
-# Of the pinwheel: number of arms, mean and standard deviation along an arm, rate of the twist, scale.
-ARMS, MEAN, ALONG, RATE, SCALE = 5, 1.0, 0.3, 0.25, 1.9
-PINWHEEL_REACH = 4.1  # radius that contains 99.9 % of the points
+_MAX_BLOCK_VALUES = 1 << 22  # values in one block of points × components: 32 MB
+_PANEL_STDS, _PANEL_NODES = 2.0, 5  # width and nodes of a quadrature panel: the error is below 1e-6 of the density
+_MIN_SERIES_X = 50.0  # above this the asymptotic series of I₀ is exact to double precision
+# The pinwheel: the mean and standard deviation are those of the position along an arm, before scaling.
+NUM_ARMS, ARM_MEAN, ARM_STD, TWIST_RATE, PINWHEEL_SCALE = 5, 1.0, 0.3, 0.25, 1.9
+PINWHEEL_RADIUS = 4.1  # radius that contains 99.9 % of the points
 _SEARCH_STDS = 7.0  # range of a to search, in standard deviations; 1e-12 of the mass is outside
-_NUM_INTERVALS, _NUM_BISECTIONS = 128, 48
+_NUM_INTERVALS, _NUM_BISECTIONS = 128, 48  # the grid separates all roots; bisection then halves to double precision
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,17 @@ class GaussianMixture(Density):
     centers: Doubles
     weights: Doubles
     std: float
-    separate: bool = True
+    has_modes: bool = True
 
     @property
     def modes(self) -> Doubles | None:
         """Centers of the modes, (K, 2); None without separate modes."""
-        return self.centers if self.separate else None
+        return self.centers if self.has_modes else None
 
     @property
     def mode_std(self) -> float:
         """Standard deviation of each mode; 0 without separate modes."""
-        return self.std if self.separate else 0.0
+        return self.std if self.has_modes else 0.0
 
     def log_prob(self, points: NDArray[np.floating[Any]]) -> Doubles:
         """Return log p(x) in nats, (N,), for points (N, 2)."""
@@ -77,13 +77,13 @@ def noisy_curve(
     nodes, weights = np.polynomial.legendre.leggauss(_PANEL_NODES)
     t = ((np.arange(num_panels)[:, None] + 0.5 * (nodes + 1)) / num_panels).ravel()
     mass = density(t) * np.tile(0.5 * weights / num_panels, num_panels)
-    return GaussianMixture(curve(t), mass / mass.sum(), std, separate=False)
+    return GaussianMixture(curve(t), mass / mass.sum(), std, has_modes=False)
 
 
 def mix_equally(parts: list[GaussianMixture]) -> GaussianMixture:
     """Return the mixture of several mixtures of one width with equal weights."""
     weights = np.concatenate([part.weights for part in parts]) / len(parts)
-    return GaussianMixture(np.concatenate([part.centers for part in parts]), weights, parts[0].std, parts[0].separate)
+    return GaussianMixture(np.concatenate([part.centers for part in parts]), weights, parts[0].std, parts[0].has_modes)
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ def i0e(x: Doubles) -> Doubles:
 
     Reference: Abramowitz & Stegun 1964, eq. 9.7.1, for large x.
     """
-    small = np.minimum(x, _SERIES_FROM)
-    large = np.maximum(x, _SERIES_FROM)
+    small = np.minimum(x, _MIN_SERIES_X)
+    large = np.maximum(x, _MIN_SERIES_X)
     term, series = np.ones_like(large), np.ones_like(large)
     for k in range(1, 16):
         term = term * (2 * k - 1) ** 2 / (8 * k * large)
         series = series + term
-    return np.where(x <= _SERIES_FROM, np.i0(small) * np.exp(-small), series / np.sqrt(2 * np.pi * large))
+    return np.where(x <= _MIN_SERIES_X, np.i0(small) * np.exp(-small), series / np.sqrt(2 * np.pi * large))
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ class Checkerboard(Density):
     def log_prob(self, points: NDArray[np.floating[Any]]) -> Doubles:
         """Return log p(x) in nats, (N,), for points (N, 2); −∞ outside the dark squares."""
         cells = np.floor(np.asarray(points, dtype=np.float64) / self.side).astype(np.int64) + self.squares // 2
-        dark = ((cells >= 0) & (cells < self.squares)).all(1) & (cells.sum(1) % 2 == 0)
-        return np.where(dark, -math.log(self.side**2 * self.squares**2 / 2), -np.inf)
+        is_dark = ((cells >= 0) & (cells < self.squares)).all(1) & (cells.sum(1) % 2 == 0)
+        return np.where(is_dark, -math.log(self.side**2 * self.squares**2 / 2), -np.inf)
 
 
 @dataclass(frozen=True)
@@ -151,32 +151,34 @@ class Pinwheel(Density):
 
     def log_prob(self, points: NDArray[np.floating[Any]]) -> Doubles:
         """Return log p(x) in nats, (N,), for points (N, 2); −∞ outside the support."""
-        return np.concatenate([self._log_prob(block) for block in split_into_blocks(points, 2 * ARMS * _NUM_INTERVALS)])
+        return np.concatenate(
+            [self._log_prob(block) for block in split_into_blocks(points, 2 * NUM_ARMS * _NUM_INTERVALS)]
+        )
 
     def _log_prob(self, points: Doubles) -> Doubles:
         """Sum the density over all preimages (a, b) of each point."""
-        r, angle = np.hypot(points[:, 0], points[:, 1]) / SCALE, np.arctan2(points[:, 1], points[:, 0])
+        r, angle = np.hypot(points[:, 0], points[:, 1]) / PINWHEEL_SCALE, np.arctan2(points[:, 1], points[:, 0])
         total = np.zeros(len(points))
-        for arm in range(ARMS):
-            index, a = _roots(r, angle - 2 * np.pi * arm / ARMS)
-            b = r[index] * np.sin(angle[index] - 2 * np.pi * arm / ARMS - twist(a))
+        for arm in range(NUM_ARMS):
+            index, a = _roots(r, angle - 2 * np.pi * arm / NUM_ARMS)
+            b = r[index] * np.sin(angle[index] - 2 * np.pi * arm / NUM_ARMS - twist(a))
             jacobian = np.abs(1 - twist(a) * b)
-            exponent = -0.5 * np.square((a - MEAN) / ALONG) - 0.5 * np.square(b / self.std)
+            exponent = -0.5 * np.square((a - ARM_MEAN) / ARM_STD) - 0.5 * np.square(b / self.std)
             np.add.at(total, index, np.exp(exponent) / jacobian)
         with np.errstate(divide="ignore"):
-            return np.log(total) - math.log(2 * math.pi * ALONG * self.std * SCALE**2 * ARMS)
+            return np.log(total) - math.log(2 * math.pi * ARM_STD * self.std * PINWHEEL_SCALE**2 * NUM_ARMS)
 
 
 def twist(a: Doubles) -> Doubles:
     """Return ω(a), the rotation in radians at position a along an arm; it equals its own derivative."""
-    return RATE * np.exp(a)
+    return TWIST_RATE * np.exp(a)
 
 
 def arm_points(a: Doubles, b: Doubles, arm: NDArray[np.integer[Any]]) -> Doubles:
     """Return the points (N, 2) at positions `a` along and `b` across their arms, (N,) each."""
-    angle = 2 * np.pi * arm / ARMS + twist(a)
+    angle = 2 * np.pi * arm / NUM_ARMS + twist(a)
     cos, sin = np.cos(angle), np.sin(angle)
-    return SCALE * np.stack((cos * a - sin * b, sin * a + cos * b), axis=1)
+    return PINWHEEL_SCALE * np.stack((cos * a - sin * b, sin * a + cos * b), axis=1)
 
 
 def _roots(r: Doubles, angle: Doubles) -> tuple[NDArray[np.int64], Doubles]:
@@ -185,7 +187,7 @@ def _roots(r: Doubles, angle: Doubles) -> tuple[NDArray[np.int64], Doubles]:
     Returns:
         The index of the point of each root, and the roots; a point can have several.
     """
-    grid = np.linspace(MEAN - _SEARCH_STDS * ALONG, MEAN + _SEARCH_STDS * ALONG, _NUM_INTERVALS + 1)
+    grid = np.linspace(ARM_MEAN - _SEARCH_STDS * ARM_STD, ARM_MEAN + _SEARCH_STDS * ARM_STD, _NUM_INTERVALS + 1)
     is_positive = grid - r[:, None] * np.cos(angle[:, None] - twist(grid)) > 0
     index, cell = np.nonzero(is_positive[:, 1:] != is_positive[:, :-1])
     low, high, rises = grid[cell], grid[cell + 1], is_positive[index, cell + 1]
@@ -199,12 +201,12 @@ def _roots(r: Doubles, angle: Doubles) -> tuple[NDArray[np.int64], Doubles]:
 def split_into_blocks(points: NDArray[np.floating[Any]], width: int) -> list[Doubles]:
     """Split points (N, 2), as float64, into blocks whose (block, width) intermediates fit in memory."""
     doubles = np.asarray(points, dtype=np.float64)
-    size = max(1, _BLOCK_VALUES // max(1, width))
+    size = max(1, _MAX_BLOCK_VALUES // max(1, width))
     return [doubles[start : start + size] for start in range(0, max(1, len(doubles)), size)]
 
 
 def _logsumexp(terms: Doubles) -> Doubles:
     """Return log Σ_k exp(terms), (N,), for terms (N, K)."""
-    peak = terms.max(1)
-    total: Doubles = peak + np.log(np.exp(terms - peak[:, None]).sum(1))
+    maximum = terms.max(1)
+    total: Doubles = maximum + np.log(np.exp(terms - maximum[:, None]).sum(1))
     return total

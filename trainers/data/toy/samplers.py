@@ -15,13 +15,13 @@ from trainers.data.preprocess import EVALUATION_SEED
 from trainers.data.toy import densities
 from trainers.data.toy.densities import Checkerboard, Doubles, GaussianMixture, NoisyCircles, mix_equally, noisy_curve
 
-CIRCLES, RINGS = (1.5, 3.0), (0.8, 1.6, 2.4, 3.2)
+CIRCLE_RADII, RING_RADII = (1.5, 3.0), (0.8, 1.6, 2.4, 3.2)
 NUM_MODES, MODE_RADIUS = 8, 3.0
-_REACH = 3.6  # outer radius of the spirals and the roll
-_MOON_REACH, _BOARD_REACH = 3.0, 4.5  # extent of the moons, and of the board with a margin
+_SPIRAL_RADIUS = 3.6  # outer radius of the spirals and the roll
+_MOON_EXTENT, _BOARD_EXTENT = 3.0, 4.5  # extent of the moons, and of the board with a margin
 _MARGIN_STDS = 4.0  # plot margin, in standard deviations of the noise
-_TURNS = 1.5  # of each spiral
-_ROLL = (1.5 * np.pi, 4.5 * np.pi)  # first and last angle of the roll; the radius is proportional to the angle
+_SPIRAL_TURNS = 1.5  # turns of each spiral around the center
+_ROLL_ANGLES = (1.5 * np.pi, 4.5 * np.pi)  # first and last angle of the roll; the radius is proportional to the angle
 
 # Distribution of t in [0, 1] along a curve: its density and its quantile function.
 CurveDistribution = tuple[Callable[[Doubles], Doubles], Callable[[Doubles], Doubles]]
@@ -34,22 +34,22 @@ Sampler = Callable[[np.random.Generator, int], LabeledPoints]
 
 def moons(options: NoisyOptions) -> PointData:
     """Return two interleaved half circles; the label is the moon."""
-    return _noisy_curves("moons", options, [_upper_moon, lambda t: -_upper_moon(t)], _MOON_REACH)
+    return _noisy_curves("moons", options, [_upper_moon, lambda t: -_upper_moon(t)], _MOON_EXTENT)
 
 
 def circles(options: NoisyOptions) -> PointData:
     """Return two concentric circles; the label is the circle."""
-    return _noisy_circles("circles", options, CIRCLES)
+    return _noisy_circles("circles", options, CIRCLE_RADII)
 
 
 def rings(options: NoisyOptions) -> PointData:
     """Return four concentric circles; the label is the circle."""
-    return _noisy_circles("rings", options, RINGS)
+    return _noisy_circles("rings", options, RING_RADII)
 
 
 def spirals(options: NoisyOptions) -> PointData:
     """Return two spirals around one center; the label is the arm. The density of t grows linearly outward."""
-    return _noisy_curves("spirals", options, [_spiral, lambda t: -_spiral(t)], _REACH, INCREASING)
+    return _noisy_curves("spirals", options, [_spiral, lambda t: -_spiral(t)], _SPIRAL_RADIUS, INCREASING)
 
 
 def swiss_roll(options: NoisyOptions) -> PointData:
@@ -60,7 +60,7 @@ def swiss_roll(options: NoisyOptions) -> PointData:
         t = rng.random(count)
         return _roll(t) + options.noise * rng.standard_normal((count, 2)), (4 * t).astype(np.int64)
 
-    return _make_splits("swiss-roll", options, sample, truth, _REACH)
+    return _make_splits("swiss-roll", options, sample, truth, _SPIRAL_RADIUS)
 
 
 def eight_gaussians(options: NoisyOptions) -> PointData:
@@ -86,18 +86,18 @@ def checkerboard(options: PointOptions) -> PointData:
         corner = np.stack((2 * column + row % 2, row), axis=1) - truth.squares // 2
         return truth.side * (corner + rng.random((count, 2))), square
 
-    return _make_splits("checkerboard", options, sample, truth, _BOARD_REACH)
+    return _make_splits("checkerboard", options, sample, truth, _BOARD_EXTENT)
 
 
 def pinwheel(options: NoisyOptions) -> PointData:
     """Return five twisted arms; the label is the arm."""
 
     def sample(rng: np.random.Generator, count: int) -> LabeledPoints:
-        arm = rng.integers(densities.ARMS, size=count)
-        a = densities.MEAN + densities.ALONG * rng.standard_normal(count)
+        arm = rng.integers(densities.NUM_ARMS, size=count)
+        a = densities.ARM_MEAN + densities.ARM_STD * rng.standard_normal(count)
         return densities.arm_points(a, options.noise * rng.standard_normal(count), arm), arm
 
-    return _make_splits("pinwheel", options, sample, densities.Pinwheel(options.noise), densities.PINWHEEL_REACH)
+    return _make_splits("pinwheel", options, sample, densities.Pinwheel(options.noise), densities.PINWHEEL_RADIUS)
 
 
 def _noisy_circles(name: str, options: NoisyOptions, radii: tuple[float, ...]) -> PointData:
@@ -113,7 +113,7 @@ def _noisy_curves(
     name: str,
     options: NoisyOptions,
     curves: list[Callable[[Doubles], Doubles]],
-    reach: float,
+    extent: float,
     distribution: CurveDistribution = UNIFORM,
 ) -> PointData:
     """Return equally weighted curves with noise; the label is the curve."""
@@ -125,10 +125,10 @@ def _noisy_curves(
         points = np.choose(index[:, None], [curve(t) for curve in curves])
         return points + options.noise * rng.standard_normal((count, 2)), index
 
-    return _make_splits(name, options, sample, truth, reach)
+    return _make_splits(name, options, sample, truth, extent)
 
 
-def _make_splits(name: str, options: PointOptions, sample: Sampler, truth: Density, reach: float) -> PointData:
+def _make_splits(name: str, options: PointOptions, sample: Sampler, truth: Density, extent: float) -> PointData:
     """Sample both splits, each from its own random stream, so that the size of one does not change the other.
 
     `reach` is the extent of the points without noise.
@@ -138,7 +138,7 @@ def _make_splits(name: str, options: PointOptions, sample: Sampler, truth: Densi
         points, labels = sample(np.random.default_rng([EVALUATION_SEED, zlib.crc32(name.encode()), split]), count)
         splits.append((points.astype(np.float32), labels.astype(np.uint8)))
     (train, train_labels), (test, test_labels) = splits
-    edge = reach + _MARGIN_STDS * getattr(options, "noise", 0.0)
+    edge = extent + _MARGIN_STDS * getattr(options, "noise", 0.0)
     return PointData(name, train, test, (-edge, edge, -edge, edge), train_labels, test_labels, truth)
 
 
@@ -147,13 +147,13 @@ def _upper_moon(t: Doubles) -> Doubles:
 
 
 def _spiral(t: Doubles) -> Doubles:
-    angle = 2 * np.pi * _TURNS * t
-    return (_REACH * t)[:, None] * _unit_vectors(angle)
+    angle = 2 * np.pi * _SPIRAL_TURNS * t
+    return (_SPIRAL_RADIUS * t)[:, None] * _unit_vectors(angle)
 
 
 def _roll(t: Doubles) -> Doubles:
-    angle = _ROLL[0] + (_ROLL[1] - _ROLL[0]) * t
-    return (_REACH / _ROLL[1] * angle)[:, None] * _unit_vectors(angle)
+    angle = _ROLL_ANGLES[0] + (_ROLL_ANGLES[1] - _ROLL_ANGLES[0]) * t
+    return (_SPIRAL_RADIUS / _ROLL_ANGLES[1] * angle)[:, None] * _unit_vectors(angle)
 
 
 def _unit_vectors(angle: Doubles) -> Doubles:

@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from trainers.families.flow.spec import MAX_CHANNELS
+from trainers.families.flow.spec import MAX_LEVEL_CHANNELS
 from trainers.registry import ImageShape
 
-PADDING = -1
+PADDING = -1  # in place of an index, beyond the edge of a channel that is smaller than the others
 Index = NDArray[np.int64]  # flat indices of values of an image
-Channels = tuple[Index, ...]  # (rows, columns) each
+Channels = tuple[Index, ...]  # the indices of each channel, (rows, columns)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def levels(shape: ImageShape, count: int) -> list[Level]:
     """Return at most `count` levels for images (C, H, W); fewer where the image is too small."""
     channels: Channels = tuple(np.arange(prod(shape)).reshape(shape))
     result: list[Level] = []
-    while len(result) < count and len(channels) <= MAX_CHANNELS:
+    while len(result) < count and len(channels) <= MAX_LEVEL_CHANNELS:
         level = _squeeze(channels)
         if len(level.channels) < 2:
             break
@@ -84,7 +84,9 @@ def coupling_layouts(shape: ImageShape, num_levels: int, couplings: int) -> list
         for number in range(couplings):
             checkerboard = number < max(2, -(-couplings // 2))  # at least two, so that every value is transformed
             half = len(level.channels) // 2
-            groups = level.colors if checkerboard else [int(place >= half) for place in range(len(level.channels))]
+            groups = (
+                level.colors if checkerboard else [int(position >= half) for position in range(len(level.channels))]
+            )
             identity = tuple(c for c, group in zip(level.channels, groups, strict=True) if group == number % 2)
             transformed = tuple(c for c, group in zip(level.channels, groups, strict=True) if group != number % 2)
             mask: Literal["checkerboard", "channels"] = "checkerboard" if checkerboard else "channels"
@@ -113,8 +115,8 @@ def unpad(padded: Index) -> Index:
 
 def renumber(padded: Index) -> Index:
     """Return a padded array with its indices replaced by 0, 1, … in order; padding stays."""
-    valid = padded != PADDING
-    return np.where(valid, valid.cumsum().reshape(padded.shape) - 1, PADDING)
+    is_value = padded != PADDING
+    return np.where(is_value, is_value.cumsum().reshape(padded.shape) - 1, PADDING)
 
 
 class CouplingMask(nn.Module):
@@ -145,7 +147,7 @@ class CouplingMask(nn.Module):
         return identity, transformed, others
 
     def merge(self, identity: Tensor, transformed: Tensor, others: Tensor, like: Tensor) -> Tensor:
-        """Return the image of the three, in the shape of `like`."""
+        """Return the image that `split` divided into these three, in the shape of the image `like`."""
         flat = torch.cat((identity, transformed, others), dim=1)
         return flat.index_select(1, self.inverse_order).view_as(like)
 
@@ -157,27 +159,27 @@ class PixelLayout(nn.Module):
         index: (C, h, w): the number of the value at each position, or `PADDING`.
     """
 
-    source: Tensor
-    valid: Tensor
+    gather_index: Tensor
+    valid_index: Tensor
 
     def __init__(self, index: Index) -> None:
         super().__init__()
         flat = index.ravel()
-        valid = flat != PADDING
+        is_value = flat != PADDING
         self.shape = index.shape
-        self.is_reshape = bool(valid.all()) and bool((flat == np.arange(len(flat))).all())
-        source = np.where(valid, flat, flat.max() + 1)  # padding reads the zero that is appended to the values
-        self.register_buffer("source", torch.from_numpy(source), persistent=False)
-        self.register_buffer("valid", torch.from_numpy(np.flatnonzero(valid)), persistent=False)
+        self.is_reshape = bool(is_value.all()) and bool((flat == np.arange(len(flat))).all())
+        gather_index = np.where(is_value, flat, flat.max() + 1)  # padding reads the zero that is appended to the values
+        self.register_buffer("gather_index", torch.from_numpy(gather_index), persistent=False)
+        self.register_buffer("valid_index", torch.from_numpy(np.flatnonzero(is_value)), persistent=False)
 
     def to_channels(self, values: Tensor) -> Tensor:
         """Return channels (B, C, h, w) for values (B, N)."""
         if not self.is_reshape:
             values = torch.cat((values, values.new_zeros(len(values), 1)), dim=1)
-            values = values.index_select(1, self.source)
+            values = values.index_select(1, self.gather_index)
         return values.reshape(-1, *self.shape)
 
     def to_values(self, channels: Tensor) -> Tensor:
-        """Return (B, P, N) for P planes per channel, (B, P · C, h, w), without padding."""
+        """Return values (B, P, N) for channels (B, P · C, h, w), with P outputs per value, without padding."""
         flat = channels.reshape(len(channels), -1, self.shape[0] * self.shape[1] * self.shape[2])
-        return flat if self.is_reshape else flat.index_select(2, self.valid)
+        return flat if self.is_reshape else flat.index_select(2, self.valid_index)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from trainers.families.flow.transforms import Transform, compose
 from trainers.families.nn import standard_normal_log_prob
 
-LEVELS = 256
+NUM_GRAY_LEVELS = 256
 BIN_CENTER = 0.5  # an image is encoded from the centers of its bins, so that its latent is a single point
 
 
@@ -92,11 +92,11 @@ class UniformDequantization(Dequantization):
     def inverse_ladj(self, v: Tensor) -> Tensor:
         """Return log |det ∂level/∂v|."""
         log_slope = (F.logsigmoid(v) + F.logsigmoid(-v)).flatten(1).sum(1)
-        return log_slope - v[0].numel() * (math.log1p(-self.alpha) - math.log(LEVELS))
+        return log_slope - v[0].numel() * (math.log1p(-self.alpha) - math.log(NUM_GRAY_LEVELS))
 
     def bin_centers(self, x: Tensor) -> Tensor:
         """Return (level + ½) / 256."""
-        return (to_levels(x) + BIN_CENTER) / LEVELS
+        return (to_levels(x) + BIN_CENTER) / NUM_GRAY_LEVELS
 
     def max_abs(self, data_max: float) -> float:
         """Return twice the |logit| of black and white."""
@@ -136,7 +136,7 @@ class VariationalDequantization(UniformDequantization):
 
 def to_levels(x: Tensor) -> Tensor:
     """Return gray levels 0..255, as floats, for images level/255."""
-    return (x * (LEVELS - 1)).round()
+    return (x * (NUM_GRAY_LEVELS - 1)).round()
 
 
 def logit_of_levels(levels: Tensor, noise: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
@@ -149,11 +149,14 @@ def logit_of_levels(levels: Tensor, noise: Tensor, alpha: float) -> tuple[Tensor
         noise: u in [0, 1], of the same shape.
         alpha: Keeps the logit finite at black and white.
     """
-    y, one_minus_y = (levels + noise) / LEVELS, ((LEVELS - 1 - levels) + (1 - noise)) / LEVELS
+    y, one_minus_y = (
+        (levels + noise) / NUM_GRAY_LEVELS,
+        ((NUM_GRAY_LEVELS - 1 - levels) + (1 - noise)) / NUM_GRAY_LEVELS,
+    )
     log_s = torch.log((1 - alpha) * y + alpha / 2)
     log_one_minus_s = torch.log((1 - alpha) * one_minus_y + alpha / 2)
     ladj = (-log_s - log_one_minus_s).flatten(1).sum(1)
-    return log_s - log_one_minus_s, ladj + prod(levels.shape[1:]) * (math.log1p(-alpha) - math.log(LEVELS))
+    return log_s - log_one_minus_s, ladj + prod(levels.shape[1:]) * (math.log1p(-alpha) - math.log(NUM_GRAY_LEVELS))
 
 
 def inverse_logit(v: Tensor, alpha: float) -> Tensor:

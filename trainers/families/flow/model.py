@@ -29,7 +29,7 @@ from trainers.families.interface import (
 from trainers.families.nn import standard_normal_log_prob
 from trainers.registry import ImageShape
 
-_SAMPLE_BATCH = 64  # of the samples that are tested for being out of range
+_SAMPLES_PER_CHUNK = 64  # samples that are tested at once for being out of range
 
 
 class Flow(Model):
@@ -174,7 +174,7 @@ class Flow(Model):
         return ~(v <= self.preparation.max_abs(data_max)).all(1)
 
     def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Return one group."""
+        """Return one group, of all parameters."""
         return {"flow": list(self.parameters())}
 
     def training_step(self, batch: Tensor, context: StepContext) -> Iterator[Objective]:
@@ -193,17 +193,17 @@ class Flow(Model):
 
     def warnings(self, values: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
         """Yield the signs of an exploding flow: a numerically inexact inverse, and samples out of range."""
-        error, share = values.get("round_trip_error", 0.0), values.get("samples_off_scale", 0.0)
+        error, fraction = values.get("round_trip_error", 0.0), values.get("samples_off_scale", 0.0)
         if not error <= metrics.MAX_ROUND_TRIP_ERROR:
             yield ModelWarning(
                 "inverse_inexact",
                 f"round-trip error {error:.2g}: some scale factors are too extreme for float32, the flow is no longer "
                 "numerically invertible (lower optim.lr, or set model.log_scale=tanh)",
             )
-        if not share <= 0:
+        if not fraction <= 0:
             yield ModelWarning(
                 "samples_off_scale",
-                f"{share:.1%} of the samples are not finite or far outside the data's range: the inverse's scale "
+                f"{fraction:.1%} of the samples are not finite or far outside the data's range: the inverse's scale "
                 "factors blow up away from the training data",
             )
 
@@ -257,6 +257,6 @@ class FlowEvaluator(Evaluator):
         means = {name: total / self._count for name, total in self._sums.items()}
         # Count the samples that are not finite or far outside the data's range.
         z = torch.randn((metrics.NUM_SAMPLES, *self._model.latent_shape), generator=self._generator).to(self._device)
-        flags = [self._model.out_of_range(part, self._data_max) for part in torch.split(z, _SAMPLE_BATCH)]
-        share = float(torch.cat(flags).float().mean())
-        return {**means, "round_trip_error": self._round_trip_error, "samples_off_scale": share}
+        flags = [self._model.out_of_range(part, self._data_max) for part in torch.split(z, _SAMPLES_PER_CHUNK)]
+        fraction = float(torch.cat(flags).float().mean())
+        return {**means, "round_trip_error": self._round_trip_error, "samples_off_scale": fraction}

@@ -12,7 +12,7 @@ from trainers.families.flow.theory import theory_for
 from trainers.model_card import Capability, available, unavailable
 from trainers.registry import DataKind, Family, ImageShape
 
-MAX_CHANNELS = 4096  # a level with more channels is not split further
+MAX_LEVEL_CHANNELS = 4096  # a level with more channels is not split further
 
 
 class FlowOptions(Section):
@@ -58,8 +58,10 @@ def check(options: FlowOptions, data_options: Any, shape: ImageShape, kind: Data
         raise ConfigError(message, "set data.binarization=none")
     if prod(shape) < 2:
         raise ConfigError("model: a coupling needs images of at least two values", "choose other data")
-    if options.architecture == "conv" and shape[0] > MAX_CHANNELS:
-        message = f"model.architecture: 'conv' supports {MAX_CHANNELS:,} channels at most, images have {shape[0]:,}"
+    if options.architecture == "conv" and shape[0] > MAX_LEVEL_CHANNELS:
+        message = (
+            f"model.architecture: 'conv' supports {MAX_LEVEL_CHANNELS:,} channels at most, images have {shape[0]:,}"
+        )
         raise ConfigError(message, "set model.architecture=mlp")
 
 

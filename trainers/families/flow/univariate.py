@@ -13,9 +13,9 @@ from trainers.families.flow.architecture import Index
 LogScale = Literal["tanh", "scaled-tanh", "free"]
 Knots = tuple[Tensor, Tensor, Tensor]  # x, y and slope of each knot, (B, K + 1, N)
 # Steeper or flatter splines than these bounds allow cannot be inverted in float32.
-MIN_SHARE = 0.1  # smallest bin width and height, as a share of 1/K of the domain
-MIN_SLOPE = 0.01
-_UNIT_SLOPE = math.log(math.expm1(1 - MIN_SLOPE))  # MIN_SLOPE + softplus(_UNIT_SLOPE) = 1
+MIN_BIN_FRACTION = 0.1  # smallest bin width and height, as a fraction of 1/K of the domain
+MIN_SLOPE = 0.01  # smallest slope at an inner knot
+_UNIT_SLOPE_PARAMETER = math.log(math.expm1(1 - MIN_SLOPE))  # MIN_SLOPE + softplus(_UNIT_SLOPE) = 1
 
 
 class UnivariateTransform(nn.Module):
@@ -89,12 +89,12 @@ class RationalQuadraticSpline(UnivariateTransform):
         """Return y and log |dy/dx|: eq. 4 and 5, with ξ the position within the bin."""
         inside = (x >= -self.bound) & (x <= self.bound)
         knots = _knots(parameters, self.bound)
-        at = _find_bins(x.clamp(-self.bound, self.bound), knots[0], knots)
-        xi = ((x.clamp(-self.bound, self.bound) - at.left) / at.width).clamp(0, 1)
+        bins = _find_bins(x.clamp(-self.bound, self.bound), knots[0], knots)
+        xi = ((x.clamp(-self.bound, self.bound) - bins.left) / bins.width).clamp(0, 1)
         product = xi * (1 - xi)
-        denominator = at.mean_slope + (at.slope_right + at.slope_left - 2 * at.mean_slope) * product
-        y = at.bottom + at.height * (at.mean_slope * xi.square() + at.slope_left * product) / denominator
-        log_slope = _log_slope(at, xi, denominator)
+        denominator = bins.mean_slope + (bins.slope_right + bins.slope_left - 2 * bins.mean_slope) * product
+        y = bins.bottom + bins.height * (bins.mean_slope * xi.square() + bins.slope_left * product) / denominator
+        log_slope = _log_slope(bins, xi, denominator)
         return torch.where(inside, y, x), torch.where(inside, log_slope, torch.zeros_like(log_slope))
 
     def inverse(self, y: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
@@ -102,15 +102,15 @@ class RationalQuadraticSpline(UnivariateTransform):
         inside = (y >= -self.bound) & (y <= self.bound)
         knots = _knots(parameters, self.bound)
         # Solve a ξ² + b ξ + c = 0 for the position ξ within the bin.
-        at = _find_bins(y.clamp(-self.bound, self.bound), knots[1], knots)
-        rise = (y.clamp(-self.bound, self.bound) - at.bottom).clamp_min(0)
-        excess = at.slope_right + at.slope_left - 2 * at.mean_slope
-        a = at.height * (at.mean_slope - at.slope_left) + rise * excess
-        b = at.height * at.slope_left - rise * excess
-        c = -at.mean_slope * rise
+        bins = _find_bins(y.clamp(-self.bound, self.bound), knots[1], knots)
+        rise = (y.clamp(-self.bound, self.bound) - bins.bottom).clamp_min(0)
+        excess = bins.slope_right + bins.slope_left - 2 * bins.mean_slope
+        a = bins.height * (bins.mean_slope - bins.slope_left) + rise * excess
+        b = bins.height * bins.slope_left - rise * excess
+        c = -bins.mean_slope * rise
         xi = (2 * c / (-b - (b.square() - 4 * a * c).clamp_min(0).sqrt())).clamp(0, 1)
-        log_slope = _log_slope(at, xi, at.mean_slope + excess * xi * (1 - xi))
-        x = at.left + xi * at.width
+        log_slope = _log_slope(bins, xi, bins.mean_slope + excess * xi * (1 - xi))
+        x = bins.left + xi * bins.width
         return torch.where(inside, x, y), torch.where(inside, -log_slope, torch.zeros_like(log_slope))
 
 
@@ -134,13 +134,13 @@ class _Bin:
 def _knots(parameters: Tensor, bound: float) -> Knots:
     bins = (parameters.shape[1] + 1) // 3
     widths, heights, slopes = torch.split(parameters, [bins, bins, bins - 1], dim=1)
-    inner = MIN_SLOPE + F.softplus(slopes + _UNIT_SLOPE)
+    inner = MIN_SLOPE + F.softplus(slopes + _UNIT_SLOPE_PARAMETER)
     return _edges(widths, bound), _edges(heights, bound), F.pad(inner, (0, 0, 1, 1), value=1.0)
 
 
 def _edges(logits: Tensor, bound: float) -> Tensor:
     """Return the K + 1 edges of bins with sizes in the proportions of a softmax; the outermost are exactly ±bound."""
-    sizes = MIN_SHARE / logits.shape[1] + (1 - MIN_SHARE) * logits.softmax(1)
+    sizes = MIN_BIN_FRACTION / logits.shape[1] + (1 - MIN_BIN_FRACTION) * logits.softmax(1)
     inner = 2 * bound * sizes.cumsum(1)[:, :-1] - bound
     return F.pad(F.pad(inner, (0, 0, 1, 0), value=-bound), (0, 0, 0, 1), value=bound)
 
@@ -153,7 +153,9 @@ def _find_bins(values: Tensor, edges: Tensor, knots: Knots) -> _Bin:
     return _Bin(left, bottom, right - left, top - bottom, slope_left, slope_right)
 
 
-def _log_slope(at: _Bin, xi: Tensor, denominator: Tensor) -> Tensor:
+def _log_slope(bins: _Bin, xi: Tensor, denominator: Tensor) -> Tensor:
     """Return log f′ at position ξ of each bin (eq. 5)."""
-    numerator = at.slope_right * xi.square() + 2 * at.mean_slope * xi * (1 - xi) + at.slope_left * (1 - xi).square()
-    return 2 * torch.log(at.mean_slope) + torch.log(numerator) - 2 * torch.log(denominator)
+    numerator = (
+        bins.slope_right * xi.square() + 2 * bins.mean_slope * xi * (1 - xi) + bins.slope_left * (1 - xi).square()
+    )
+    return 2 * torch.log(bins.mean_slope) + torch.log(numerator) - 2 * torch.log(denominator)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-Critic = Callable[[Tensor], Tensor]  # images (B, C, H, W) -> logits (B,)
+Discriminator = Callable[[Tensor], Tensor]  # images (B, C, H, W) -> logits (B,)
 LogitLoss = Callable[[Tensor], Tensor]  # logits (B,) -> their mean loss, a scalar
 
 
@@ -24,7 +24,7 @@ class AdversarialLoss:
         fake: The discriminator's loss on fake images.
         generator: The generator's loss, given the logits of its images.
         unit: Unit of all three; empty for pure numbers.
-        centered: Whether the logits are symmetric about 0. A Wasserstein critic's have no absolute zero.
+        centered: Whether the logits are symmetric about 0. Those of a Wasserstein critic have no absolute zero.
     """
 
     real: LogitLoss
@@ -38,7 +38,7 @@ class AdversarialLoss:
         return real.new_zeros(()) if self.centered else 0.5 * (real.mean() + fake.mean())
 
     def logit_metrics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """Return the mean logits of real and fake images, and the shares that are classified correctly, scalars."""
+        """Return the mean logits of real and fake images, and the fractions that are classified correctly, scalars."""
         threshold = self.decision_threshold(real, fake)
         return {
             "real_logits": real.mean(),
@@ -82,36 +82,36 @@ LOSSES = {
 }
 
 
-def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+def gradient_penalty(discriminator: Discriminator, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
     """Return E[(‖∇D(x̃)‖ − 1)²] at x̃ = mix · x + (1 − mix) · G(z).
 
     Reference: Gulrajani et al. 2017, eq. 3, arXiv:1704.00028.
 
     Args:
-        critic: The discriminator D.
+        discriminator: The discriminator D.
         real: Real images, (B, C, H, W).
         fake: Fake images, (B, C, H, W), detached.
         mix: Uniform on [0, 1], (B, 1, 1, 1).
     """
     interpolated = torch.lerp(fake, real, mix)
-    norms: Tensor = torch.linalg.vector_norm(_gradients(critic, interpolated), dim=1)
+    norms: Tensor = torch.linalg.vector_norm(_gradients(discriminator, interpolated), dim=1)
     return (norms - 1).square().mean()
 
 
-def squared_gradient(critic: Critic, real: Tensor) -> Tensor:
+def squared_gradient(discriminator: Discriminator, real: Tensor) -> Tensor:
     """Return E[‖∇D(x)‖²] on real images; R1 is γ/2 times it.
 
     Reference: Mescheder et al. 2018, eq. 9, arXiv:1801.04406.
 
     Args:
-        critic: The discriminator D.
+        discriminator: The discriminator D.
         real: Real images, (B, C, H, W).
     """
-    return _gradients(critic, real).square().sum(1).mean()
+    return _gradients(discriminator, real).square().sum(1).mean()
 
 
-def _gradients(critic: Critic, x: Tensor) -> Tensor:
+def _gradients(discriminator: Discriminator, x: Tensor) -> Tensor:
     """Return ∇D at each image, (B, values), with a graph."""
     x = x.detach().requires_grad_()
-    (gradients,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    (gradients,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
     return gradients.flatten(1)

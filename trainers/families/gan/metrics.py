@@ -5,24 +5,24 @@ from dataclasses import replace
 from trainers.events import Better, MetricSpec, eval_metrics, train_metric
 from trainers.registry import DataKind
 
-NUM_EVALUATED = 2000  # test images per evaluation, and as many samples
-NUM_DIVERSITY = 512  # of them, for the diversity
+EVALUATED_IMAGES = 2000  # test images per evaluation, and as many samples
+DIVERSITY_IMAGES = 512  # of those, the images between which distances are computed: their number is quadratic
 COLLAPSED_DIVERSITY = 0.25  # below this, modes have collapsed
 WINNING_ACCURACY = 0.99  # above this on real and fake images, the discriminator has won
-_LOSSES: tuple[tuple[str, str, Better], ...] = (
+_LOSS_METRICS: tuple[tuple[str, str, Better], ...] = (
     ("loss_d", "discriminator loss", "neither"),
     ("loss_d_real", "discriminator loss, real part", "neither"),
     ("loss_d_fake", "discriminator loss, fake part", "neither"),
     ("loss_d_penalty", "discriminator loss, penalty", "neither"),
     ("loss_g", "generator loss", "neither"),
 )
-_DISCRIMINATOR: tuple[tuple[str, str], ...] = (
+_DISCRIMINATOR_METRICS: tuple[tuple[str, str], ...] = (
     ("real_logits", "mean logit of real images"),
     ("fake_logits", "mean logit of fakes"),
     ("d_accuracy_real", "accuracy on real images"),
     ("d_accuracy_fake", "accuracy on fakes"),
 )
-_CHARTS = {  # quantity: (title of the chart that it shares, label of its line there)
+_SHARED_CHARTS = {  # quantity: (title of the chart that it shares, label of its line there)
     "loss_d": ("losses", "D"),
     "loss_g": ("losses", "G"),
     "loss_d_real": ("discriminator loss by part", "real"),
@@ -45,24 +45,23 @@ def specs(unit: str, kind: DataKind = "images") -> tuple[MetricSpec, ...]:
         kind: Kind of the data, to be named in titles and setups.
     """
     # Of each training step: losses, the discriminator's logits and accuracies, gradient norms.
-    specs = [train_metric(*row[:2], unit, row[2], "objective", "batch mean") for row in _LOSSES]
-    specs += [train_metric(*row, "", "neither", "discriminator", "batch mean") for row in _DISCRIMINATOR]
+    specs = [train_metric(*row[:2], unit, row[2], "objective", "batch mean") for row in _LOSS_METRICS]
+    specs += [train_metric(*row, "", "neither", "discriminator", "batch mean") for row in _DISCRIMINATOR_METRICS]
     for name, title in (("d", "discriminator"), ("g", "generator")):
         quantity = f"grad_norm_{name}"
         title = f"gradient norm of the {title}"
         specs.append(MetricSpec(f"train/{quantity}", quantity, title, "", "neither", "optimization"))
     # Of each evaluation: diversity, and the discriminator again.
-    setup = (
-        f"mean distance of {NUM_DIVERSITY} samples of fixed latents over that of the first {NUM_DIVERSITY} test images"
-    )
+    count = DIVERSITY_IMAGES
+    setup = f"mean distance of {count} samples of fixed latents over that of the first {count} test images"
     specs += eval_metrics("diversity", "diversity of samples", "", "neither", "diversity", setup)
-    setup = f"first {NUM_EVALUATED:,} test images, as many samples of fixed latents"
-    for quantity, title in _DISCRIMINATOR:
+    setup = f"first {EVALUATED_IMAGES:,} test images, as many samples of fixed latents"
+    for quantity, title in _DISCRIMINATOR_METRICS:
         specs += eval_metrics(quantity, f"test {title}", "", "neither", "discriminator", setup)
     # Name the kind of data, and let quantities that are compared share a chart.
     result = []
     for spec in specs:
-        chart, label = _CHARTS.get(spec.quantity, ("", ""))
+        chart, label = _SHARED_CHARTS.get(spec.quantity, ("", ""))
         title, setup = spec.title.replace("images", kind), spec.setup.replace("images", kind)
         result.append(replace(spec, title=title, setup=setup, chart=chart, label=label))
     return tuple(result)

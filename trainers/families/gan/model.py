@@ -38,14 +38,14 @@ class Gan(Model):
         self.batches_per_step = options.d_steps
         self.loss = LOSSES[options.loss]
         self.options = options
-        mlp = options.architecture == "mlp"
-        self.supports_bf16 = mlp and options.output == "tanh"  # not measured for others, docs/performance.md
-        self.compile_speedup = 0.3 if mlp else 0.08
+        is_mlp = options.architecture == "mlp"
+        self.supports_bf16 = is_mlp and options.output == "tanh"  # not measured for others, docs/performance.md
+        self.compile_speedup = 0.3 if is_mlp else 0.08
         self.generator: nn.Module
         self.discriminator: nn.Module
         # Build both networks.
         d, batch_norm = options.latent_dim, options.batch_norm
-        if mlp:
+        if is_mlp:
             self.generator = networks.MlpGenerator(image_shape, d, options.hidden_g, batch_norm)
             self.discriminator = networks.MlpDiscriminator(image_shape, options.hidden_d)
         else:
@@ -55,7 +55,7 @@ class Gan(Model):
             networks.add_spectral_norm(self.discriminator)
 
     def lr_scale(self, optimizer: str, options: GanOptions) -> float:
-        """Return the factor on the learning rate of D."""
+        """Return the factor on `optim.lr`: `lr_d_scale` for D, 1 for G."""
         return options.lr_d_scale if optimizer == "d" else 1.0
 
     def generate(self, z: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class Gan(Model):
         fake = self.generate(z)
         with torch.inference_mode(False), torch.enable_grad():  # a penalty needs gradients
             context = StepContext(0, generator, self.options)
-            penalty = self.penalty(self._scale(x).clone(), fake.clone(), context, every=1)
+            penalty = self.penalty(self._scale(x).clone(), fake.clone(), context, interval=1)
         real_logits, fake_logits = self.discriminator_logits(x), self.discriminator(fake)
         real_loss, fake_loss = self.loss.real(real_logits), self.loss.fake(fake_logits)
         # Name them as the theory's terms and stages do.
@@ -128,17 +128,17 @@ class Gan(Model):
             loss = self.loss.generator(context.compute(self.logits_of_scaled, fake))
         yield Objective("g", loss)
 
-    def penalty(self, real: Tensor, fake: Tensor, context: StepContext, every: int) -> Tensor:
+    def penalty(self, real: Tensor, fake: Tensor, context: StepContext, interval: int) -> Tensor:
         """Return the gradient penalty plus R1, each where enabled, a scalar with a graph.
 
-        R1 is computed every `every` steps and multiplied by `every` (lazy regularization: Karras et al. 2020, section
-        4, arXiv:1912.04958).
+        R1 is computed every `interval` steps and multiplied by `interval` (lazy regularization: Karras et al. 2020,
+        section 4, arXiv:1912.04958).
 
         Args:
             real: Real images, scaled as for D, (B, C, H, W).
             fake: Generated images, likewise.
             context: Context of the step.
-            every: Steps between R1 penalties.
+            interval: Steps between R1 penalties.
         """
         options, total = context.options, real.new_zeros(())
         scalars = self.step_scalars(context)
@@ -149,8 +149,8 @@ class Gan(Model):
             penalty = gradient_penalty(self.discriminator, real[:count], fake[:count], mix)
             total = total + scalars["gp_weight"] * penalty
         # R1, on real images.
-        if options.r1 and context.step % every == 0:
-            total = total + every * 0.5 * scalars["r1"] * squared_gradient(self.discriminator, real)
+        if options.r1 and context.step % interval == 0:
+            total = total + interval * 0.5 * scalars["r1"] * squared_gradient(self.discriminator, real)
         return total
 
     def metrics(self) -> Sequence[MetricSpec]:
@@ -215,7 +215,9 @@ class GanEvaluator(Evaluator):
     def __init__(self, model: Gan, num_images: int, seed: int) -> None:
         self._model = model
         generator = torch.Generator().manual_seed(seed)
-        self._latents = torch.randn((min(num_images, metrics.NUM_EVALUATED), *model.latent_shape), generator=generator)
+        self._latents = torch.randn(
+            (min(num_images, metrics.EVALUATED_IMAGES), *model.latent_shape), generator=generator
+        )
         self._logits: dict[str, list[Tensor]] = {"real": [], "fake": []}
         self._images: dict[str, list[Tensor]] = {"real": [], "fake": []}
 
@@ -227,8 +229,8 @@ class GanEvaluator(Evaluator):
             return
         for source, images in (("real", x[: len(z)]), ("fake", self._model.decode(z))):
             self._logits[source].append(self._model.discriminator_logits(images).cpu())
-            if start < metrics.NUM_DIVERSITY:
-                self._images[source].append(images[: metrics.NUM_DIVERSITY - start].cpu())
+            if start < metrics.DIVERSITY_IMAGES:
+                self._images[source].append(images[: metrics.DIVERSITY_IMAGES - start].cpu())
 
     @torch.inference_mode()
     def result(self) -> dict[str, float]:

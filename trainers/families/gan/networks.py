@@ -17,7 +17,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from trainers.families.nn import downsampled_sizes, upsample_conv
 from trainers.registry import ImageShape
 
-SLOPE = 0.2  # of every LeakyReLU
+LEAKY_RELU_SLOPE = 0.2  # negative slope of every LeakyReLU
 
 
 class MlpGenerator(nn.Module):
@@ -38,7 +38,7 @@ class MlpGenerator(nn.Module):
             layers.append(nn.Linear(inputs, outputs))
             if batch_norm and number:
                 layers.append(nn.BatchNorm1d(outputs))
-            layers.append(nn.LeakyReLU(SLOPE))
+            layers.append(nn.LeakyReLU(LEAKY_RELU_SLOPE))
         self.layers = nn.Sequential(*layers, nn.Linear((latent_dim, *hidden)[-1], prod(image_shape)))
 
     def forward(self, z: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class MlpDiscriminator(nn.Module):
         sizes = (prod(image_shape), *hidden)
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise(sizes):
-            layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(SLOPE)]
+            layers += [nn.Linear(inputs, outputs), nn.LeakyReLU(LEAKY_RELU_SLOPE)]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -91,7 +91,7 @@ class ConvGenerator(nn.Module):
         self.convolutions = nn.ModuleList(
             upsample_conv(inputs, outputs) for inputs, outputs in pairwise((*reversed(channels), image_shape[0]))
         )
-        self.activation = nn.LeakyReLU(SLOPE)
+        self.activation = nn.LeakyReLU(LEAKY_RELU_SLOPE)
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the outputs before the final tanh, (B, C, H, W)."""
@@ -113,7 +113,7 @@ class ConvDiscriminator(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         for inputs, outputs in pairwise((image_shape[0], *channels)):
-            layers += [nn.Conv2d(inputs, outputs, 5, stride=2, padding=2), nn.LeakyReLU(SLOPE)]
+            layers += [nn.Conv2d(inputs, outputs, 5, stride=2, padding=2), nn.LeakyReLU(LEAKY_RELU_SLOPE)]
         self.convolutions = nn.Sequential(*layers)
         height, width = downsampled_sizes(image_shape, len(channels))[-1]
         self.head = nn.Linear(channels[-1] * height * width, 1)

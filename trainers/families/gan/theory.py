@@ -99,7 +99,7 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
         f"Mean distance between samples, relative to that between test {item}s: 1 is as diverse as the data. "
         f"Near 0, every z gives the same {item}: the modes have collapsed."
     )
-    also = (
+    other_metrics = (
         Term(loss.generator, "loss_g", 1, "L_G", loss.generator_explanation),
         Term("D(x)", "real_logits", 1, "real logit", f"Mean logit on real {item}s."),
         Term("D(G(z))", "fake_logits", 1, "fake logit", fake_logit),
@@ -133,5 +133,5 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
             "A step is one update of D (or several), then one of G, each with the other frozen.",
             f"A GAN has no encoder and no likelihood: inversion searches for the z of a given {item}.",
         ),
-        also=also,
+        other_metrics=other_metrics,
     )

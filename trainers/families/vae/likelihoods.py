@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LEVELS = 256
-_HALF_BIN = 0.5 / (LEVELS - 1)
-_MIN_LOG_SCALE = -7.0
+NUM_GRAY_LEVELS = 256
+_HALF_BIN_WIDTH = 0.5 / (NUM_GRAY_LEVELS - 1)
+_MIN_LOG_SCALE = -7.0  # keeps the density finite where all pixels are fitted exactly
 
 
 class Likelihood(nn.Module):
@@ -95,10 +95,10 @@ class DiscretizedLogistic(Likelihood):
         """Return log p(x|z), a mass over 256 levels, (B,), in nats."""
         rate = torch.exp(-self.log_scale.clamp_min(_MIN_LOG_SCALE))
         centered = x - (outputs + 0.5)
-        upper, lower = (centered + _HALF_BIN) * rate, (centered - _HALF_BIN) * rate
+        upper, lower = (centered + _HALF_BIN_WIDTH) * rate, (centered - _HALF_BIN_WIDTH) * rate
         # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b−a)), which does not cancel in the tails.
-        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-2 * _HALF_BIN * rate))
-        lowest, highest = x < _HALF_BIN, x > 1 - _HALF_BIN
+        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-2 * _HALF_BIN_WIDTH * rate))
+        lowest, highest = x < _HALF_BIN_WIDTH, x > 1 - _HALF_BIN_WIDTH
         log_mass = torch.where(lowest, F.logsigmoid(upper), torch.where(highest, F.logsigmoid(-lower), inside))
         return log_mass.flatten(1).sum(1)
 

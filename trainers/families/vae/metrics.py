@@ -2,10 +2,10 @@
 
 from trainers.events import Better, MetricSpec, eval_metrics, train_metric
 
-MAX_DIMS = 64  # latent dimensions with a KL curve of their own
-ACTIVE_VARIANCE = 0.01
-COLLAPSED_NATS = 0.01
-IMPORTANCE_SAMPLES = 64  # of z, for log p(x) of a point
+MAX_KL_CURVES = 64  # latent dimensions with a KL curve of their own
+MIN_ACTIVE_VARIANCE = 0.01  # variance of μ over the test set above which a dimension counts as active
+COLLAPSED_KL_NATS = 0.01  # KL of a dimension below which the decoder ignores it
+NUM_IMPORTANCE_SAMPLES = 64  # samples of z with which log p(x) of a point is estimated
 _OBJECTIVE: tuple[tuple[str, str, Better], ...] = (
     ("elbo", "ELBO", "higher"),
     ("recon", "reconstruction error", "lower"),
@@ -21,9 +21,9 @@ def specs(latent_dim: int) -> tuple[MetricSpec, ...]:
     for name, title, better in _OBJECTIVE:
         setup = "1 sample of z, whole test set"
         result += eval_metrics(name, f"test {title}", "nats", better, "objective", setup)
-    active = f"variance of μ over the test set > {ACTIVE_VARIANCE} (Burda et al. 2016)"
+    active = f"variance of μ over the test set > {MIN_ACTIVE_VARIANCE} (Burda et al. 2016)"
     result += eval_metrics("active_units", f"active units of {latent_dim}", "", "higher", "latent", active)
-    for dim in range(min(latent_dim, MAX_DIMS)):
+    for dim in range(min(latent_dim, MAX_KL_CURVES)):
         title = f"KL of latent dimension {dim + 1} (EMA weights)"
         result.append(
             MetricSpec(f"test/kl_dim_{dim}_ema", "kl_dim", title, "nats", "neither", "latent", "whole test set")

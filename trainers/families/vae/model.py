@@ -51,7 +51,9 @@ class Vae(Model):
         self.likelihood = LIKELIHOODS[options.likelihood]()
         # Draw the noise of the importance-weighted estimate, for points.
         self._importance: Tensor | None
-        noise = sobol_normal(metrics.IMPORTANCE_SAMPLES, d, EVALUATION_SEED) if options.likelihood == "normal" else None
+        noise = (
+            sobol_normal(metrics.NUM_IMPORTANCE_SAMPLES, d, EVALUATION_SEED) if options.likelihood == "normal" else None
+        )
         self.register_buffer("_importance", noise, persistent=False)
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,17 +147,21 @@ class Vae(Model):
         prefix = "kl_dim_"
         kl = {int(name.removeprefix(prefix)): nats for name, nats in values.items() if name.startswith(prefix)}
         memory = context.memory
-        low = {dim for dim, nats in kl.items() if nats < metrics.COLLAPSED_NATS}
-        collapsed = low if context.progress >= _WARMUP_PROGRESS else low & set(memory.get("alive", ()))
-        fresh = sorted(collapsed - set(memory.get("collapsed", ())))
+        inactive = {dim for dim, nats in kl.items() if nats < metrics.COLLAPSED_KL_NATS}
+        collapsed = inactive if context.progress >= _WARMUP_PROGRESS else inactive & set(memory.get("alive", ()))
+        newly_collapsed = sorted(collapsed - set(memory.get("collapsed", ())))
         # Remember them, and those that were ever active.
-        memory["alive"] = sorted(set(memory.get("alive", ())) | (set(kl) - low))
+        memory["alive"] = sorted(set(memory.get("alive", ())) | (set(kl) - inactive))
         memory["collapsed"] = sorted(collapsed)
         # Report them in one warning.
-        if fresh:
-            dims = ("dimension " if len(fresh) == 1 else "dimensions ") + ", ".join(str(dim + 1) for dim in fresh)
-            verb, pronoun = ("is", "it") if len(fresh) == 1 else ("are", "them")
-            message = f"KL of latent {dims} {verb} below {metrics.COLLAPSED_NATS} nats: the decoder ignores {pronoun}"
+        if newly_collapsed:
+            dims = ("dimension " if len(newly_collapsed) == 1 else "dimensions ") + ", ".join(
+                str(dim + 1) for dim in newly_collapsed
+            )
+            verb, pronoun = ("is", "it") if len(newly_collapsed) == 1 else ("are", "them")
+            message = (
+                f"KL of latent {dims} {verb} below {metrics.COLLAPSED_KL_NATS} nats: the decoder ignores {pronoun}"
+            )
             severity: Severity = "warning" if 2 * len(collapsed) >= len(kl) else "info"  # pruning a few is normal
             yield ModelWarning("kl_dim_collapsed", message, severity, dims)
 
@@ -215,9 +221,9 @@ class ElboEvaluator(Evaluator):
         count = len(mus)  # of images, not of chunks: the last chunk may be smaller
         kl_dims = (self._kl_dims / count).tolist()
         recon, kl = self._recon / count, sum(kl_dims)
-        active = int((mus.double().var(0, correction=0) > metrics.ACTIVE_VARIANCE).sum())
+        active = int((mus.double().var(0, correction=0) > metrics.MIN_ACTIVE_VARIANCE).sum())
         result = {"elbo": -recon - kl, "recon": recon, "kl": kl, "active_units": float(active)}
-        return result | {f"kl_dim_{dim}": nats for dim, nats in enumerate(kl_dims[: metrics.MAX_DIMS])}
+        return result | {f"kl_dim_{dim}": nats for dim, nats in enumerate(kl_dims[: metrics.MAX_KL_CURVES])}
 
 
 def sobol_normal(samples: int, dimensions: int, seed: int) -> Tensor:

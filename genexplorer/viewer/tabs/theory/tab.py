@@ -191,7 +191,7 @@ class TheoryTab(Tab):
         for term in theory.terms:
             self._term_cards.add(self._add_card(term, theory.unit, is_objective_term=True))
             self._terms.addWidget(self.cards[term.quantity], 1)
-        also = [term for term in theory.also if term.quantity not in self.cards]
+        also = [term for term in theory.other_metrics if term.quantity not in self.cards]
         for index, term in enumerate(also):
             card = self._add_card(term, "", is_objective_term=False)
             self._also.addWidget(card, index // _TRACKED_COLUMNS, index % _TRACKED_COLUMNS)

@@ -21,7 +21,7 @@ def save(parent: Path, step: int) -> Path:
 
 
 def damage(folder: Path) -> None:
-    path = folder / checkpoint.ARRAYS
+    path = folder / checkpoint.STATE_ARRAYS_FILE
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(bytes(data))

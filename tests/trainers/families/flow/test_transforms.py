@@ -170,7 +170,7 @@ def test_a_spline_is_durkans_formula() -> None:
     """Equation 4 in the middle of the second of two bins, with numbers put in by hand."""
     widths, heights, slope = [0.0, math.log(3)], [math.log(2), 0.0], [0.7]
     parameters = torch.tensor([*widths, *heights, *slope], dtype=torch.float64).view(1, 5, 1)
-    least, share = univariate.MIN_SHARE / 2, 1 - univariate.MIN_SHARE
+    least, share = univariate.MIN_BIN_FRACTION / 2, 1 - univariate.MIN_BIN_FRACTION
     width, height = 4 * (least + share * 3 / 4), 4 * (least + share * 1 / 3)
     left, s = 2 - width, height / width
     unit = math.log(math.expm1(1 - univariate.MIN_SLOPE))

@@ -211,7 +211,7 @@ def test_mean_distance_by_hand() -> None:
 
 
 def test_only_the_first_test_images_are_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainers.families.gan.metrics.NUM_EVALUATED", 5)
+    monkeypatch.setattr("trainers.families.gan.metrics.EVALUATED_IMAGES", 5)
     x = torch.cat((torch.arange(5.0), torch.full((7,), 99.0))).view(-1, 1, 1, 1)
     assert reconstruct_with_metrics(Fixed(1.0), x, chunk=4)["real_logits"] == pytest.approx(2 - 10)
 
@@ -240,7 +240,7 @@ def test_metrics_name_the_kind_of_data() -> None:
     assert "real points" in next(spec.title for spec in points if spec.name == "train/real_logits")
     assert not [spec for spec in points if "image" in spec.title + spec.setup]
     theory = theory_for(options(output="linear"), "points")
-    assert not [term for term in (*theory.terms, *theory.also) if "image" in term.explanation]
+    assert not [term for term in (*theory.terms, *theory.other_metrics) if "image" in term.explanation]
 
 
 @pytest.mark.parametrize("loss", LOSSES)

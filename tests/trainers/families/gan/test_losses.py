@@ -96,8 +96,8 @@ def test_r1_is_taken_lazily_and_is_then_as_much_heavier() -> None:
     model, real = gan(r1=2.0), images((1, 9, 7))
     penalty_value = squared_gradient(model.discriminator, real).item()  # γ/2 = 1
 
-    def penalty(step: int, every: int) -> float:
-        return model.penalty(real, real, context(step, r1=2.0), every).item()
+    def penalty(step: int, interval: int) -> float:
+        return model.penalty(real, real, context(step, r1=2.0), interval).item()
 
     assert [penalty(step, 1) for step in range(2)] == pytest.approx([penalty_value, penalty_value], rel=1e-5)
     assert [penalty(step, 4) for step in range(5)] == pytest.approx(
@@ -123,5 +123,5 @@ def test_the_discriminators_loss_is_the_sum_of_its_terms(loss: str) -> None:
     assert objective.loss.item() == pytest.approx(sum(t.sign * values[t.quantity] for t in theory.terms), rel=1e-5)
     assert values["loss_d_penalty"] > 0
     recorded = {spec.quantity for spec in model.metrics()}
-    assert {theory.total} | {term.quantity for term in (*theory.terms, *theory.also)} <= recorded
+    assert {theory.total} | {term.quantity for term in (*theory.terms, *theory.other_metrics)} <= recorded
     assert "γ/2" in theory.equation and ("λ" in theory.equation) == (loss == "wasserstein-gp")
