@@ -48,6 +48,7 @@ def main() -> int:
         viewer_tab.process_events(app, 1.0)
         plot = next(iter(tab.plots.values()))
         print(f"  {options.points:,} points, {len(tab.plots)} charts\n{latency.HEAD}")
+        # Measure at each zoom, and count the visible points when the chart is at rest.
         for share in ZOOMS:
             tab.show_full_range()
             middle, span = 0.6 * options.points, share * options.points
@@ -93,6 +94,7 @@ class _Pan(QObject):
     def window(self) -> list[list[float]]:
         """Return the times, in ms, from each move to the painted chart."""
         center = QPointF(self._view.rect().center())
+        # Press the button, then move the mouse at a steady rate for a second.
         self._painted.clear()
         viewer_tab.send_mouse(self._view, QEvent.Type.MouseButtonPress, center)
         moves: list[float] = []
@@ -108,6 +110,7 @@ class _Pan(QObject):
             for _ in range(4):  # painting follows all posted events
                 self._app.processEvents()
             time.sleep(0.0002)
+        # Release the button and match each move with the next time that the chart was painted.
         self._seconds += time.perf_counter() - start
         self._frames += len(self._painted)
         viewer_tab.process_events(self._app, 0.1)

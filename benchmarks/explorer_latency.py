@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--nice", type=int, default=0, help="of the busy processes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        # Occupy cores, then measure each network.
         others = [_busy(options.nice) for _ in range(options.busy)]
         try:
             print(f"  {options.busy} busy processes on {os.cpu_count()} cores\n{latency.HEAD}")
@@ -96,6 +97,7 @@ def _manifolds(run: Path, architecture: str, threads: int) -> None:
         return times
 
     with requester.client:
+        # The first request loads torch and the snapshot; a few more warm up the drafts.
         first = send_manifolds(False, 1)[0]
         send_manifolds(True, 5)
         for draft in (True, False):

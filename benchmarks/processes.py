@@ -38,6 +38,7 @@ class ContenderProcess:
     ) -> None:
         self.name = name
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in `close`)
+        # Start the process with so many threads, and read its standard error only after a failure.
         command = [environments.python(peer), "-m", "benchmarks.peers.contender", target]
         command += ["--threads", str(threads), "--device", device, "--options", json.dumps(options or {})]
         threads_alone = {f"{kind}_NUM_THREADS": str(threads) for kind in ("OMP", "MKL", "OPENBLAS")}
@@ -54,6 +55,7 @@ class ContenderProcess:
             text=True,
         )
         try:
+            # Wait until it is set up; it then reports what one step costs.
             ready = self._receive(SET_UP_S)
         except MissingError:
             self.close()

@@ -27,7 +27,7 @@ from pathlib import Path
 from genexplorer import paths
 from genexplorer.cores.leases import CoreLease
 from genexplorer.runs.commands.control import touch_watch
-from genexplorer.runs.database.committer import COMMIT_S
+from genexplorer.runs.database.committer import COMMIT_INTERVAL_S
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import RunWriter
 from genexplorer.workers.worker_control import WorkerControl
@@ -67,7 +67,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class ItemCost:
-    """What one snapshot with its pictures, or one checkpoint, costs."""
+    """The cost of one snapshot with its images, or of one checkpoint."""
 
     cost: Cost
     size: int  # bytes of arrays
@@ -94,7 +94,7 @@ class PausableClock:
 
 
 class Worker:
-    """Steps as a worker does."""
+    """Trains and records as a worker does."""
 
     def __init__(
         self, runs: RunStore, config: RunConfig, clock: timing.Clock | None = None, *, watched: bool = False
@@ -141,6 +141,7 @@ def main() -> None:
     parser.add_argument("--watched", action="store_true", help="long windows while being watched")
     options = parser.parse_args()
     parts_and_whole = options.preset == PRESETS and not options.whole
+    # Measure each preset, by parts or in whole; without arguments, the first one both ways.
     with tempfile.TemporaryDirectory() as name:
         os.environ[paths.STATE_VARIABLE] = name
         runs = RunStore(Path(name) / "runs")
@@ -158,12 +159,12 @@ def main() -> None:
 
 def _compare_parts(runs: RunStore, preset: str, options: argparse.Namespace) -> None:
     quiet = _config(preset, options.threads, QUIET)
-    bare_loop, kept = _in_turn(runs, quiet, options.windows, options.window_s)
-    metrics = _replayed(runs, quiet, max(int(COMMIT_S / bare_loop.wall), 1))
+    bare_loop, kept = _measure_in_turn(runs, quiet, options.windows, options.window_s)
+    metrics = _measure_metrics(runs, quiet, max(int(COMMIT_INTERVAL_S / bare_loop.wall), 1))
     often = _config(preset, options.threads, {**QUIET, "snapshot_every_s": 1e-9})
-    snapshot = _single(runs, often, SnapshotReady, options.items)
+    snapshot = _measure_single(runs, often, SnapshotReady, options.items)
     often = _config(preset, options.threads, {**QUIET, "checkpoint_every_s": 1e-9})
-    checkpoint = _single(runs, often, CheckpointReady, options.items)
+    checkpoint = _measure_single(runs, often, CheckpointReady, options.items)
     print(f"  bare loop    {bare_loop.cpu * 1e6:9,.0f} µs of CPU per step, {bare_loop.wall * 1e6:,.0f} µs by the clock")
     print(f"  its metrics  {metrics.cpu * 1e6:9,.1f} µs of CPU, {metrics.own * 1e6:.1f} of them the training's thread;")
     print(f"               in turn with the bare loop kept {kept.cpu:.1%} by CPU, {kept.wall:.1%} by the clock")
@@ -180,18 +181,18 @@ def _config(preset: str, threads: int, execution: Mapping[str, object]) -> RunCo
     return assemble(preset, {"execution": {**execution, "threads": threads}})
 
 
-def _in_turn(runs: RunStore, config: RunConfig, windows: int, window_s: float) -> tuple[Cost, Cost]:
-    """Return the median cost of a bare step, and the median of what recording its figures keeps of it."""
+def _measure_in_turn(runs: RunStore, config: RunConfig, windows: int, window_s: float) -> tuple[Cost, Cost]:
+    """Return the median cost of a bare step, and the median of what recording its metrics keeps of it."""
     worker = Worker(runs, config)
     loops = [_steps(train(config)), _steps(worker.events())]
     for loop in loops:
-        _spend(loop, WARM_STEPS)
+        _measure_steps(loop, WARM_STEPS)
     worker.settle()
-    steps = max(int(window_s / _spend(loops[0], 10).wall * 10), 5)
+    steps = max(int(window_s / _measure_steps(loops[0], 10).wall * 10), 5)
     bare_loop: list[Cost] = []
     kept: list[Cost] = []
     for window in range(windows + 1):
-        one, other = _spend(loops[0], steps) / steps, _spend(loops[1], steps, worker.settle) / steps
+        one, other = _measure_steps(loops[0], steps) / steps, _measure_steps(loops[1], steps, worker.settle) / steps
         if window:  # the first is for warming up
             bare_loop.append(one)
             kept.append(Cost(one.wall / other.wall, one.own / other.own, one.cpu / other.cpu))
@@ -199,14 +200,14 @@ def _in_turn(runs: RunStore, config: RunConfig, windows: int, window_s: float) -
     return _median(bare_loop), _median(kept)
 
 
-def _replayed(runs: RunStore, config: RunConfig, at_once: int, count: int = 3000) -> Cost:
-    """Return what recording one step's figures costs by itself: so small a part drowns in the noise of a comparison.
+def _measure_metrics(runs: RunStore, config: RunConfig, at_once: int, count: int = 3000) -> Cost:
+    """Return what recording one step's metrics costs by itself: so small a part drowns in the noise of a comparison.
 
     Args:
-        runs: Where to.
-        config: Whose figures.
-        at_once: Steps in a commit.
-        count: How many to record.
+        runs: The store for its run.
+        config: The configuration whose metrics are recorded.
+        at_once: Number of steps in a commit.
+        count: Number of steps to record.
     """
     known = list(itertools.islice((event for event in train(config) if isinstance(event, Metrics)), 8))
     events = [
@@ -229,7 +230,7 @@ def _steps(events: Iterator[Event]) -> Iterator[None]:
     return (None for event in events if isinstance(event, Metrics))
 
 
-def _spend(loop: Iterator[None], steps: int, finish: Callable[[], None] = lambda: None) -> Cost:
+def _measure_steps(loop: Iterator[None], steps: int, finish: Callable[[], None] = lambda: None) -> Cost:
     """Return the cost of some steps; the CPU of what they left to other threads included."""
     wall, own, cpu = time.perf_counter(), time.thread_time(), time.process_time()
     for _ in range(steps):
@@ -243,31 +244,31 @@ def _median(costs: list[Cost]) -> Cost:
     return Cost(*(statistics.median(getattr(cost, name) for cost in costs) for name in ("wall", "own", "cpu")))
 
 
-def _single(runs: RunStore, config: RunConfig, kind: type[Event], count: int) -> ItemCost:
+def _measure_single(runs: RunStore, config: RunConfig, kind: type[Event], count: int) -> ItemCost:
     """Return what one event of a kind costs, with what belongs to it: steps with it less the quickest without."""
     worker = Worker(runs, config)
     sizes: list[int] = []
-    events = _noted(worker.events(), kind, sizes)
-    _spend(events, WARM_STEPS, worker.settle)
+    events = _steps_with_sizes(worker.events(), kind, sizes)
+    _measure_steps(events, WARM_STEPS, worker.settle)
     busy: list[Cost] = []
     while len(busy) < count:  # snapshots of large models have their own least time between them
         before = len(sizes)
-        cost = _spend(events, 1, worker.settle)
+        cost = _measure_steps(events, 1, worker.settle)
         busy += [cost] * (len(sizes) - before)
     worker.close()
-    quiet = Worker(runs, config.model_copy(update={"execution": _rarely(config)}))
+    quiet = Worker(runs, config.model_copy(update={"execution": _without_files(config)}))
     calm = _steps(quiet.events())
-    _spend(calm, WARM_STEPS, quiet.settle)
-    still = [_spend(calm, 1, quiet.settle) for _ in range(2 * count)]
+    _measure_steps(calm, WARM_STEPS, quiet.settle)
+    still = [_measure_steps(calm, 1, quiet.settle) for _ in range(2 * count)]
     quiet.close()
     return ItemCost(_median(busy) - _median(still), sizes[-1])
 
 
-def _rarely(config: RunConfig) -> ExecutionConfig:
+def _without_files(config: RunConfig) -> ExecutionConfig:
     return config.execution.model_copy(update={"snapshot_every_s": NEVER, "checkpoint_every_s": NEVER})
 
 
-def _noted(events: Iterator[Event], kind: type[Event], sizes: list[int]) -> Iterator[None]:
+def _steps_with_sizes(events: Iterator[Event], kind: type[Event], sizes: list[int]) -> Iterator[None]:
     for event in events:
         if isinstance(event, SnapshotReady | CheckpointReady) and isinstance(event, kind):
             sizes.append(sum(array.nbytes for array in event.arrays.values()))
@@ -282,14 +283,15 @@ def _compare_whole(runs: RunStore, preset: str, options: argparse.Namespace) -> 
     scheduled = _config(preset, options.threads, {"eval_every": 1_000_000, "compile": "off"})
     worker = Worker(runs, scheduled, clock, watched=options.watched)
     loops = [_steps(train(quiet)), _steps(worker.events())]
+    # Warm up both loops, then give them long windows in turn.
     for loop in loops:
-        _spend(loop, WARM_STEPS)
+        _measure_steps(loop, WARM_STEPS)
     worker.settle()
     ratios: list[Cost] = []
     for pair in range(options.whole):
-        bare_loop, _ = _long(loops[0], options.whole_s, lambda: None)
+        bare_loop, _ = _measure_window(loops[0], options.whole_s, lambda: None)
         with clock.going():
-            recorded, steps = _long(loops[1], options.whole_s, worker.settle)
+            recorded, steps = _measure_window(loops[1], options.whole_s, worker.settle)
         ratios.append(Cost(bare_loop.wall / recorded.wall, bare_loop.own / recorded.own, bare_loop.cpu / recorded.cpu))
         print(f"  {pair + 1}: {steps:,} steps, kept {ratios[-1].cpu:7.1%} by CPU, {ratios[-1].wall:7.1%} by the clock")
     worker.close()
@@ -297,7 +299,7 @@ def _compare_whole(runs: RunStore, preset: str, options: argparse.Namespace) -> 
     print(f"  overall      kept {kept.cpu:7.1%} by CPU, {kept.wall:7.1%} by the clock")
 
 
-def _long(loop: Iterator[None], seconds: float, finish: Callable[[], None]) -> tuple[Cost, int]:
+def _measure_window(loop: Iterator[None], seconds: float, finish: Callable[[], None]) -> tuple[Cost, int]:
     """Return the cost of a step in a window of so many seconds, and how many there were."""
     steps = 0
     wall, own, cpu = time.perf_counter(), time.thread_time(), time.process_time()

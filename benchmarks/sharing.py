@@ -28,11 +28,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.frontends.processes import cpu_seconds, family
+from benchmarks.frontends.processes import cpu_seconds, process_tree
 from benchmarks.frontends.terminal import Terminal
 from benchmarks.frontends.window import Window
 from benchmarks.workers.situations import Situation, in_turn
-from benchmarks.workers.worker import Worker, until
+from benchmarks.workers.worker import Worker, wait_until
 from genexplorer import paths
 from genexplorer.cores.leases import CoreLease, num_cores
 from genexplorer.errors import UserError
@@ -44,13 +44,13 @@ from genexplorer.session.run_poller import AWAY_AFTER_S
 from genexplorer.workers import launcher
 from trainers.events import Stop
 
-PICTURES_PER_S = 30
+IMAGES_PER_S = 30
 FRONTEND_WINDOWS = 6.0  # so many times the window: an idle front end polls every eight seconds
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What was asked for."""
+    """The settings of a measurement."""
 
     store: RunStore
     presets: tuple[str, str]
@@ -84,22 +84,23 @@ def main() -> int:
 
 
 def runs(plan: Plan) -> None:
-    """Two runs together, against each with with its share, alone."""
+    """Measure two runs together, relative to each alone with its core share."""
     first, second = plan.presets
     for names in ((first, first), (second, second), (first, second)):
         pair(replace(plan, presets=names))
 
 
 def pair(plan: Plan) -> None:
-    """The same for one pair of presets."""
-    rest = CoreLease(max(num_cores() // 2, 1))  # takes what is the other's, and does nothing with it
+    """Measure two runs of a pair of presets, together and alone."""
+    rest = CoreLease(max(num_cores() // 2, 1))  # holds the cores of the other run without using them
     with plan.worker(0) as one, plan.worker(1) as two:
 
         def enter(awake: Sequence[Worker], *, shared: bool) -> None:
             for worker in (one, two):
-                worker.go_on() if worker in awake else worker.pause()
+                worker.resume() if worker in awake else worker.pause()
             rest.acquire() if shared else rest.release()
 
+        # Each run alone with its share, both together, and one with all cores, in turn.
         alone = [
             Situation(f"{w.preset}, with its share, alone", [w], partial(enter, [w], shared=True)) for w in (one, two)
         ]
@@ -107,6 +108,7 @@ def pair(plan: Plan) -> None:
         all_cores = Situation(f"{one.preset}, all cores, alone", [one], partial(enter, [one], shared=False))
         in_turn([*alone, both, all_cores], plan.seconds, plan.rounds)
         rest.release()
+    # Compare each run beside the other with itself alone.
     kept = [both.beside(situation, number) for number, situation in enumerate(alone)]
     by_cpu = [both.by_cpu(number) / situation.by_cpu(0) for number, situation in enumerate(alone)]
     print(f"    together each keeps {kept[0]:.0%} and {kept[1]:.0%}; by CPU time {by_cpu[0]:.0%} and {by_cpu[1]:.0%}")
@@ -114,22 +116,23 @@ def pair(plan: Plan) -> None:
 
 
 def drag(plan: Plan) -> None:
-    """A run while the explorer answers a drag."""
-    with plan.worker() as worker, _Hand(worker.folder) as hand:
+    """Measure a run while the model process responds to a drag."""
+    with plan.worker() as worker, _MouseDrag(worker.folder) as hand:
         calm = Situation(f"{worker.preset}, undisturbed", [worker], hand.rest)
-        dragged = Situation(f"{worker.preset}, dragged", [worker], hand.drag, count=lambda: hand.answers)
+        dragged = Situation(f"{worker.preset}, dragged", [worker], hand.drag, count=lambda: hand.num_responses)
         in_turn([calm, dragged], plan.seconds, plan.rounds)
-    print(f"    images received: {dragged.counted():.1f} per second, {hand.milliseconds:.0f} ms latency")
-    _print_target(f"a run during a drag, {PICTURES_PER_S} times a second", dragged.beside(calm), 0.6)
+    print(f"    images received: {dragged.counted():.1f} per second, {hand.median_latency_ms:.0f} ms latency")
+    _print_target(f"a run during a drag, {IMAGES_PER_S} times a second", dragged.beside(calm), 0.6)
 
 
 def frontends(plan: Plan) -> None:
-    """A run with idle front ends attached."""
+    """Measure a run with idle front ends attached."""
     environment = {**os.environ, paths.RUNS_VARIABLE: str(plan.store.runs_dir), "QT_QPA_PLATFORM": "offscreen"}
     signal.pthread_sigmask(
         signal.SIG_BLOCK, {signal.SIGCONT}
     )  # inherited: continuing a process must not count as a touch
     with plan.worker() as worker, ExitStack() as stack:
+        # Start both front ends and wait until they are complete and idle.
         terminal = stack.enter_context(Terminal(["dashboard", worker.folder.name], environment, (120, 40)))
         window = stack.enter_context(Window([worker.folder.name], environment))
         stack.callback(_set_frozen, [terminal.process.pid, window.process.pid], False)
@@ -137,15 +140,17 @@ def frontends(plan: Plan) -> None:
         window.wait_for("model")
         pids = {"dashboard": terminal.process.pid, "viewer": window.process.pid}
         terminal.read(AWAY_AFTER_S + 4.0)
+        # Attach none, one or both to the run, in turn.
         used: dict[str, list[float]] = {}
         situations = []
         for name, attached in (("no front end", ()), *((n, (n,)) for n in pids), ("both", tuple(pids))):
             enter = partial(_attach, pids, attached)
-            wait = partial(_wait_and_see, terminal, {n: pids[n] for n in attached}, used.setdefault)
+            wait = partial(_read_and_measure, terminal, {n: pids[n] for n in attached}, used.setdefault)
             situations.append(
                 Situation(f"{worker.preset}, {name} attached", [worker], enter, wait=wait, settle=terminal.read)
             )
         in_turn(situations, FRONTEND_WINDOWS * plan.seconds, plan.rounds)
+    # Print how long the training waited, what the front ends used, and what the run keeps.
     waits = [100 * situation.waited() for situation in situations]
     print(
         "    threads of the training wait for a core: " + ", ".join(f"{wait:.1f} %" for wait in waits) + " of the time"
@@ -160,34 +165,36 @@ def frontends(plan: Plan) -> None:
         )
 
 
-def reaction(plan: Plan) -> None:
-    """Seconds from what happens to another number of threads at work."""
+def adaptation(plan: Plan) -> None:
+    """Measure the seconds from an event until the worker computes with another number of threads."""
     if num_cores() < 2:
         print("  one core: nothing to share")
         return
     seconds: dict[str, list[float]] = {}
     plan = replace(plan, execution={"compile": "off", **plan.execution})  # a compiling worker does not poll commands
 
+    # Time how long the worker takes to change its number of threads after an event.
     def clock(what: str, begin: Callable[[], object], threads: int) -> None:
         begin()
-        seconds.setdefault(what, []).append(until(lambda: worker.record.threads == threads, what))
+        seconds.setdefault(what, []).append(wait_until(lambda: worker.record.threads == threads, what))
 
+    # Cause the events in turn.
     cores, rest = num_cores(), num_cores() - num_cores() // 2
-    with plan.worker() as worker, _Hand(worker.folder) as hand:
+    with plan.worker() as worker, _MouseDrag(worker.folder) as hand:
         most = cores - min(cores // 2, 4)
-        until(lambda: worker.record.threads == cores, "all cores")
+        wait_until(lambda: worker.record.threads == cores, "all cores")
         for _ in range(plan.rounds):
             clock("a drag begins", hand.drag, most)
             clock("a drag ends (lease lingers for 1.5 s)", hand.rest, cores)
             with _launched(plan) as other:
-                clock("another run takes its lease", lambda: until(lambda: _num_leases() > 1, "its lease"), rest)
-                until(lambda: other.record.pid, "a heartbeat")
+                clock("another run takes its lease", lambda: wait_until(lambda: _num_leases() > 1, "its lease"), rest)
+                wait_until(lambda: other.record.pid, "a heartbeat")
                 clock("a run pauses", other.pause, cores)
-                clock("a run resumes", other.go_on, rest)
-                other.tell(Stop())
-                clock("a run stops", lambda: until(lambda: _num_leases() < 2, "its end"), cores)
+                clock("a run resumes", other.resume, rest)
+                other.send(Stop())
+                clock("a run stops", lambda: wait_until(lambda: _num_leases() < 2, "its end"), cores)
             with _launched(plan) as other:
-                until(lambda: worker.record.threads == rest and other.record.pid, "shared")
+                wait_until(lambda: worker.record.threads == rest and other.record.pid, "shared")
                 clock("a run is killed", other.kill, cores)
     for what, values in seconds.items():
         print(f"  {what:46} {statistics.median(values):6.2f} s   {min(values):.2f} to {max(values):.2f}")
@@ -215,60 +222,60 @@ def _num_leases() -> int:
     return len(list((Path(os.environ[paths.STATE_VARIABLE]) / "cores").rglob("*.lease")))
 
 
-class _Hand:
-    """A person at the real explorer: rests, or drags a 20×20 manifold so many times a second."""
+class _MouseDrag:
+    """A person who rests, or drags a manifold of 20×20 images of a real model process `IMAGES_PER_S` times a second."""
 
     def __init__(self, run: Path) -> None:
         self._run = run
-        self._client = ExplorerClient(self._take, lambda words: print(words, file=sys.stderr))
-        self._drags, self._over = threading.Event(), False
+        self._client = ExplorerClient(self._receive, lambda message: print(message, file=sys.stderr))
+        self._is_dragging, self._closed = threading.Event(), False
         self._sent_at: dict[int, float] = {}
-        self._late: list[float] = []
-        self.answers = 0
+        self._latencies_s: list[float] = []
+        self.num_responses = 0
         self._thread = threading.Thread(target=self._move, daemon=True)
 
-    def __enter__(self) -> "_Hand":
-        self._client.call(self._run, "manifold", params=self._question(0))
+    def __enter__(self) -> "_MouseDrag":
+        self._client.call(self._run, "manifold", params=self._params(0))
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over = True
-        self._drags.set()
+        self._closed = True
+        self._is_dragging.set()
         self._thread.join()
         self._client.close()
 
     def drag(self) -> None:
-        """Begin."""
-        self._drags.set()
+        """Start dragging."""
+        self._is_dragging.set()
 
     def rest(self) -> None:
-        """Stop."""
-        self._drags.clear()
+        """Stop dragging."""
+        self._is_dragging.clear()
 
     @property
-    def milliseconds(self) -> float:
-        """The median from question to answer."""
-        return 1000 * statistics.median(self._late)
+    def median_latency_ms(self) -> float:
+        """The median time from a request to its response."""
+        return 1000 * statistics.median(self._latencies_s)
 
     def _move(self) -> None:
         number, due = 0, time.perf_counter()
-        while not self._over:
-            self._drags.wait()
+        while not self._closed:
+            self._is_dragging.wait()
             number += 1
-            request_id = self._client.send("drag", self._run, "manifold", params=self._question(number))
+            request_id = self._client.send("drag", self._run, "manifold", params=self._params(number))
             self._sent_at[request_id] = time.perf_counter()
-            due = max(due + 1 / PICTURES_PER_S, time.perf_counter() - 1 / PICTURES_PER_S)
+            due = max(due + 1 / IMAGES_PER_S, time.perf_counter() - 1 / IMAGES_PER_S)
             time.sleep(max(due - time.perf_counter(), 0))
 
-    def _question(self, number: int) -> dict[str, object]:
+    def _params(self, number: int) -> dict[str, object]:
         shift = 0.5 * math.sin(number / 10)
         return {"rows": 20, "columns": 20, "bounds": [-3 + shift, 3 + shift, -3.0, 3.0], "coords": "z"}
 
-    def _take(self, answer: Response) -> None:
-        if isinstance(answer.body, Result) and answer.generation in self._sent_at:
-            self.answers += 1
-            self._late.append(time.perf_counter() - self._sent_at.pop(answer.generation))
+    def _receive(self, response: Response) -> None:
+        if isinstance(response.body, Result) and response.generation in self._sent_at:
+            self.num_responses += 1
+            self._latencies_s.append(time.perf_counter() - self._sent_at.pop(response.generation))
 
 
 def _attach(pids: dict[str, int], names: Sequence[str]) -> None:
@@ -280,20 +287,20 @@ def _attach(pids: dict[str, int], names: Sequence[str]) -> None:
 
 def _set_frozen(pids: Sequence[int], frozen: bool) -> None:
     for pid in pids:
-        for one in family(pid):
+        for one in process_tree(pid):
             os.kill(one, signal.SIGSTOP if frozen else signal.SIGCONT)
 
 
-def _wait_and_see(
+def _read_and_measure(
     terminal: Terminal, pids: dict[str, int], used: Callable[[str, list[float]], list[float]], seconds: float
 ) -> None:
     """Wait, take what the dashboard writes, and record the share of a core that each front end used."""
-    before = {name: sum(map(cpu_seconds, family(pid))) for name, pid in pids.items()}
+    before = {name: sum(map(cpu_seconds, process_tree(pid))) for name, pid in pids.items()}
     began = time.perf_counter()
     terminal.read(seconds)
-    terminal.forget()
+    terminal.clear()
     for name, pid in pids.items():
-        share = (sum(map(cpu_seconds, family(pid))) - before[name]) / (time.perf_counter() - began)
+        share = (sum(map(cpu_seconds, process_tree(pid))) - before[name]) / (time.perf_counter() - began)
         used(name, []).append(share)
 
 
@@ -301,7 +308,7 @@ def _print_target(what: str, kept: float, least: float) -> None:
     print(f"  {what:60} {kept:6.1%}  target {least:.0%}{'' if kept >= least else '  MISSED'}")
 
 
-PARTS: dict[str, Callable[[Plan], None]] = {"runs": runs, "drag": drag, "frontends": frontends, "reaction": reaction}
+PARTS: dict[str, Callable[[Plan], None]] = {"runs": runs, "drag": drag, "frontends": frontends, "reaction": adaptation}
 
 if __name__ == "__main__":
     sys.exit(main())

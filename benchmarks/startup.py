@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.frontends import runs_folder
-from benchmarks.frontends.processes import command, cpu_seconds, family, megabytes
+from benchmarks.frontends.processes import command, cpu_seconds, megabytes, process_tree
 from benchmarks.frontends.terminal import Terminal
-from benchmarks.frontends.window import Window, display, hand_over
+from benchmarks.frontends.window import Window, display, viewer_start_seconds
 from genexplorer import paths
 from genexplorer.runs.store import RunStore
 from genexplorer.session.run_poller import AWAY_AFTER_S, RunPoller
@@ -41,7 +41,7 @@ DEADLINE_S = 60.0
 
 
 @dataclass
-class Rows:
+class ResultTable:
     """Measured values by name, with their targets."""
 
     values_by_name: dict[str, list[float]] = field(default_factory=dict)
@@ -77,18 +77,20 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--only", nargs="*", choices=("commands", "dashboard", "viewer", "polls", "idle"), default=None)
     options = parser.parse_args()
+    # Create the runs, unless the folder has them from an earlier measurement.
     with tempfile.TemporaryDirectory() as name:
         os.environ[paths.STATE_VARIABLE] = str(Path(name) / "state")
         folder = options.folder or Path(name) / "runs"
         if not folder.is_dir():
             runs_folder.make(folder, options.runs, options.points)
-        rows = Rows()
-        parts: dict[str, Callable[[Rows, Path, int], None]] = {
-            "commands": _commands,
-            "dashboard": _dashboard,
-            "viewer": _viewer,
-            "polls": _polls,
-            "idle": _idle,
+        # Measure the selected parts and print one table.
+        rows = ResultTable()
+        parts: dict[str, Callable[[ResultTable, Path, int], None]] = {
+            "commands": _measure_commands,
+            "dashboard": _measure_dashboard,
+            "viewer": _measure_viewer,
+            "polls": _measure_polls,
+            "idle": _measure_idle_front_ends,
         }
         for part in options.only or parts:
             parts[part](rows, folder, options.rounds)
@@ -101,7 +103,7 @@ def _environment(folder: Path, **more: str) -> dict[str, str]:
     return {**kept, paths.RUNS_VARIABLE: str(folder), "OMP_NUM_THREADS": "1", **more}
 
 
-def _commands(rows: Rows, folder: Path, rounds: int) -> None:
+def _measure_commands(rows: ResultTable, folder: Path, rounds: int) -> None:
     for number in range(rounds + 1):
         for name, words in COMMANDS.items():
             took = command(words, _environment(folder))
@@ -111,7 +113,7 @@ def _commands(rows: Rows, folder: Path, rounds: int) -> None:
             rows.add(f"{name}: CPU", took.cpu, "s")
 
 
-def _dashboard(rows: Rows, folder: Path, rounds: int) -> None:
+def _measure_dashboard(rows: ResultTable, folder: Path, rounds: int) -> None:
     for number in range(rounds + 1):
         for size in SIZES:
             what = f"dashboard {size[0]}×{size[1]}"
@@ -128,7 +130,8 @@ def _dashboard(rows: Rows, folder: Path, rounds: int) -> None:
                     _add_memory(rows, what, terminal.process.pid, 150)
 
 
-def _viewer(rows: Rows, folder: Path, rounds: int) -> None:
+def _measure_viewer(rows: ResultTable, folder: Path, rounds: int) -> None:
+    # Measure from the command to its process, then from the process to what it displays.
     before = statistics.median([_hand_over(folder) for _ in range(rounds + 1)])
     rows.add("genexplorer view: until the viewer's process", before, "s")
     with display() as x:
@@ -152,22 +155,22 @@ def _viewer(rows: Rows, folder: Path, rounds: int) -> None:
 
 
 def _hand_over(folder: Path) -> float:
-    return hand_over(["run-000"], _environment(folder, QT_QPA_PLATFORM="offscreen"))
+    return viewer_start_seconds(["run-000"], _environment(folder, QT_QPA_PLATFORM="offscreen"))
 
 
-def _add_memory(rows: Rows, what: str, pid: int, limit: float) -> None:
+def _add_memory(rows: ResultTable, what: str, pid: int, limit: float) -> None:
     for kind, value in megabytes(pid).items():
         rows.add(f"{what}: {kind.upper()}", value, "MB", limit if kind == "rss" else None)
 
 
-def _polls(rows: Rows, folder: Path, rounds: int) -> None:
-    """Tell what a look costs that finds nothing new, and one that finds new points."""
+def _measure_polls(rows: ResultTable, folder: Path, rounds: int) -> None:
+    """Measure the cost of a poll that finds nothing new, and of one that finds new points."""
     store, followed = RunStore(folder), RunPoller(RunStore(folder).find("run-000"))
-    _per_poll(rows, "the list of runs, nothing new", rounds, store.list)
-    _per_poll(rows, "a run that ended, nothing new", rounds, followed.poll)
+    _add_poll_times(rows, "the list of runs, nothing new", rounds, store.list)
+    _add_poll_times(rows, "a run that ended, nothing new", rounds, followed.poll)
     with tempfile.TemporaryDirectory() as name, running_run(Path(name), steps=2000, total_steps=10**6) as run:
         live = RunPoller(run.folder)
-        _per_poll(rows, "a run that trains, nothing new", rounds, live.poll)
+        _add_poll_times(rows, "a run that trains, nothing new", rounds, live.poll)
         for _ in range(10 * rounds):
             run.step += 1
             run.writer.record(run._metrics(run.step, run._train_values(run.step)))
@@ -177,7 +180,7 @@ def _polls(rows: Rows, folder: Path, rounds: int) -> None:
             rows.add("poll of a run that trains, with new points: CPU", 1000 * (time.thread_time() - began), "ms")
 
 
-def _per_poll(rows: Rows, what: str, rounds: int, poll: Callable[[], object]) -> None:
+def _add_poll_times(rows: ResultTable, what: str, rounds: int, poll: Callable[[], object]) -> None:
     for number in range(10 * rounds + 1):
         began = time.thread_time()
         poll()
@@ -185,43 +188,45 @@ def _per_poll(rows: Rows, what: str, rounds: int, poll: Callable[[], object]) ->
             rows.add(f"poll of {what}: CPU", 1000 * (time.thread_time() - began), "ms")
 
 
-def _idle(rows: Rows, folder: Path, rounds: int) -> None:
+def _measure_idle_front_ends(rows: ResultTable, folder: Path, rounds: int) -> None:
     """Measure both front ends, idle, on a finished run and on one that trains."""
-    _stand(rows, folder, "a run that ended", "run-000", rounds)
+    _measure_idle(rows, folder, "a run that ended", "run-000", rounds)
     with tempfile.TemporaryDirectory() as name, running_run(Path(name), steps=2000, total_steps=10**6) as run:
         runs_folder.give_weights(run.folder, run.step)
-        with _training(run):
-            _stand(rows, run.folder.parent, "a run that trains", run.folder.name, rounds)
+        with _recording(run):
+            _measure_idle(rows, run.folder.parent, "a run that trains", run.folder.name, rounds)
 
 
-def _stand(rows: Rows, folder: Path, what: str, run: str, rounds: int) -> None:
+def _measure_idle(rows: ResultTable, folder: Path, what: str, run: str, rounds: int) -> None:
     environment = _environment(folder, QT_QPA_PLATFORM="offscreen")
     words = ["dashboard", run]
+    # Start both front ends and wait until they poll at the idle rate.
     with Terminal(words, environment, (120, 40)) as terminal, Window([run], environment) as window:
         terminal.read(DEADLINE_S, lambda: terminal.shows("ELBO"))
         window.wait_for("model")
         terminal.read(AWAY_AFTER_S + 4.0)
+        # Measure CPU time and output over a while.
         for _ in range(rounds):
-            terminal.forget()
+            terminal.clear()
             frontends = {"dashboard": terminal.process.pid, "viewer": window.process.pid}
-            before = {name: _all_cpu(pid) for name, pid in frontends.items()}
+            before = {name: _family_cpu_seconds(pid) for name, pid in frontends.items()}
             began = time.perf_counter()
             terminal.read(IDLE_S)
             wall = time.perf_counter() - began
-            shares = {name: 100 * (_all_cpu(pid) - before[name]) / wall for name, pid in frontends.items()}
+            shares = {name: 100 * (_family_cpu_seconds(pid) - before[name]) / wall for name, pid in frontends.items()}
             for name, share in shares.items():
                 rows.add(f"{name} on {what}", share, "% of a core")
             rows.add(f"both on {what}", sum(shares.values()), "% of a core", 3.0)
-            rows.add(f"dashboard on {what}: written", terminal.forget() / wall / 1000, "kB/s")
+            rows.add(f"dashboard on {what}: written", terminal.clear() / wall / 1000, "kB/s")
 
 
-def _all_cpu(pid: int) -> float:
-    return sum(cpu_seconds(one) for one in family(pid))
+def _family_cpu_seconds(pid: int) -> float:
+    return sum(cpu_seconds(one) for one in process_tree(pid))
 
 
 @contextmanager
-def _training(run: FakeRun) -> Iterator[None]:
-    """Record steps as a worker at work does."""
+def _recording(run: FakeRun) -> Iterator[None]:
+    """Record steps in a thread, as fast as a worker."""
     done = threading.Event()
 
     def work() -> None:

@@ -90,6 +90,7 @@ def _compare(comparison: Comparison, conditions: Conditions, selected: Sequence[
     first, *others = comparison.entrants
     entrants = [first, *(e for e in others if not selected or any(part in e.name for part in selected))]
     with contextlib.ExitStack() as stack:
+        # Start the processes; those that cannot be set up are listed as missing.
         running = []
         peaks = [entrant for entrant in PEAKS if conditions.device == "cpu" or "onednn" not in entrant.options]
         for entrant in (*peaks, *entrants):
@@ -98,6 +99,7 @@ def _compare(comparison: Comparison, conditions: Conditions, selected: Sequence[
             except MissingError as problem:
                 missing[entrant.name] = str(problem)
                 print(f"missing: {entrant.name} ({problem})", file=sys.stderr, flush=True)
+        # Measure them in turn.
         with conditions.alone():
             limit, on_cpu = ROUNDS_PER_WINDOW * conditions.num_windows, conditions.device == "cpu"
             results = windows.interleave(running, conditions.num_windows, limit, watched=on_cpu)

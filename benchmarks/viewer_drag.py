@@ -1,10 +1,10 @@
-"""From a mouse move to the painted picture: the 20×20 manifold in the viewer's tab, through the real explorer.
+"""From a mouse move to the painted image: the 20×20 manifold in the viewer's tab, through the real explorer.
 
     python -m benchmarks.viewer_drag [RUN_FOLDER] [--architecture mlp conv] [--motion pan whole] [--seconds 6]
 
-A 2-D run, one that exists or one of random weights, is shown in a panel of 600 by 600 pixels. "pan" drags it by its
+A 2-D run, one that exists or one of random weights, is shown in a plot of 600 by 600 pixels. "pan" drags it by its
 background, 100 moves per second, and newly visible tiles are decoded; "whole" shows another plane with each move, as
-when a slider is dragged, and all tiles are decoded again. The first picture is the first one painted that is of
+when a slider is dragged, and all tiles are decoded again. The first image is the first one painted that is of
 this move or a later one, even if coarse; the complete one has every tile. Without a display it draws offscreen.
 """
 
@@ -58,6 +58,7 @@ def main() -> int:
 
 
 def _measure(app: QApplication, run: Path, name: str, motion: str, options: argparse.Namespace) -> bool:
+    # Show the run in the tab and wait for its first image.
     client: list[ExplorerClient] = []
 
     def make(answer: Any, ended: Any) -> ExplorerClient:
@@ -71,13 +72,15 @@ def _measure(app: QApplication, run: Path, name: str, motion: str, options: argp
     tab.view.toolbar.points.setChecked(False)
     viewer_tab.process_events(app, 1.0)
     if tab.view.tile_loader.mosaic is None:
-        print(f"  {run} showed no picture in 60 s")
+        print(f"  {run} showed no image in 60 s")
         return False
+    # Drag: one window to warm up, then those that are measured.
     watch = _Watch(tab, whole=motion == "whole")
     drag = _Drag(app, tab, watch)
     drag.window()  # warm up
     measured = latency.windows(drag.window, lambda: viewer_tab.cpu_seconds(client[0]), max(1, round(options.seconds)))
-    rate = watch.complete_pictures / max(watch.seconds, 1e-9)
+    # Print the times, then whether all tiles are exact when the mouse rests.
+    rate = watch.complete_images / max(watch.seconds, 1e-9)
     for number, image in enumerate(("the first image", "the complete image")):
         target = TARGETS.get(name, ("", ""))[number] if motion == "whole" else ""
         print(latency.row(f"{name}, {motion}: to {image}", measured.values[number], target))
@@ -99,7 +102,7 @@ class _Watch:
     tab: ManifoldTab
     whole: bool
     moves: int = 0
-    complete_pictures: int = 0
+    complete_images: int = 0
     seconds: float = 0.0
     painted: list[tuple[float, int, bool]] = field(default_factory=list)
 
@@ -133,7 +136,7 @@ class _Watch:
         of_move = self._planes.get(id(decoder._plane), (-1, None))[0] if self.whole else self.moves
         complete = mosaic.is_complete(grid)
         self.painted.append((time.perf_counter(), of_move, complete))
-        self.complete_pictures += complete and id(mosaic) != self._last
+        self.complete_images += complete and id(mosaic) != self._last
         self._last = id(mosaic)
 
     def at_rest(self, app: QApplication) -> str:
@@ -155,6 +158,7 @@ class _Drag:
 
     def window(self) -> tuple[list[float], list[float]]:
         """Return the times, in ms, from each move to a first and to the complete image."""
+        # Press the button, then move the mouse at a steady rate for a second.
         watch = self._watch
         watch.painted.clear()
         viewer_tab.send_mouse(self._view, QEvent.Type.MouseButtonPress, self._center)
@@ -173,6 +177,7 @@ class _Drag:
                 due = max(due + 1 / MOVES_PER_S, moves[-1][0])
             self._app.processEvents()
             time.sleep(0.0002)
+        # Match each move with the next image of it, and with the next complete one.
         watch.seconds += time.perf_counter() - start
         viewer_tab.process_events(self._app, 0.1)
         first, complete = _waits(moves, watch.painted), _waits(moves, [one for one in watch.painted if one[2]])

@@ -11,10 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-LIMIT = 0.05  # share of the machine's CPU that other processes may use in a quiet window
-FEWEST = 3  # quiet windows that a result needs
-_BUSY = (0, 1, 2, 5, 6, 7)  # user, nice, system, irq, softirq, steal; guests are within user
-STAT = Path("/proc/stat")
+MAX_FOREIGN_FRACTION = 0.05  # a window is quiet if other processes use at most this fraction of the machine's CPU
+MIN_QUIET_WINDOWS = 3  # a result needs so many
+_BUSY_COLUMNS = (
+    0,
+    1,
+    2,
+    5,
+    6,
+    7,
+)  # columns of /proc/stat: user, nice, system, irq, softirq, steal; guests are within user
+STAT_FILE = Path("/proc/stat")
 
 
 @dataclass(frozen=True)
@@ -28,15 +35,15 @@ class WindowResult:
 
 @dataclass(frozen=True)
 class Window:
-    """A window and the share of the machine's CPU that other processes used."""
+    """A window and the fraction of the machine's CPU that other processes used."""
 
     result: WindowResult
-    elsewhere: float
+    foreign_fraction: float
 
     @property
     def quiet(self) -> bool:
         """True if other processes used little."""
-        return self.elsewhere <= LIMIT
+        return self.foreign_fraction <= MAX_FOREIGN_FRACTION
 
 
 @dataclass(frozen=True)
@@ -83,18 +90,18 @@ class Ticks:
     @classmethod
     def now(cls) -> "Ticks":
         """Return the present values; zero where /proc/stat is missing."""
-        return cls.of(STAT.read_text()) if STAT.is_file() else cls(0.0, 0.0)
+        return cls.of(STAT_FILE.read_text()) if STAT_FILE.is_file() else cls(0.0, 0.0)
 
     @classmethod
     def of(cls, text: str) -> "Ticks":
         """Return the values in a text of /proc/stat."""
         numbers = [int(word) for word in text.splitlines()[0].split()[1:9]]
         ticks_per_s = os.sysconf("SC_CLK_TCK")
-        return cls(sum(numbers[index] for index in _BUSY) / ticks_per_s, sum(numbers) / ticks_per_s)
+        return cls(sum(numbers[index] for index in _BUSY_COLUMNS) / ticks_per_s, sum(numbers) / ticks_per_s)
 
 
-def elsewhere(before: Ticks, after: Ticks, own_s: float) -> float:
-    """Return the share of the machine's CPU that other processes than the contender used between two readings."""
+def foreign_fraction(before: Ticks, after: Ticks, own_s: float) -> float:
+    """Return the fraction of the machine's CPU that other processes than the contender used between two readings."""
     total = after.total - before.total
     return max(0.0, after.busy - before.busy - own_s) / total if total > 0 else 0.0
 
@@ -117,8 +124,8 @@ def interleave(
         for contender in contenders:
             before = Ticks.now()
             result = contender.window()
-            share = elsewhere(before, Ticks.now(), result.cpu_s) if watched else 0.0
-            results[contender.name].append(Window(result, share))
+            fraction = foreign_fraction(before, Ticks.now(), result.cpu_s) if watched else 0.0
+            results[contender.name].append(Window(result, fraction))
         if all(sum(w.quiet for w in windows) >= num_windows for windows in results.values()):
             break
     return results
@@ -129,7 +136,7 @@ def throughputs(results: Mapping[str, Sequence[Window]]) -> dict[str, Throughput
 
     CPU time hardly depends on other processes, so then every window counts.
     """
-    by_cpu = any(sum(w.quiet for w in windows) < FEWEST for windows in results.values())
+    by_cpu = any(sum(w.quiet for w in windows) < MIN_QUIET_WINDOWS for windows in results.values())
     return {name: _throughput(windows, by_cpu) for name, windows in results.items()}
 
 

@@ -1,1 +1,1 @@
-"""Runs for the measurements of exploring, and what is told of waiting times."""
+"""Runs, latencies and viewer tabs for the benchmarks of the model process."""

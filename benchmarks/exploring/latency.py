@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.windows import FEWEST, LIMIT, Ticks, elsewhere
+from benchmarks.windows import MAX_FOREIGN_FRACTION, MIN_QUIET_WINDOWS, Ticks, foreign_fraction
 
 HEAD = f"  {'':38} {'median':>9} {'p95':>9} {'p99':>9}   target"
 
@@ -40,9 +40,9 @@ def windows(measure: Callable[[], Sequence[Sequence[float]]], cpu: Callable[[], 
         before, used = Ticks.now(), cpu()
         times_ms = measure()
         every.append(times_ms)
-        if elsewhere(before, Ticks.now(), cpu() - used) <= LIMIT:
+        if foreign_fraction(before, Ticks.now(), cpu() - used) <= MAX_FOREIGN_FRACTION:
             quiet.append(times_ms)
-    is_quiet = len(quiet) >= min(FEWEST, wanted)
+    is_quiet = len(quiet) >= min(MIN_QUIET_WINDOWS, wanted)
     joined = [list(itertools.chain(*parts)) for parts in zip(*(quiet if is_quiet else every), strict=True)]
     return Windowed(joined, len(quiet) if is_quiet else 0, len(every) - len(quiet))
 

@@ -10,9 +10,9 @@ from genexplorer.runs.store import RunStore
 from trainers import config
 from trainers.events import MetricSpec
 
-_FILLED = "filled"  # a file beside the database that says that it is whole
+_FILLED = "filled"  # a file beside the database of a run that is complete
 _CONFIG = {"model": {"name": "vae", "latent_dim": 2}, "data": {"name": "mnist"}}
-# Of each metric: name, quantity, title, unit, panel, which steps have one, its value.
+# For each metric: name, quantity, title, unit, panel, the interval of its steps, and its value in SQL.
 _METRICS = (
     ("train/loss", "loss", "loss", "nats", "optimization", 1, "100.0 + i * 7919 % 1009 + 4e6 / (i + 1000)"),
     ("train/grad_norm", "grad_norm", "gradient norm", "", "optimization", 10, "1.0 + i * 7907 % 101"),
@@ -21,7 +21,7 @@ _METRICS = (
 
 
 def long_run(runs: Path, points: int) -> Path:
-    """Return a run whose longest curve has `points` points; the one that lies there, if it is whole."""
+    """Return a run whose longest curve has `points` points; an existing one if it is complete."""
     for folder in sorted(runs.iterdir()) if runs.is_dir() else ():
         if (folder / _FILLED).is_file() and (folder / _FILLED).read_text() == str(points):
             return folder
@@ -40,6 +40,7 @@ def _fill(connection: sqlite3.Connection, points: int) -> None:
     numbers = "WITH RECURSIVE n(i) AS (SELECT ?1 UNION ALL SELECT i + ?1 FROM n WHERE i + ?1 <= ?2)"
     connection.execute("BEGIN")
     connection.execute(f"{numbers} INSERT INTO ticks SELECT i, 1, 128 * i, 0.01 * i, 1e9 + i FROM n", (1, points))
+    # Write the values of each metric, then the pyramid of buckets over them, level by level.
     for name, *_, every, value in _METRICS:
         metric = connection.execute("SELECT id FROM metrics WHERE name = ?", (name,)).fetchone()[0]
         connection.execute(f"{numbers} INSERT INTO scalars SELECT {metric}, i, {value}, NULL FROM n", (every, points))

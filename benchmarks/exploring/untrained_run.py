@@ -1,4 +1,4 @@
-"""A run with one snapshot of random weights: what explorers take does not depend on what was learned."""
+"""A run with one snapshot of random weights: the time of requests does not depend on what was learned."""
 
 import subprocess
 import sys

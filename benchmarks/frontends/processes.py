@@ -10,23 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 COMMAND = str(Path(sys.executable).with_name("genexplorer"))
-_TICKS = os.sysconf("SC_CLK_TCK")
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
-class Took:
+class RunTime:
     """Seconds."""
 
     wall: float
     cpu: float
 
 
-def median(times: Sequence[Took]) -> Took:
+def median(times: Sequence[RunTime]) -> RunTime:
     """The median of each."""
-    return Took(statistics.median(t.wall for t in times), statistics.median(t.cpu for t in times))
+    return RunTime(statistics.median(t.wall for t in times), statistics.median(t.cpu for t in times))
 
 
-def command(words: Sequence[str], environment: dict[str, str]) -> Took:
+def command(words: Sequence[str], environment: dict[str, str]) -> RunTime:
     """Run a command to its end.
 
     Raises:
@@ -39,16 +39,16 @@ def command(words: Sequence[str], environment: dict[str, str]) -> Took:
     if status:
         raise RuntimeError(f"genexplorer {' '.join(words)}: {process.stderr.read() if process.stderr else b''!r}")
     process.returncode = 0
-    return Took(wall, used.ru_utime + used.ru_stime)
+    return RunTime(wall, used.ru_utime + used.ru_stime)
 
 
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process and its ended children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / _TICKS
+    return sum(map(int, fields[11:15])) / _TICKS_PER_S
 
 
-def family(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """A process and all that descend from it."""
     try:
         by_thread = [
@@ -56,7 +56,7 @@ def family(pid: int) -> list[int]:
         ]  # any may have started one
     except OSError:
         return []
-    return [pid, *(one for children in by_thread for child in children.split() for one in family(int(child)))]
+    return [pid, *(one for children in by_thread for child in children.split() for one in process_tree(int(child)))]
 
 
 def megabytes(pid: int) -> dict[str, float]:

@@ -19,11 +19,11 @@ def make(folder: Path, runs: int, points: int) -> Path:
     steps = -(-points // CURVES)
     first = write_run(RunStore(folder), steps=steps, name="run-000")
     give_weights(first, steps)
-    said = json.loads((first / layout.NOTES).read_text())
+    notes = json.loads((first / layout.NOTES).read_text())
     for number in range(1, runs):
         copy = folder / f"vae-2d-copy-{number:03}"
         shutil.copytree(first, copy)
-        values = {**said, "name": f"run-{number:03}", "created": said["created"] - 60 * number}
+        values = {**notes, "name": f"run-{number:03}", "created": notes["created"] - 60 * number}
         (copy / layout.NOTES).write_text(json.dumps(values))
     return first
 

@@ -13,7 +13,9 @@ from types import TracebackType
 
 from benchmarks.frontends.processes import COMMAND
 
-_CODES = re.compile(r"\x1b(?:\[[0-9;?<>=]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[@-Z\\-_])")
+_ESCAPE_SEQUENCES = re.compile(
+    r"\x1b(?:\[[0-9;?<>=]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[@-Z\\-_])"
+)
 _CURVE = re.compile("[\u2801-\u28ff]")  # braille: lines of a curve
 
 
@@ -75,9 +77,9 @@ class Terminal:
 
     def text(self) -> str:
         """All that was written, without the codes."""
-        return _CODES.sub("", self.written)
+        return _ESCAPE_SEQUENCES.sub("", self.written)
 
-    def forget(self) -> int:
+    def clear(self) -> int:
         """Forget what was written; return how much."""
         count, self.written = len(self.written), ""
         return count

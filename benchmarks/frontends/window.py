@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from benchmarks.frontends.processes import COMMAND, family
+from benchmarks.frontends.processes import COMMAND, process_tree
 
 
 class Window:
@@ -56,7 +56,7 @@ class Window:
         return self.reported[what]
 
 
-def hand_over(words: Sequence[str], environment: dict[str, str]) -> float:
+def viewer_start_seconds(words: Sequence[str], environment: dict[str, str]) -> float:
     """Return the seconds that `genexplorer view` takes until the viewer's own process starts."""
     began = time.perf_counter()
     process = subprocess.Popen([COMMAND, "view", *words], env=environment)
@@ -65,18 +65,19 @@ def hand_over(words: Sequence[str], environment: dict[str, str]) -> float:
             time.sleep(0.001)
         return time.perf_counter() - began
     finally:
-        for pid in reversed(family(process.pid)):
+        for pid in reversed(process_tree(process.pid)):
             os.kill(pid, 9)
         process.wait()
 
 
 def _is_viewer(pid: int) -> bool:
-    return any(b"genexplorer.viewer.main" in Path(f"/proc/{one}/cmdline").read_bytes() for one in family(pid))
+    return any(b"genexplorer.viewer.main" in Path(f"/proc/{one}/cmdline").read_bytes() for one in process_tree(pid))
 
 
 @contextmanager
 def display() -> Iterator[dict[str, str]]:
     """Start an X server without a screen; the block gets the environment that names it, empty where there is none."""
+    # The server chooses a free display and writes its number to the pipe.
     ours, theirs = os.pipe()
     try:
         server = subprocess.Popen(

@@ -1,1 +1,1 @@
-"""Whom genexplorer is measured against: plain loops, other libraries, the machine's own peak; and itself."""
+"""The contenders of `benchmarks.training`: plain loops, other libraries, the peak of the machine, and genexplorer."""

@@ -1,9 +1,9 @@
-"""A contender's process: told a number of steps, it takes them and answers what they cost.
+"""The process of a contender: it receives a number of steps, takes them and reports what they cost.
 
     python -m benchmarks.peers.contender MODULE:FUNCTION --threads 1 --options '{"compile": true}'
 
-Lines of JSON. It says {"flops", "chunk", "batch"} once it is set up and warm; each {"steps": 40} is answered by
-{"wall_s", "cpu_s", "images"}. What libraries print goes to standard error. Standard library alone: what else is there
+Lines of JSON. It sends {"flops", "chunk", "batch"} once it is set up and warm, and {"wall_s", "cpu_s", "images"} in
+response to each {"steps": 40}. What libraries print goes to standard error. Standard library alone: what else is there
 depends on the environment it runs in.
 """
 
@@ -25,16 +25,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--options", type=json.loads, default={})
-    given = parser.parse_args()
-    answers = _own_output()
-    _pin(given.threads)
-    module, _, function = given.target.partition(":")
-    setting = Setting(given.threads, given.device, given.options)
+    arguments = parser.parse_args()
+    responses = _own_output()
+    _pin(arguments.threads)
+    module, _, function = arguments.target.partition(":")
+    setting = Setting(arguments.threads, arguments.device, arguments.options)
     loop: Loop = getattr(importlib.import_module(f"benchmarks.peers.{module}"), function)(setting)
     loop.run(loop.chunk)
-    _send(answers, {"flops": loop.flops, "chunk": loop.chunk, "batch": loop.batch})
+    _send(responses, {"flops": loop.flops, "chunk": loop.chunk, "batch": loop.batch})
     for line in sys.stdin:
-        _send(answers, _window(loop, int(json.loads(line)["steps"])))
+        _send(responses, _window(loop, int(json.loads(line)["steps"])))
 
 
 def _window(loop: Loop, steps: int) -> dict[str, float]:
@@ -52,15 +52,15 @@ def _pin(threads: int) -> None:
 
 
 def _own_output() -> TextIO:
-    """Keep standard output for the answers; whoever prints prints to standard error."""
-    answers = os.fdopen(os.dup(1), "w")
+    """Keep standard output for the responses; whoever prints prints to standard error."""
+    responses = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    return answers
+    return responses
 
 
-def _send(answers: TextIO, what: dict[str, float]) -> None:
-    answers.write(json.dumps(what) + "\n")
-    answers.flush()
+def _send(responses: TextIO, what: dict[str, float]) -> None:
+    responses.write(json.dumps(what) + "\n")
+    responses.flush()
 
 
 if __name__ == "__main__":

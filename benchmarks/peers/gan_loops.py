@@ -48,11 +48,13 @@ def tutorial(setting: Setting) -> Loop:
         cost = nn.BCELoss()
         for x in mnist.loaded(BATCH, setting.device, centered=True):
             real, valid, fake = x.view(len(x), -1), torch.ones(len(x), 1).to(x), torch.zeros(len(x), 1).to(x)
+            # Update the generator.
             of_g.zero_grad()
             fake = g(torch.from_numpy(np.random.normal(0, 1, (len(x), 100))).float().to(x))
             loss_g = cost(d(fake), valid)
             loss_g.backward()
             of_g.step()
+            # Update the discriminator.
             of_d.zero_grad()
             loss_d = (cost(d(real), valid) + cost(d(fake.detach()), fake)) / 2
             loss_d.backward()

@@ -24,12 +24,14 @@ def train(setting: Setting) -> Loop:
         raise RuntimeError(f"this JAX computes on the {jax.default_backend()} alone")
     pixels = np.frombuffer(gzip.decompress(IMAGES.read_bytes()), np.uint8, offset=16).reshape(-1, 784)
     data = jnp.asarray(pixels)
+    # Initialize the weights and the moments of Adam.
     numbers = np.random.default_rng(0)
     weights = [_layer(numbers, *size) for size in SIZES]
     zeros = jax.tree.map(jnp.zeros_like, weights)
     state: Tree = (weights, zeros, jax.tree.map(jnp.zeros_like, weights), jnp.zeros((), jnp.int32), jax.random.key(0))
     order = np.empty(0, np.int64)
 
+    # Scan over chunks of steps; the order of the images is drawn anew for each epoch.
     def run(count: int) -> int:
         nonlocal state, order
         chunks = max(1, count // CHUNK)

@@ -40,6 +40,7 @@ def training(setting: Setting) -> Loop:
     execution_options = {key: value for key, value in setting.options.items() if key != "network"}
     if missing := execution_options.keys() - ExecutionConfig.model_fields.keys():
         raise NotYetError(f"no execution.{', execution.'.join(sorted(missing))} yet")
+    # Assemble the configuration and start the loop.
     execution = {**QUIET, **execution_options, "threads": setting.threads, "device": setting.device}
     shared = {} if preset == "uva2019-nf" else _SHARED  # that preset is held fixed
     events, step = train(assemble(preset, shared, layer, {"execution": execution})), 0
@@ -54,5 +55,6 @@ def training(setting: Setting) -> Loop:
             torch.cuda.synchronize()
         return step - start
 
+    # Skip the early steps, which have frequent snapshots.
     run(EARLY)
     return Loop(run, batch, flops)

@@ -56,6 +56,7 @@ def train(setting: Setting) -> Loop:
             output_dir=tempfile.mkdtemp(), per_device_train_batch_size=BATCH, no_cuda=setting.device == "cpu"
         ),
     )
+    # Set up its optimizer, without its progress bar.
     trainer.prepare_training()
     trainer.callback_handler.callbacks.clear()  # its progress bar
 

@@ -1,1 +1,1 @@
-"""Real workers and what they deliver in one situation or another, as `benchmarks.sharing` measures them."""
+"""Real workers and their throughput in several situations, as `benchmarks.sharing` measures them."""

@@ -18,8 +18,8 @@ from trainers.errors import ConfigError
 from trainers.events import Command, Pause, Resume
 
 WARM_S = 3.0  # of training before a new worker counts
-PATIENCE_S = 180.0
-FOR_EVER = 10_000_000  # steps
+TIMEOUT_S = 180.0
+ENDLESS_STEPS = 10_000_000  # steps
 SMALL_LR = 1e-5
 
 
@@ -27,9 +27,9 @@ class Worker:
     """A worker started by the launcher; leaving the block ends it.
 
     Args:
-        store: Where its run is made.
-        preset: What it trains, without end.
-        execution: More of `execution`.
+        store: The store in which its run is created.
+        preset: The preset that it trains, without end.
+        execution: Further settings of `execution`.
     """
 
     def __init__(self, store: RunStore, preset: str, execution: Mapping[str, object] | None = None) -> None:
@@ -39,7 +39,7 @@ class Worker:
 
     def __enter__(self) -> "Worker":
         launcher.start(self.folder)
-        until(self._is_warm, f"{self.preset} trains")
+        wait_until(self._is_warm, f"{self.preset} trains")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -47,10 +47,10 @@ class Worker:
 
     @property
     def record(self) -> heartbeat.LiveRecord:
-        """Its word on itself.
+        """The record that the worker wrote last.
 
         Raises:
-            RuntimeError: It has ended by itself.
+            RuntimeError: if it has ended by itself.
         """
         record = self._record()
         if record.state in ("succeeded", "failed"):
@@ -65,53 +65,53 @@ class Worker:
         return record.phase == "training" and record.elapsed_s > WARM_S
 
     def kill(self) -> None:
-        """End it without a word."""
+        """Kill the process."""
         pid = self._record().pid
         with contextlib.suppress(ProcessLookupError):
             if pid:
                 os.kill(pid, signal.SIGKILL)
 
-    def tell(self, command: Command) -> None:
-        """Send a command and wait until it is obeyed."""
+    def send(self, command: Command) -> None:
+        """Send a command and wait until it is acknowledged."""
         identity = control.send(self.folder, command)
-        until(lambda: control.read_ack(self.folder, identity) is not None, f"{self.preset} obeys")
+        wait_until(lambda: control.read_ack(self.folder, identity) is not None, f"{self.preset} acknowledges")
 
     def pause(self) -> None:
-        """Pause it, if it is not."""
+        """Pause the training unless it is paused."""
         if not self._paused:
-            self.tell(Pause())
+            self.send(Pause())
         self._paused = True
 
-    def go_on(self) -> None:
-        """End its pause, if there is one."""
+    def resume(self) -> None:
+        """Resume the training if it is paused."""
         if self._paused:
-            self.tell(Resume())
+            self.send(Resume())
         self._paused = False
 
 
 def _endless(preset: str, execution: Mapping[str, object]) -> RunConfig:
-    """Return a preset that is never over, or, where it holds its length, as it is; nothing is judged on the way.
+    """Return the configuration of a preset without an end, where its length may be changed, and without evaluations.
 
     Its step is compiled before a window begins, as `auto` would do in so long a run.
 
     The learning rate of a preset is meant to fall: kept as it is, a small VAE diverges after a hundred seconds.
     """
-    layers: dict[str, object] = {"execution": {"eval_every": FOR_EVER, "compile": "on", **execution}}
+    layers: dict[str, object] = {"execution": {"eval_every": ENDLESS_STEPS, "compile": "on", **execution}}
     with contextlib.suppress(ConfigError):
-        schedule = {"steps": FOR_EVER, "lr": "constant", "warmup_steps": 0}
+        schedule = {"steps": ENDLESS_STEPS, "lr": "constant", "warmup_steps": 0}
         return presets.assemble(preset, {"schedule": schedule, "optim": {"lr": SMALL_LR}, **layers})
     return presets.assemble(preset, layers)
 
 
-def until(holds: Callable[[], object], what: str) -> float:
-    """Wait until something holds; return the seconds.
+def wait_until(condition: Callable[[], object], what: str) -> float:
+    """Wait until a condition is true; return the seconds that it took.
 
     Raises:
-        TimeoutError: if it does not.
+        TimeoutError: if it is still false after `TIMEOUT_S`.
     """
     began = time.monotonic()
-    while not holds():
-        if time.monotonic() > began + PATIENCE_S:
-            raise TimeoutError(f"'{what}' did not come true in {PATIENCE_S:.0f} s")
+    while not condition():
+        if time.monotonic() > began + TIMEOUT_S:
+            raise TimeoutError(f"'{what}' is still false after {TIMEOUT_S:.0f} s")
         time.sleep(0.005)
     return time.monotonic() - began

@@ -6,15 +6,16 @@ from importlib import metadata
 
 from genexplorer import paths
 
-_PASSIVE_WAIT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}  # KMP: LLVM and Intel
+# The OpenMP of LLVM and Intel reads the second variable.
+_PASSIVE_WAIT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
 _FULL_TEAMS = {"OMP_DYNAMIC": "FALSE", "OMP_MAX_ACTIVE_LEVELS": "1"}  # see `trainers.openmp`
-_SPINS, _SPINS_ADAPTING = 1_000, 10_000  # of libgomp; 100 take about a microsecond
-_PREFERRED = {
-    "MIMALLOC_PURGE_DELAY": "60000",  # ms
-    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),  # without mimalloc
+_SPIN_COUNT, _ADAPTING_SPIN_COUNT = 1_000, 10_000  # loops of a waiting thread in libgomp; 100 take about 1 µs
+_MEMORY_DEFAULTS = {
+    "MIMALLOC_PURGE_DELAY": "60000",  # freed memory is returned to the kernel after these milliseconds
+    "MALLOC_TRIM_THRESHOLD_": str(256 << 20),  # the C library reads these two, where mimalloc is missing
     "MALLOC_MMAP_THRESHOLD_": str(32 << 20),
 }
-_MIMALLOC = ("cmeel-mimalloc", "libmimalloc.so")  # distribution and its library
+_MIMALLOC = ("cmeel-mimalloc", "libmimalloc.so")  # the distribution on PyPI and the library in it
 
 
 def compute_environment(base: Mapping[str, str], *, adapts: bool = False) -> dict[str, str]:
@@ -31,12 +32,12 @@ def compute_environment(base: Mapping[str, str], *, adapts: bool = False) -> dic
     (docs/log.md).
 
     Args:
-        base: The environment so far.
+        base: The environment to start from, such as `os.environ`.
         adapts: Whether the process adapts its number of threads to others (`leases`, `contention`).
     """
-    spins = {"GOMP_SPINCOUNT": str(_SPINS_ADAPTING if adapts else _SPINS)}
+    spins = {"GOMP_SPINCOUNT": str(_ADAPTING_SPIN_COUNT if adapts else _SPIN_COUNT)}
     compiled = {"TORCHINDUCTOR_CACHE_DIR": str(paths.cache_dir() / "compiled")}  # not in /tmp, where others write
-    return {**spins, **_PREFERRED, **_allocator(), **compiled, **base, **_PASSIVE_WAIT, **_FULL_TEAMS}
+    return {**spins, **_MEMORY_DEFAULTS, **_allocator(), **compiled, **base, **_PASSIVE_WAIT, **_FULL_TEAMS}
 
 
 def _allocator() -> dict[str, str]:

@@ -37,18 +37,18 @@ from genexplorer.kernel_lock import KernelLock
 from trainers import openmp
 
 MAX_INTERACTIVE_THREADS = 4  # threads of a model process: its requests are too small for more
-RESCAN_S = 0.4  # between scans for crashed holders, and where modification times are too coarse
-_SLOW_S = 0.05  # a scan that takes longer, on a slow file system, is repeated
-_SLOW_FACTOR = 50  # only after this many times its duration
-_NAME = re.compile(r"\d{20}-[0-9a-f]{8}\.([ti])(\d{1,4})\.lease")
-_CGROUP_LIMIT = Path("/sys/fs/cgroup/cpu.max")
+RESCAN_INTERVAL_S = 0.4  # a scan finds crashed holders, and changes within the resolution of modification times
+_SLOW_SCAN_S = 0.05  # a scan that takes longer is on a slow file system
+_SLOW_SCAN_PAUSE = 50  # times the duration of a slow scan until the next one, so that scans take 2 % of the time
+_LEASE_FILE_NAME = re.compile(r"\d{20}-[0-9a-f]{8}\.([ti])(\d{1,4})\.lease")
+_CGROUP_CPU_LIMIT = Path("/sys/fs/cgroup/cpu.max")
 
 
 @dataclass(frozen=True)
 class Claim:
     """The cores that a holder requests; encoded in the name of its lease file."""
 
-    threads: int = 0  # pinned; 0 is a fair share
+    threads: int = 0  # the pinned number; 0 for a fair share
     interactive: bool = False  # a model process: at most `MAX_INTERACTIVE_THREADS`
 
     @property
@@ -61,9 +61,9 @@ class CoreLease:
     """One holder's lease. Disk errors are ignored: without a lease, the share is all cores.
 
     Args:
-        threads: Pinned number of threads; 0 for a fair share.
-        folder: Of the leases; in the user's state folder when None.
-        cores: Number of cores; counted when None.
+        threads: The pinned number of threads; 0 for a fair share.
+        folder: The folder of the leases; one in the user's state folder when None.
+        cores: Number of cores to share; those of this process when None.
         interactive: Whether the holder is a model process.
     """
 
@@ -160,30 +160,33 @@ class _Leases:
         if began >= self._not_before:
             with contextlib.suppress(OSError):
                 self._scan(self.folder(), own, began)
-            cost = time.monotonic() - began
-            self._not_before = began + _SLOW_FACTOR * cost if cost > _SLOW_S else 0.0
+            duration_s = time.monotonic() - began
+            self._not_before = began + _SLOW_SCAN_PAUSE * duration_s if duration_s > _SLOW_SCAN_S else 0.0
         return {name: claim for name, claim in self._claims.items() if name != own}
 
     def _scan(self, folder: Path, own: str, now: float) -> None:
+        """Read the claims again if the folder has changed, or the last scan is too old to exclude a crash."""
         try:
             mtime = folder.stat().st_mtime_ns
         except FileNotFoundError:
             self._mtime, self._claims = -1, {}
             return
         if mtime != self._mtime or now >= self._valid_until:
-            self._claims = _living(folder, own)
-            self._mtime, self._valid_until = mtime, now + RESCAN_S
+            self._claims = _live_claims(folder, own)
+            self._mtime, self._valid_until = mtime, now + RESCAN_INTERVAL_S
 
 
 def divide(claims: Mapping[str, Claim], cores: int) -> dict[str, int]:
-    """Return each holder's share.
+    """Return the number of cores of each holder.
 
     Args:
-        claims: Of each holder, by name; the names sort by age.
-        cores: Number of cores.
+        claims: The claim of each holder by the name of its lease file; these names sort by age.
+        cores: Number of cores to divide.
     """
+    # Pinned numbers come first.
     shares = {name: claim.threads for name, claim in claims.items() if claim.threads}
     available = max(cores - sum(shares.values()), 0)
+    # Divide the rest evenly; model processes get no more than they can use, trainings get what these leave.
     fair = {name: claim for name, claim in sorted(claims.items()) if not claim.threads}
     model_processes = [name for name, claim in fair.items() if claim.interactive]
     trainings = [name for name, claim in fair.items() if not claim.interactive]
@@ -199,15 +202,16 @@ def num_cores() -> int:
     """Return how many cores this process may use, by its affinity and the container's limit."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     with contextlib.suppress(OSError, ValueError):
-        quota, period = _CGROUP_LIMIT.read_text().split()
+        quota, period = _CGROUP_CPU_LIMIT.read_text().split()
         count = min(count, max(int(quota) // int(period), 1))
     return count
 
 
-def _living(folder: Path, own: str) -> dict[str, Claim]:
+def _live_claims(folder: Path, own: str) -> dict[str, Claim]:
+    """Return the claims of the other holders whose lease is locked; remove the files of those that crashed."""
     claims = {}
     for path in folder.iterdir():
-        name = _NAME.fullmatch(path.name)
+        name = _LEASE_FILE_NAME.fullmatch(path.name)
         if name is None or path.name == own:
             continue
         if kernel_lock.is_held(path):

@@ -87,7 +87,7 @@ class ModelCache:
         if model is None:
             config = read_config(run)
             config = config.with_options(config.model_options(), config.data_options())
-            size = retention.size_of(folder)
+            size = retention.folder_bytes(folder)
             # Make room: drop the models that have not been used for the longest time.
             while self._models and (
                 len(self._models) >= self._max_models or sum(self._sizes.values()) + size > self._max_bytes

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from genexplorer.errors import DamagedRunError, UserError
 from genexplorer.jobs import animations, image_files
 from genexplorer.runs.artifacts import images
-from genexplorer.runs.artifacts.retention import to_remove
+from genexplorer.runs.artifacts.retention import select_for_removal
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import ImageRef
 
@@ -92,7 +92,7 @@ def export(
 def select_frames(refs: Sequence[ImageRef], count: int) -> list[ImageRef]:
     """Select at most `count` images, evenly on a logarithmic axis of steps, including the first and the last."""
     sizes = {ref.step: 1 for ref in refs}
-    dropped = set(to_remove(sizes, math.inf, count, recent=1, origin=SIMILAR_STEPS))
+    dropped = set(select_for_removal(sizes, math.inf, count, recent=1, origin=SIMILAR_STEPS))
     return [ref for ref in refs if ref.step not in dropped]
 
 

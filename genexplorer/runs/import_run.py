@@ -29,16 +29,16 @@ from genexplorer.runs.store import RunStore
 from genexplorer.runs.untrusted_files import open_file
 from trainers.storage import atomic_files
 
-MAX_BYTES = 64 << 30  # of all files together
+MAX_TOTAL_BYTES = 64 << 30
 MAX_FILES = 20_000
-MAX_RATIO = 1_100  # deflate expands by at most 1,032
-_RECEIVED = ".received.sqlite"
-_HINT = "ask the sender for a new copy"
-_NOT_A_ZIP = (  # what zipfile raises for invalid archives
+MAX_COMPRESSION_RATIO = 1_100  # a file that deflate compressed expands by 1,032 at most
+_RECEIVED_DATABASE = ".received.sqlite"
+_NEW_COPY_HINT = "ask the sender for a new copy"
+_ZIP_ERRORS = (  # exceptions that zipfile raises for invalid archives
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
     *(RuntimeError, ValueError, LookupError),
 )
-_RUN_FILE = re.compile(  # paths inside the run of the files that are imported
+_RUN_FILE_PATH = re.compile(  # matches the paths, inside a run, of the files that are imported
     rf"{layout.CONFIG}|{layout.LIVE}|{layout.NOTES}|{re.escape(layout.LOG)}|{layout.DATABASE}(-wal)?"
     rf"|{layout.PICTURES}/[a-z0-9_-]{{1,32}}/step-\d{{8,15}}\.png"
     rf"|{layout.SNAPSHOTS}/step-\d{{8,15}}/({layout.CARD}|{re.escape(layout.WEIGHTS)}|manifest\.json)"
@@ -65,7 +65,7 @@ class _Entry:
     member: zipfile.ZipInfo | Path
 
 
-_Read = Callable[[_Entry], IO[bytes]]
+_OpenEntry = Callable[[_Entry], IO[bytes]]
 
 
 def import_run(source: Path, store: RunStore) -> ImportResult:
@@ -73,22 +73,23 @@ def import_run(source: Path, store: RunStore) -> ImportResult:
 
     Args:
         source: A run folder, or a zip file of one.
-        store: The target.
+        store: The store that receives the run.
 
     Raises:
         NoSuchRunError: if the source is not a run.
         DamagedRunError: if it is damaged, or not safe to import.
         OSError: if the disk refuses.
     """
-    with _opened(source) as (entries, read):
-        selected = [entry for entry in entries if _RUN_FILE.fullmatch(entry.path)]
+    # Select the known files, then copy them into a hidden folder that becomes the run when it is complete.
+    with _open_source(source) as (entries, open_entry):
+        selected = [entry for entry in entries if _RUN_FILE_PATH.fullmatch(entry.path)]
         if not any(entry.path == layout.CONFIG for entry in selected):
             raise NoSuchRunError(f"{one_line(source.name, 80)} does not contain a run", f"it has no {layout.CONFIG}")
         store.runs_dir.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=store.runs_dir))
         try:
-            _copy(selected, temporary, read)
-            _rebuild(temporary)
+            _copy(selected, temporary, open_entry)
+            _rebuild_records(temporary)
             folder = store.move_in(temporary)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -97,13 +98,14 @@ def import_run(source: Path, store: RunStore) -> ImportResult:
 
 
 @contextmanager
-def _opened(source: Path) -> Iterator[tuple[list[_Entry], _Read]]:
+def _open_source(source: Path) -> Iterator[tuple[list[_Entry], _OpenEntry]]:
     """Yield the files of a source and a function that opens one; sizes are checked before the first byte is read.
 
     Raises:
         DamagedRunError: if it is not safe to import.
         NoSuchRunError: if it is not a run.
     """
+    # A folder is read in place, an archive through zipfile.
     if is_run_folder(source):
         entries = list(_files_below(source))
         _check_limits(entries, source)
@@ -116,11 +118,11 @@ def _opened(source: Path) -> Iterator[tuple[list[_Entry], _Read]]:
             entries = _members(archive, source)
             _check_limits(entries, source)
             yield entries, lambda entry: archive.open(cast(zipfile.ZipInfo, entry.member))
-    except (*_NOT_A_ZIP, OSError) as error:
+    except (*_ZIP_ERRORS, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: a seek before the start
             raise
         raise DamagedRunError(
-            f"{one_line(source.name, 80)} is not a valid zip file: {one_line(error, 120)}", _HINT
+            f"{one_line(source.name, 80)} is not a valid zip file: {one_line(error, 120)}", _NEW_COPY_HINT
         ) from error
 
 
@@ -144,11 +146,11 @@ def _members(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
         is_link = stat.S_ISLNK(info.external_attr >> 16)
         member = f"{one_line(source.name, 80)}: '{one_line(info.filename, 80)}'"
         if escapes or is_link:
-            raise DamagedRunError(f"{member} {'is a link' if is_link else 'leads out of the folder'}", _HINT)
+            raise DamagedRunError(f"{member} {'is a link' if is_link else 'leads out of the folder'}", _NEW_COPY_HINT)
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise DamagedRunError(f"{member} uses an unsupported compression method", _HINT)
-        if info.file_size > MAX_RATIO * max(info.compress_size, 1):
-            raise DamagedRunError(f"{member} is a zip bomb", _HINT)
+            raise DamagedRunError(f"{member} uses an unsupported compression method", _NEW_COPY_HINT)
+        if info.file_size > MAX_COMPRESSION_RATIO * max(info.compress_size, 1):
+            raise DamagedRunError(f"{member} is a zip bomb", _NEW_COPY_HINT)
     # Find the run inside.
     configs = [info.filename for info in infos if PurePosixPath(info.filename).name == layout.CONFIG]
     prefix = min(configs, key=len, default="").removesuffix(layout.CONFIG)
@@ -159,31 +161,37 @@ def _members(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
 
 
 def _check_limits(entries: list[_Entry], source: Path) -> None:
+    """Raise unless the number of files and their size are bounded, and their names differ.
+
+    Raises:
+        DamagedRunError: if they do not.
+    """
     size = sum(entry.size for entry in entries)
-    if len(entries) > MAX_FILES or size > MAX_BYTES:
+    if len(entries) > MAX_FILES or size > MAX_TOTAL_BYTES:
         contents = f"{one_line(source.name, 80)} has {len(entries):,} files and {size / 1e9:,.1f} GB"
-        raise DamagedRunError(contents, f"the limits are {MAX_FILES:,} files and {MAX_BYTES / 1e9:,.0f} GB")
+        raise DamagedRunError(contents, f"the limits are {MAX_FILES:,} files and {MAX_TOTAL_BYTES / 1e9:,.0f} GB")
     if len({entry.path for entry in entries}) < len(entries):
-        raise DamagedRunError(f"{one_line(source.name, 80)} has two files with the same name", _HINT)
+        raise DamagedRunError(f"{one_line(source.name, 80)} has two files with the same name", _NEW_COPY_HINT)
 
 
-def _copy(entries: list[_Entry], target: Path, read: _Read) -> None:
-    """Copy files to the paths that `_RUN_FILE` allows, never more bytes than declared."""
+def _copy(entries: list[_Entry], target: Path, open_entry: _OpenEntry) -> None:
+    """Copy files to the paths that `_RUN_FILE_PATH` allows, never more bytes than declared."""
     for entry in entries:
         is_database = entry.path.startswith(layout.DATABASE)
-        path = target / (_RECEIVED + entry.path.removeprefix(layout.DATABASE) if is_database else entry.path)
+        path = target / (_RECEIVED_DATABASE + entry.path.removeprefix(layout.DATABASE) if is_database else entry.path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with read(entry) as stream, path.open("xb") as file:
+        with open_entry(entry) as stream, path.open("xb") as file:
             remaining = entry.size
             while remaining and (chunk := stream.read(min(remaining, 1 << 20))):
                 file.write(chunk)
                 remaining -= len(chunk)
             if remaining or stream.read(1):
-                raise DamagedRunError(f"'{entry.path}' does not have its declared size", _HINT)
+                raise DamagedRunError(f"'{entry.path}' does not have its declared size", _NEW_COPY_HINT)
 
 
-def _rebuild(folder: Path) -> None:
+def _rebuild_records(folder: Path) -> None:
     """Rewrite the notes, the heartbeat and the database from their validated contents."""
+    # The name may come from elsewhere or be missing.
     config = read_config(folder)
     run_notes = notes.read(folder)
     notes.write(folder, replace(run_notes, name=run_notes.name or config.preset or config.model.name))
@@ -193,9 +201,10 @@ def _rebuild(folder: Path) -> None:
     (folder / layout.LIVE).unlink(missing_ok=True)
     record = replace(record, host=process_id.host_name(), boot_id="", pid=0, start=0)
     heartbeat.create(folder / layout.LIVE, record)
-    received = folder / _RECEIVED
+    # Only the rows of known tables are copied to the new database.
+    received = folder / _RECEIVED_DATABASE
     if received.is_file():
         sqlite.copy_tables(received, folder)
-    for path in folder.glob(f"{_RECEIVED}*"):
+    for path in folder.glob(f"{_RECEIVED_DATABASE}*"):
         path.unlink()
     atomic_files.sync_folder(folder)

@@ -1,4 +1,4 @@
-"""The names inside a run folder."""
+"""The names of the files and folders inside a run folder."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ PICTURES = "pictures"
 EVALUATIONS = "evaluations"
 NOTES = "notes.json"
 CONTROL = "control"
-WATCH = "watch"  # inside control/: touched by front ends that show the run, see `genexplorer.runs.commands.control`
-WATCH_IDLE = "watch-calm"  # likewise, by front ends that have had no input for a while
+WATCH = "watch"  # in control/; front ends that display the run touch it, see `genexplorer.runs.commands.control`
+WATCH_IDLE = "watch-calm"  # in control/; front ends that display the run, but have had no input for a while, touch it
 LOG = "worker.log"
 LOCK = "worker.lock"
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
 TRASH_PREFIX = ".trash-"
-_MAX_DIGITS = 15  # exact in floats
+_MAX_STEP_DIGITS = 15  # a step of 15 digits is exact as a float
 
 
 def step_folder(parent: Path, step: int) -> Path:
@@ -29,5 +29,5 @@ def step_folder(parent: Path, step: int) -> Path:
 def step_of(folder: Path) -> int | None:
     """Return the step in a folder's name; None if it has none."""
     digits = folder.name.removeprefix("step-")
-    step = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS else -1
+    step = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MAX_STEP_DIGITS else -1
     return step if step >= 0 and folder.name == step_folder(folder.parent, step).name else None

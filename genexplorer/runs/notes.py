@@ -16,7 +16,7 @@ from genexplorer.runs.sanitize import one_line, plain, unix_time
 from genexplorer.runs.untrusted_files import read_json_or_empty
 from trainers.storage import atomic_files
 
-MAX_BYTES = 256 * 1024
+MAX_NOTES_BYTES = 256 * 1024
 _ADJECTIVES = """
     amber azure bold brave bright brisk calm clear clever cosy crisp daring deep eager early fair fleet fond frank
     fresh gentle glad golden grand green happy honest humble jolly keen kind lively lucky lunar mellow merry mild
@@ -95,7 +95,7 @@ def write(folder: Path, notes: Notes) -> None:
 
 def read(folder: Path) -> Notes:
     """Return a run's notes; missing or invalid values are empty."""
-    values = read_json_or_empty(folder / layout.NOTES, MAX_BYTES)
+    values = read_json_or_empty(folder / layout.NOTES, MAX_NOTES_BYTES)
     tags = values.get("tags")
     return Notes(
         name=one_line(values.get("name", ""), 64),

@@ -26,7 +26,7 @@ from genexplorer.runs.record import (
     XAxis,
 )
 from genexplorer.runs.sanitize import one_line
-from genexplorer.runs.status.run_status import HeartbeatMemory, Summaries, log_tail, read_config, read_status
+from genexplorer.runs.status.run_status import HeartbeatTracker, SummaryCache, log_tail, read_config, read_status
 from trainers.events import MetricSpec
 
 if TYPE_CHECKING:  # pydantic is imported only for a configuration or a card
@@ -48,8 +48,8 @@ class RunReader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._memory = HeartbeatMemory()
-        self._summaries = Summaries()
+        self._heartbeats = HeartbeatTracker()
+        self._summaries = SummaryCache()
         self._connection: Connection | None = None
 
     @contextmanager
@@ -62,14 +62,16 @@ class RunReader:
         if self._connection is not None or not self._has_database():
             yield
             return
-        with sqlite.reading(self.folder) as self._connection:
+        with sqlite.open_for_reading(self.folder) as self._connection:
             try:
                 yield
             finally:
                 self._connection = None
 
     def _query(self) -> AbstractContextManager[Connection]:
-        return sqlite.reading(self.folder) if self._connection is None else sqlite.query(self.folder, self._connection)
+        if self._connection is None:
+            return sqlite.open_for_reading(self.folder)
+        return sqlite.query(self.folder, self._connection)
 
     def _read(self, query: Callable[[Connection], T], missing: T) -> T:
         """Return the result of a query; before there is a database, the value for a missing one."""
@@ -84,7 +86,7 @@ class RunReader:
 
     def status(self) -> RunStatus:
         """Return the status of the run; never raises for a damaged one."""
-        return read_status(self.folder, self._memory, self._summaries)
+        return read_status(self.folder, self._heartbeats, self._summaries)
 
     def config(self) -> "RunConfig":
         """Return the configuration of the run.
@@ -105,6 +107,7 @@ class RunReader:
         return replace(delta, snapshots=tuple(self.snapshots()))
 
     def _delta(self, connection: Connection, cursor: Cursor, status: RunStatus) -> Delta:
+        # Read what is new in each table, then advance the cursor to the newest rows.
         after = cursor.tick if cursor.tick else -1
         tick, latest = read.latest(connection, after)
         log = read.log(connection, _MAX_LOG_LINES, cursor.log)

@@ -55,7 +55,7 @@ class RunStatus:
     data_kind: str = "images"  # "images" or "points", which are 2-D
     tags: tuple[str, ...] = ()
     note: str = ""
-    reason: str = ""  # why it is Lost, Failed or Damaged, one line
+    reason: str = ""  # one line: why the run is Lost, Failed or Damaged
     phase: str = ""  # "training", "evaluating", "compiling"
     phase_detail: str = ""
     attempt: int = 0
@@ -76,7 +76,7 @@ class RunStatus:
     num_alerts: int = 0
     snapshot_step: int | None = None
     primary_value: float | None = None  # the latest value of the family's objective, such as the ELBO
-    primary_metric: str = ""  # the metric it comes from
+    primary_metric: str = ""  # the name of the metric that has this value
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class Delta:
     status: RunStatus
     new_points: bool = False  # series must be read again
     latest: dict[str, Point] = field(default_factory=dict)  # the latest point of each metric that changed
-    specs: dict[str, MetricSpec] = field(default_factory=dict)  # of metrics that are new to the reader
+    specs: dict[str, MetricSpec] = field(default_factory=dict)  # the declarations of metrics that are new to the reader
     log: tuple[LogLine, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
     changes: tuple[Change, ...] = ()

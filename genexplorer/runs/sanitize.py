@@ -3,21 +3,21 @@
 import math
 import re
 
-_ESCAPES = re.compile(
+_ESCAPE_SEQUENCES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colors, cursor movements
     r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\|\x9c|$)"  # OSC and its kin: titles, links, clipboards
     r"|\x1b[ -/]*[0-~]?"  # all other escapes
     r"|\x9b[0-?]*[ -/]*[@-~]?",  # CSI as one 8-bit character
     re.DOTALL,
 )
-_INVISIBLE = re.compile(
+_INVISIBLE_CHARACTERS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and newline
     "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # bidi marks, zero widths
     "\U000e0000-\U000e007f]"  # tags
 )
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_SPACES = re.compile(r"\s+")
-_LATEST_TIME = 253_402_214_400.0  # the last day of the year 9999, in any time zone
+_WHITE_SPACE = re.compile(r"\s+")
+_MAX_UNIX_TIME_S = 253_402_214_400.0  # the last day of the year 9999, in any time zone
 
 
 def plain(text: str, limit: int = 100_000) -> str:
@@ -31,8 +31,8 @@ def plain(text: str, limit: int = 100_000) -> str:
         return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
     text = text[: 8 * limit + 64]  # bounds the work on hostile text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
-    text = _ESCAPES.sub("", text).replace("\t", " ")
-    text = _SURROGATES.sub("\ufffd", _INVISIBLE.sub("", text))
+    text = _ESCAPE_SEQUENCES.sub("", text).replace("\t", " ")
+    text = _SURROGATES.sub("\ufffd", _INVISIBLE_CHARACTERS.sub("", text))
     return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
 
 
@@ -40,7 +40,7 @@ def one_line(text: object, limit: int = 200) -> str:
     """Return text as one line that is safe to display: `plain`, with white space collapsed."""
     safe = plain(str(text), 8 * limit)
     has_runs = not safe.isascii() or "  " in safe or "\n" in safe
-    return plain((_SPACES.sub(" ", safe) if has_runs else safe).strip(), limit)
+    return plain((_WHITE_SPACE.sub(" ", safe) if has_runs else safe).strip(), limit)
 
 
 def slug(text: str, limit: int = 32) -> str:
@@ -55,4 +55,4 @@ def unix_time(value: object) -> float:
         time = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         return 0.0
-    return time if math.isfinite(time) and 0 <= time <= _LATEST_TIME else 0.0
+    return time if math.isfinite(time) and 0 <= time <= _MAX_UNIX_TIME_S else 0.0

@@ -16,8 +16,8 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line, slug
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.status.run_status import (
-    HeartbeatMemory,
-    Summaries,
+    HeartbeatTracker,
+    SummaryCache,
     is_run_folder,
     read_config,
     read_status,
@@ -43,8 +43,8 @@ class RunStore:
 
     def __init__(self, runs_dir: Path) -> None:
         self.runs_dir = runs_dir
-        self._summaries = Summaries()
-        self._memory = HeartbeatMemory()
+        self._summaries = SummaryCache()
+        self._heartbeats = HeartbeatTracker()
         self._finished: dict[Path, tuple[object, RunStatus]] = {}
 
     def create(self, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> Path:
@@ -127,7 +127,7 @@ class RunStore:
 
     def status(self, folder: Path) -> RunStatus:
         """Return the status of one run."""
-        return read_status(folder, self._memory, self._summaries)
+        return read_status(folder, self._heartbeats, self._summaries)
 
     def find(self, selector: str) -> Path:
         """Return the run selected by an id, a name, a unique prefix of either, "latest", or a path.

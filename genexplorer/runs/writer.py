@@ -98,6 +98,7 @@ class RunWriter:
         """Record one event in microseconds, as other threads do the writing; events after `Finished` are ignored."""
         if self._finished is not None:
             return
+        # Large events go to the file writer, small ones to the database.
         match event:
             case events.Metrics():
                 self.record_metrics(event)
@@ -194,7 +195,7 @@ class RunWriter:
         self._closed = True
         self.committer.stop()
         self.files.close()
-        with sqlite.reading(self.folder):  # not the last to close, so that the write-ahead log stays
+        with sqlite.open_for_reading(self.folder):  # not the last to close, so that the write-ahead log stays
             self._connection.close()
         self.heartbeat.close()
 

@@ -28,8 +28,8 @@ from trainers.events import Resume, Stop
 
 POLL_S = 0.05
 EXIT_TIMEOUT_S = 5.0  # from the recorded outcome to the exit of the worker
-_ENDED = (State.STOPPED, State.FAILED)
-_SCRIPT = """
+_ENDED_STATES = (State.STOPPED, State.FAILED)
+_WORKER_SHELL_SCRIPT = """
 ( "$@"
   code=$?
   case $code in
@@ -55,15 +55,15 @@ def start(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
     """
     _require_startable(folder)
     token = secrets.randbits(62)
-    exited, inherited = os.pipe()  # the worker and its shell inherit the write end: it closes when they exit
+    exit_pipe, inherited_end = os.pipe()  # the worker and its shell inherit the write end: it closes when they exit
     try:
         try:
-            _launch(folder, token, inherited)
+            _launch(folder, token, inherited_end)
         finally:
-            os.close(inherited)
-        return _first_heartbeat(folder, token, exited, timeout_s)
+            os.close(inherited_end)
+        return _wait_for_heartbeat(folder, token, exit_pipe, timeout_s)
     finally:
-        os.close(exited)
+        os.close(exit_pipe)
 
 
 def resume(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
@@ -127,32 +127,33 @@ def wait(folder: Path, states: Collection[State], timeout_s: float = 60.0) -> Ru
 def _require_startable(folder: Path) -> None:
     status = read_status(folder)
     deadline = time.monotonic() + EXIT_TIMEOUT_S
-    while status.state in _ENDED and is_locked(folder) and time.monotonic() < deadline:
+    while status.state in _ENDED_STATES and is_locked(folder) and time.monotonic() < deadline:
         time.sleep(POLL_S)  # its last worker has recorded the outcome and is exiting
         status = read_status(folder)
     if status.state is State.DAMAGED:
         raise DamagedRunError(f"{status.name} is damaged: {status.reason}")
     if status.state is State.SUCCEEDED:
         raise RunStateError(f"{status.name} has finished", "start a longer run to train further")
-    if is_locked(folder) or status.state not in (State.QUEUED, State.LOST, *_ENDED):
+    if is_locked(folder) or status.state not in (State.QUEUED, State.LOST, *_ENDED_STATES):
         raise RunStateError(f"{status.name} is {status.state}: it already has a worker")
 
 
-def _launch(folder: Path, token: int, inherited: int) -> None:
+def _launch(folder: Path, token: int, inherited_end: int) -> None:
     adapts = False
     with contextlib.suppress(UserError):  # the worker reports a config that cannot be read
         adapts = read_config(folder).execution.adapts_threads
     command = [sys.executable, "-P", "-X", "faulthandler", "-m", "genexplorer.workers.main", str(folder.resolve())]
+    # The shell and the worker append to the log and inherit the pipe.
     log = os.open(folder / layout.LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
         shell = subprocess.Popen(
-            ["/bin/sh", "-c", _SCRIPT, "genexplorer-worker", *command, "--token", str(token)],
+            ["/bin/sh", "-c", _WORKER_SHELL_SCRIPT, "genexplorer-worker", *command, "--token", str(token)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd="/",
             env=_environment(adapts=adapts),
-            pass_fds=(inherited,),
+            pass_fds=(inherited_end,),
             start_new_session=True,
         )
     finally:
@@ -168,13 +169,13 @@ def _environment(*, adapts: bool) -> dict[str, str]:
     return environment
 
 
-def _first_heartbeat(folder: Path, token: int, exited: int, timeout_s: float) -> RunStatus:
+def _wait_for_heartbeat(folder: Path, token: int, exit_pipe: int, timeout_s: float) -> RunStatus:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         record = heartbeat.read(folder / layout.LIVE)
         if record is not None and record.token == token:
             return read_status(folder)
-        if select.select([exited], [], [], POLL_S)[0]:
+        if select.select([exit_pipe], [], [], POLL_S)[0]:
             if is_locked(folder):
                 raise RunStateError(f"{folder.name} has just been started by another process")
             raise WorkerError(

@@ -65,6 +65,7 @@ def _attempt(folder: Path, token: int) -> int:
 def _train(writer: RunWriter, config: RunConfig, control: WorkerControl) -> tuple[Outcome, str]:
     """Record every event and return the outcome and its reason; all errors of the training are caught here."""
     try:
+        # Continue from the newest checkpoint; a fixed number of threads is part of the configuration.
         resume = _newest_checkpoint(writer) if writer.attempt > 1 else None
         pinned = config.execution.deterministic and resume is not None  # to the checkpoint's number of threads
         if not config.execution.threads and not pinned:
@@ -72,6 +73,7 @@ def _train(writer: RunWriter, config: RunConfig, control: WorkerControl) -> tupl
             config = config.model_copy(update={"execution": execution})
         from trainers.training.loop import train  # imports torch: after the first heartbeat
 
+        # Record every event until the training ends.
         for event in train(config, resume=resume, control=control):
             writer.record(event)
             control.observe(event)

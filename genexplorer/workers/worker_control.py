@@ -7,7 +7,7 @@ from types import FrameType
 
 from genexplorer.cores.contention import Contention
 from genexplorer.cores.leases import CoreLease
-from genexplorer.runs.commands.inbox import ViewerWatch
+from genexplorer.runs.commands.inbox import WatchFileMonitor
 from genexplorer.runs.writer import RunWriter
 from trainers.config import ExecutionConfig
 from trainers.events import Command, CommandApplied, Event, Pause, Phase, Resume, Started, Stop, Threads, Viewers
@@ -34,7 +34,7 @@ class WorkerControl:
         self._lease = lease
         self._adapts = execution.adapts_threads
         self._contention = Contention()
-        self._watch = ViewerWatch(writer.folder)
+        self._watch = WatchFileMonitor(writer.folder)
         self.threads = lease.share()  # that the training should use now
         self.stop_requested = False  # a command or signal ends the training early
         self._larger_since: float | None = None
@@ -108,7 +108,7 @@ class WorkerControl:
     def _from_cores(self, now: float) -> list[Command]:
         if not self._adapts or self._is_paused:
             return []
-        share = self._contention.bounded(self._lease.share(), self.threads, now)
+        share = self._contention.limit(self._lease.share(), self.threads, now)
         if share <= self.threads:
             self._larger_since = None
         elif self._larger_since is None:

@@ -23,12 +23,12 @@ def seconds(count: float) -> int:
 def test_what_others_used_or_stole_is_what_the_contender_did_not_use() -> None:
     before = Ticks.of(stat(seconds(10), seconds(100)))
     after = Ticks.of(stat(seconds(13), seconds(106), steal=seconds(1)))
-    assert windows.elsewhere(before, after, own_s=2.0) == pytest.approx(0.2)  # of 10 s, 4 busy, 2 its own
-    assert windows.elsewhere(before, after, own_s=9.0) == 0
+    assert windows.foreign_fraction(before, after, own_s=2.0) == pytest.approx(0.2)  # of 10 s, 4 busy, 2 its own
+    assert windows.foreign_fraction(before, after, own_s=9.0) == 0
 
 
 def test_a_system_that_does_not_tell_drops_nothing() -> None:
-    assert windows.elsewhere(Ticks(0, 0), Ticks(0, 0), 1.0) == 0
+    assert windows.foreign_fraction(Ticks(0, 0), Ticks(0, 0), 1.0) == 0
 
 
 def seen(walls: list[float], shares: list[float], cpu: float = 2.0) -> list[Window]:
@@ -56,7 +56,7 @@ class Told:
 
     name: str
     log: list[str]
-    elsewhere: list[float]
+    foreign_fraction: list[float]
     used: int = field(default=0)
 
     def window(self) -> WindowResult:
@@ -69,7 +69,9 @@ def run(monkeypatch: pytest.MonkeyPatch, shares: dict[str, list[float]], wanted:
     log: list[str] = []
     contenders = [Told(name, log, list(of_it)) for name, of_it in shares.items()]
     monkeypatch.setattr(
-        windows, "elsewhere", lambda *_: contenders[[c.name for c in contenders].index(log[-1])].elsewhere.pop(0)
+        windows,
+        "foreign_fraction",
+        lambda *_: contenders[[c.name for c in contenders].index(log[-1])].foreign_fraction.pop(0),
     )
     windows.interleave(contenders, wanted, limit)
     return log

@@ -46,7 +46,7 @@ def kills_during_save(count: int, folder: Path) -> Tally:
             home.mkdir()
             _save(target, 1.0)
             _save(target, 2.0, "-e", f"inject={call}:signal=SIGKILL:when={nth}")
-            retention.tidy(home)
+            retention.clean_up_partial(home)
             newest, damaged = retention.newest_complete(home, checkpoint.verify)
             assert newest is not None and not damaged, f"no intact checkpoint after {call} {nth}"
             value = float(checkpoint.load(newest).arrays["w"][0])

@@ -13,16 +13,17 @@ from genexplorer.runs import layout
 from genexplorer.runs.artifacts import images, retention
 from genexplorer.runs.database import write
 from genexplorer.runs.database.committer import Committer
-from genexplorer.runs.database.sqlite import DISK_FULL
+from genexplorer.runs.database.sqlite import DISK_FULL_ERRNOS
 from genexplorer.runs.sanitize import slug
 from genexplorer.runs.status.heartbeat import Heartbeat
 from trainers.config import RunConfig
 from trainers.events import CheckpointReady, ImagesReady, SnapshotReady
 from trainers.storage import checkpoint
 
-RETRY_S = 1.0
+DISK_RETRY_S = 1.0
 MAX_PENDING_BYTES = 256 << 20
-_REQUIRED_REASONS = ("requested", "stop", "end")  # of checkpoints that a newer one must not replace
+# A pending checkpoint with one of these reasons is never dropped for a newer one.
+_REQUIRED_REASONS = ("requested", "stop", "end")
 
 
 @dataclass
@@ -30,11 +31,11 @@ class Job:
     """One file or folder to write.
 
     Args:
-        name: For messages: "checkpoint 8,000".
+        name: What it writes, for messages: "checkpoint 8,000".
         lane: A newer job may replace a pending one of the same lane.
         run: Does the work; raises OSError.
         on_failure: Called if it will not be done.
-        size: Bytes of memory that it holds until it is done.
+        size: Number of bytes of memory that it holds until it is done.
         droppable: Whether a newer job may replace it when memory is short.
         replaces: Whether it replaces droppable jobs even when memory is not short.
     """
@@ -59,8 +60,8 @@ class FileWriter:
     def __init__(self, on_problem: Callable[[str], None], *, threaded: bool = True) -> None:
         self._on_problem = on_problem
         self._jobs: deque[Job] = deque()
-        self._changed = threading.Condition()
-        self._busy = False
+        self._condition = threading.Condition()
+        self._is_busy = False
         self._closing = False
         self._give_up_at = float("inf")
         self.gave_up = False
@@ -71,23 +72,23 @@ class FileWriter:
     def submit(self, job: Job) -> None:
         """Add a job; blocks only when more than 256 MB are pending and none can be dropped."""
         if self._thread is None:
-            self._do(job)
+            self._execute(job)
             return
-        with self._changed:
+        with self._condition:
             # Drop older jobs of the lane: those that this one replaces, or as many as memory requires.
             for older in [older for older in self._jobs if older.lane == job.lane and older.droppable]:
                 if job.replaces or self._pending_bytes() + job.size > MAX_PENDING_BYTES:
                     self._jobs.remove(older)
-            self._changed.wait_for(lambda: not self._jobs or self._pending_bytes() + job.size <= MAX_PENDING_BYTES)
+            self._condition.wait_for(lambda: not self._jobs or self._pending_bytes() + job.size <= MAX_PENDING_BYTES)
             self._jobs.append(job)
-            self._changed.notify_all()
+            self._condition.notify_all()
 
     def drain(self, patience_s: float = float("inf")) -> None:
         """Wait until no job is pending; wait for a full disk no longer than the patience."""
-        with self._changed:
+        with self._condition:
             self._give_up_at = time.monotonic() + patience_s
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._jobs and not self._busy)
+            self._condition.notify_all()
+            self._condition.wait_for(lambda: not self._jobs and not self._is_busy)
 
     def give_up(self) -> None:
         """Stop waiting for a full disk, within a second. Takes no lock, so that a signal handler may call it."""
@@ -95,42 +96,44 @@ class FileWriter:
 
     def close(self) -> None:
         """End the thread after `drain`."""
-        with self._changed:
+        with self._condition:
             self._closing = True
-            self._changed.notify_all()
+            self._condition.notify_all()
         if self._thread:
             self._thread.join()
 
     def _work(self) -> None:
+        """Do jobs until `close`; the body of the thread."""
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: bool(self._jobs) or self._closing)
+            with self._condition:
+                self._condition.wait_for(lambda: bool(self._jobs) or self._closing)
                 if not self._jobs:
                     return
                 job = self._jobs.popleft()
-                self._busy = True
-                self._changed.notify_all()
+                self._is_busy = True
+                self._condition.notify_all()
             try:
-                self._do(job)
+                self._execute(job)
             finally:
-                with self._changed:
-                    self._busy = False
-                    self._changed.notify_all()
+                with self._condition:
+                    self._is_busy = False
+                    self._condition.notify_all()
 
-    def _do(self, job: Job) -> None:
+    def _execute(self, job: Job) -> None:
+        """Do a job; on a full disk, try again until the deadline of `drain` or `give_up`."""
         while True:
             try:
                 job.run()
                 self._on_problem("")
                 return
             except OSError as error:
-                if error.errno in DISK_FULL and self._thread is not None:
+                if error.errno in DISK_FULL_ERRNOS and self._thread is not None:
                     self._on_problem(f"disk full: cannot write {job.name}")
                     # Wait a moment for space, then try again.
-                    with self._changed:
+                    with self._condition:
                         remaining_s = self._give_up_at - time.monotonic()
                         if remaining_s > 0:
-                            self._changed.wait(min(RETRY_S, remaining_s))
+                            self._condition.wait(min(DISK_RETRY_S, remaining_s))
                     if not self.gave_up and time.monotonic() < self._give_up_at:
                         continue
                 self._on_problem("")
@@ -169,17 +172,20 @@ class RunFiles(FileWriter):
         self._committer = committer
         self._heartbeat = heartbeat
         self._on_checkpoint = on_checkpoint
-        self._budget = config.execution.snapshot_budget_mb * 1_000_000
-        self._pictures = folder / layout.PICTURES
-        self._snapshots = folder / layout.SNAPSHOTS
-        self._checkpoints = folder / layout.CHECKPOINTS
-        for parent in (self._snapshots, self._checkpoints):
+        self._snapshot_budget_bytes = config.execution.snapshot_budget_mb * 1_000_000
+        self._images_folder = folder / layout.PICTURES
+        self._snapshots_folder = folder / layout.SNAPSHOTS
+        self._checkpoints_folder = folder / layout.CHECKPOINTS
+        for parent in (self._snapshots_folder, self._checkpoints_folder):
             parent.mkdir(exist_ok=True)
-            retention.tidy(parent)
-        steps = retention.steps(self._snapshots, layout.CARD)
-        self._sizes = {step: retention.size_of(layout.step_folder(self._snapshots, step)) for step in steps}
-        self._verified: set[int] = set()  # steps of checkpoints that are known to be complete
-        self._picture_steps: dict[str, list[int]] = {}
+            retention.clean_up_partial(parent)
+        # Continue with what earlier attempts saved.
+        steps = retention.steps(self._snapshots_folder, layout.CARD)
+        self._snapshot_bytes = {
+            step: retention.folder_bytes(layout.step_folder(self._snapshots_folder, step)) for step in steps
+        }
+        self._complete_steps: set[int] = set()  # steps whose checkpoint is known to be complete
+        self._image_steps: dict[str, list[int]] = {}
         self.unsaved = ""  # the required checkpoint that could not be saved
         super().__init__(partial(committer.set_problem, "files"), threaded=threaded)
 
@@ -187,19 +193,19 @@ class RunFiles(FileWriter):
         """Write a PNG."""
 
         def write_images() -> None:
-            kind = images.save(self._pictures, event)
+            image_kind = images.save(self._images_folder, event)
             height, width = event.images.shape[1:3]
             columns, rows = images.grid_shape(event)
-            row = {"attempt": self._committer.attempt, "kind": kind, "step": event.step}
+            row = {"attempt": self._committer.attempt, "kind": image_kind, "step": event.step}
             row |= {"columns": columns, "rows": rows, "tile_height": height, "tile_width": width}
             self._committer.add_row(write.insert_row("pictures", row))
             # Thin the images of this kind.
-            steps = self._picture_steps.setdefault(kind, [])
+            steps = self._image_steps.setdefault(image_kind, [])
             steps.append(event.step)
-            for step in retention.to_remove(dict.fromkeys(steps, 0), 1, retention.MAX_PICTURES):
+            for step in retention.select_for_removal(dict.fromkeys(steps, 0), 1, retention.MAX_IMAGES_PER_KIND):
                 steps.remove(step)
-                self._committer.add_row(write.delete_picture_row(kind, step))
-                images.image_path(self._pictures, kind, step).unlink(missing_ok=True)
+                self._committer.add_row(write.delete_picture_row(image_kind, step))
+                images.image_path(self._images_folder, image_kind, step).unlink(missing_ok=True)
 
         name = f"{slug(event.kind)} of step {event.step:,}"
         self.submit(Job(name, "pictures", write_images, self._log_failure(name), event.images.nbytes))
@@ -208,11 +214,11 @@ class RunFiles(FileWriter):
         """Write EMA weights for viewing."""
 
         def write_snapshot() -> None:
-            folder = layout.step_folder(self._snapshots, event.step)
+            folder = layout.step_folder(self._snapshots_folder, event.step)
             checkpoint.save_snapshot(folder, event.arrays, event.card)
-            self._sizes[event.step] = retention.size_of(folder)
+            self._snapshot_bytes[event.step] = retention.folder_bytes(folder)
             self._heartbeat.record.snapshot_step = event.step
-            retention.thin_snapshots(self._snapshots, self._sizes, self._budget)
+            retention.thin_snapshots(self._snapshots_folder, self._snapshot_bytes, self._snapshot_budget_bytes)
 
         name, size = f"snapshot {event.step:,}", _num_bytes(event.arrays)
         self.submit(Job(name, "snapshots", write_snapshot, self._log_failure(name), size, droppable=event.step > 0))
@@ -222,18 +228,18 @@ class RunFiles(FileWriter):
         required = event.reason in _REQUIRED_REASONS
 
         def write_checkpoint() -> None:
-            folder = layout.step_folder(self._checkpoints, event.step)
+            folder = layout.step_folder(self._checkpoints_folder, event.step)
             if not self._committer.sync():  # the metrics before it must not be lost when an attempt resumes from it
                 raise OSError(errno.ENOSPC, "No space left on device", layout.DATABASE)
             checkpoint.save(folder, event.arrays, event.meta)
-            self._verified.add(event.step)
+            self._complete_steps.add(event.step)
             self._heartbeat.record.checkpoint_step = event.step
             # Report it only now that it is saved; remove old ones last.
-            size_kb = retention.size_of(folder) / 1000
+            size_kb = retention.folder_bytes(folder) / 1000
             size = f"{size_kb / 1000:,.1f} MB" if size_kb >= 1000 else f"{size_kb:,.0f} kB"
             self._committer.log(f"checkpoint {event.step:,} saved ({size})", step=event.step)
             self._on_checkpoint(event.step)
-            retention.prune_checkpoints(self._checkpoints, checkpoint.verify, self._verified)
+            retention.prune_checkpoints(self._checkpoints_folder, checkpoint.verify, self._complete_steps)
 
         def report_failure(error: OSError) -> None:
             message = f"checkpoint {event.step:,} could not be saved: {error.strerror or error}"
@@ -248,16 +254,16 @@ class RunFiles(FileWriter):
 
     def remove_after(self, step: int) -> None:
         """Remove what earlier attempts wrote after a step."""
-        for parent in (self._snapshots, self._checkpoints):
+        for parent in (self._snapshots_folder, self._checkpoints_folder):
             retention.remove_after(parent, step)
-        self._sizes = {saved: size for saved, size in self._sizes.items() if saved <= step}
-        for path in self._pictures.glob("*/step-*.png"):
+        self._snapshot_bytes = {saved: size for saved, size in self._snapshot_bytes.items() if saved <= step}
+        for path in self._images_folder.glob("*/step-*.png"):
             digits = path.stem.removeprefix("step-")
             if digits.isdigit() and int(digits) > step:
                 path.unlink(missing_ok=True)
         record = self._heartbeat.record
-        record.snapshot_step = max(self._sizes, default=-1)
-        record.checkpoint_step = max(retention.steps(self._checkpoints), default=-1)
+        record.snapshot_step = max(self._snapshot_bytes, default=-1)
+        record.checkpoint_step = max(retention.steps(self._checkpoints_folder), default=-1)
 
     def _log_failure(self, name: str) -> Callable[[OSError], None]:
         return lambda error: self._committer.log(

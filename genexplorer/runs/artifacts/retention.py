@@ -11,11 +11,11 @@ from genexplorer.runs import layout
 
 MIN_CHECKPOINTS = 2
 MAX_SNAPSHOTS = 512
-MAX_PICTURES = 1000  # of a kind
-RECENT = 4  # the newest steps stay as long as possible: they may be on display
-_REMOVED = ".gone-"
-_REPLACED = ".old"  # see trainers.storage.checkpoint: a folder that is being replaced
-_PIN = ".pin"
+MAX_IMAGES_PER_KIND = 1000
+NUM_RECENT = 4  # so many of the newest steps are removed last: front ends may be displaying them
+_REMOVED_PREFIX = ".gone-"
+_REPLACED_SUFFIX = ".old"  # of a folder that trainers.storage.checkpoint is replacing
+_PIN_SUFFIX = ".pin"
 
 Verify = Callable[[Path], object]  # raises CheckpointError
 
@@ -36,7 +36,7 @@ def steps(parent: Path, required: str = "") -> list[int]:
     return sorted(step for path in folders if (step := layout.step_of(path)) is not None)
 
 
-def size_of(folder: Path) -> int:
+def folder_bytes(folder: Path) -> int:
     """Return the bytes in a folder without subfolders; 0 if it is gone."""
     try:
         return sum(path.lstat().st_size for path in folder.iterdir())
@@ -46,27 +46,27 @@ def size_of(folder: Path) -> int:
 
 def remove(folder: Path) -> None:
     """Remove a folder atomically: it is renamed first."""
-    removed = folder.with_name(_REMOVED + folder.name)
+    removed = folder.with_name(_REMOVED_PREFIX + folder.name)
     with contextlib.suppress(OSError):
         shutil.rmtree(removed, ignore_errors=True)
         folder.rename(removed)
     shutil.rmtree(removed, ignore_errors=True)
 
 
-def tidy(parent: Path) -> None:
+def clean_up_partial(parent: Path) -> None:
     """Clean up after a killed worker: remove partial folders, restore one that was being replaced."""
     for path in list(parent.iterdir()) if parent.is_dir() else []:
         if not path.name.startswith("."):
             continue
-        for replaced in path.glob("step-*") if path.name.endswith(_REPLACED) else ():
+        for replaced in path.glob("step-*") if path.name.endswith(_REPLACED_SUFFIX) else ():
             if not (parent / replaced.name).exists():
                 replaced.rename(parent / replaced.name)
-        if path.name.startswith(_REMOVED) or path.name.endswith((_REPLACED, ".tmp")):
+        if path.name.startswith(_REMOVED_PREFIX) or path.name.endswith((_REPLACED_SUFFIX, ".tmp")):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def to_remove(
-    sizes: Mapping[int, int], budget_bytes: float, max_count: int, *, recent: int = RECENT, origin: int = 1
+def select_for_removal(
+    sizes: Mapping[int, int], budget_bytes: float, max_count: int, *, recent: int = NUM_RECENT, origin: int = 1
 ) -> list[int]:
     """Return the steps to remove until the others fit, evenly spaced on a logarithmic axis: learning is fastest first.
 
@@ -74,9 +74,9 @@ def to_remove(
     neighbors are closest to each other on the logarithmic axis is removed.
 
     Args:
-        sizes: Bytes by step.
-        budget_bytes: The most that may stay.
-        max_count: The most steps that may stay.
+        sizes: The size of each in bytes, by step.
+        budget_bytes: The maximum number of bytes that stay.
+        max_count: The maximum number of steps that stay.
         recent: How many of the newest steps are removed last.
         origin: Steps below it count as close together: the axis is log(step + origin).
     """
@@ -100,7 +100,7 @@ def to_remove(
 
 def thin_snapshots(parent: Path, sizes: dict[int, int], budget_bytes: int) -> list[int]:
     """Remove snapshots until they fit the budget, evenly on a logarithmic axis; `sizes` is updated."""
-    removed = to_remove(sizes, budget_bytes, MAX_SNAPSHOTS)
+    removed = select_for_removal(sizes, budget_bytes, MAX_SNAPSHOTS)
     for step in removed:
         remove(layout.step_folder(parent, step))
         del sizes[step]
@@ -115,12 +115,12 @@ def remove_after(parent: Path, step: int) -> None:
 
 def pin(folder: Path, step: int) -> None:
     """Keep a run's checkpoint from being pruned."""
-    (layout.step_folder(folder / layout.CHECKPOINTS, step).with_suffix(_PIN)).touch()
+    (layout.step_folder(folder / layout.CHECKPOINTS, step).with_suffix(_PIN_SUFFIX)).touch()
 
 
 def unpin(folder: Path, step: int) -> None:
     """Let a run's checkpoint be pruned again."""
-    layout.step_folder(folder / layout.CHECKPOINTS, step).with_suffix(_PIN).unlink(missing_ok=True)
+    layout.step_folder(folder / layout.CHECKPOINTS, step).with_suffix(_PIN_SUFFIX).unlink(missing_ok=True)
 
 
 def prune_checkpoints(parent: Path, verify: Verify, verified: set[int]) -> list[int]:
@@ -138,7 +138,7 @@ def prune_checkpoints(parent: Path, verify: Verify, verified: set[int]) -> list[
     for step in reversed(steps(parent)):
         folder = layout.step_folder(parent, step)
         if num_complete >= MIN_CHECKPOINTS:
-            if not folder.with_suffix(_PIN).exists():
+            if not folder.with_suffix(_PIN_SUFFIX).exists():
                 remove(folder)
                 removed.append(step)
         elif step in verified or _is_complete(folder, verify):

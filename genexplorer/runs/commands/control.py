@@ -100,10 +100,12 @@ def wait_for_ack(folder: Path, command_id: str, timeout_s: float = 30.0) -> Ack:
     while True:
         status = read_status(folder)
         ack = read_ack(folder, command_id)  # after the status: a run that ended may have replied before
+        # Return or raise what the worker has acknowledged.
         if ack is not None and ack.error:
             raise RunStateError(f"{status.name}: {ack.error}")
         if ack is not None:
             return ack
+        # Give up if the worker is gone, suspended or too slow.
         if not status.state.active:
             failure = WorkerError if status.state is State.LOST else RunStateError
             raise failure(f"{status.name} is {status.state}", status.reason)

@@ -1,4 +1,4 @@
-"""The worker's side of `genexplorer.runs.commands.control`: commands in, acknowledgements out, and who is viewing."""
+"""The worker's side of `genexplorer.runs.commands.control`: commands, acknowledgements and watch files."""
 
 import contextlib
 import json
@@ -18,6 +18,7 @@ from trainers.storage import atomic_files
 
 MAX_ACKS = 200
 ACK_PATIENCE_S = 1.0  # after this a command is acknowledged although its checkpoint is not on the disk yet
+WATCH_POLL_INTERVAL_S = 0.25  # between polls of the watch files, which a step must not wait for
 WATCH_EXPIRES_S = {Viewers.ACTIVE: 5.0, Viewers.IDLE: 20.0}  # since the last touch; idle front ends touch rarely
 _ACK_FILE = re.compile(r"ack-([a-z2-7]{8})\.json")
 
@@ -46,6 +47,7 @@ class Inbox:
         for name in pending_commands(self._control):
             if name in self._received:
                 continue
+            # Remove files that are addressed to another attempt.
             parsed = self._parse(name)
             if parsed is None:
                 with contextlib.suppress(OSError):
@@ -53,6 +55,7 @@ class Inbox:
                 continue
             with self._lock:
                 self._received.add(name)
+            # Return valid commands; acknowledge invalid ones with their error.
             if not isinstance(parsed, Ack):
                 commands.append(parsed)
                 continue
@@ -92,6 +95,7 @@ class Inbox:
         """Return the command in a file, or its refusal; None if it is not addressed to this run and attempt."""
         from pydantic import TypeAdapter, ValidationError  # workers have it loaded; front ends never get here
 
+        # Check the address.
         match, values = COMMAND_FILE.fullmatch(name), read_json_or_empty(self._control / name, MAX_BYTES)
         if not match or values.get("id") != match[2]:
             return None
@@ -101,6 +105,7 @@ class Inbox:
         command_type = COMMANDS.get(label)
         if command_type is None:
             return Ack(match[2], label, 0, f"there is no command '{label}'")
+        # Validate the parameters of the command.
         own = {field.name: values[field.name] for field in fields(command_type) if field.name in values}
         try:
             command: Command = TypeAdapter(command_type).validate_json(json.dumps(own), strict=True)
@@ -116,7 +121,7 @@ class PendingAcks:
 
     Args:
         acknowledge: Acknowledges a command by its id, name and step.
-        clock: Monotonic seconds.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(
@@ -125,7 +130,7 @@ class PendingAcks:
         self._acknowledge = acknowledge
         self._clock = clock
         self._lock = threading.Lock()
-        self._pending: list[tuple[int, float, str, str]] = []  # step, deadline, id, command
+        self._pending: list[tuple[int, float, str, str]] = []  # (step, deadline, id, command) of each
 
     def add(self, command_id: str, command: str, step: int) -> None:
         """Acknowledge a command once a checkpoint of this step, or of a later one, is saved."""
@@ -149,10 +154,12 @@ class PendingAcks:
             self._acknowledge(command_id, command, step)
 
 
-class ViewerWatch:
-    """Whether front ends show the run: a touch counts when the file's time changes, by the worker's own clock.
+class WatchFileMonitor:
+    """Detects front ends that display the run by the watch files that they touch.
 
-    So neither a jump of the wall clock nor a file left by an earlier front end counts as a viewer.
+    A touch counts when the modification time of the file changes, for a time that the worker's own clock measures.
+
+    So neither a jump of the wall clock nor a file left by an earlier front end counts.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -166,7 +173,7 @@ class ViewerWatch:
         """Return the highest level of attention in the last seconds. Cheap enough for each step."""
         now = time.monotonic()
         if now >= self._next_poll:
-            self._next_poll = now + 0.25
+            self._next_poll = now + WATCH_POLL_INTERVAL_S
             for level, path in self._paths.items():
                 mtime = _mtime_ns(path)
                 if mtime != self._last_mtime[level]:

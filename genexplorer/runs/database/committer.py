@@ -11,7 +11,7 @@ from pathlib import Path
 
 from genexplorer.runs import layout
 from genexplorer.runs.database import write
-from genexplorer.runs.database.sqlite import DISK_FULL, as_user_or_os_error
+from genexplorer.runs.database.sqlite import DISK_FULL_ERRNOS, as_user_or_os_error
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.heartbeat import Heartbeat, LiveRecord
 from trainers.config import RunConfig
@@ -20,8 +20,8 @@ from trainers.events import Metrics, MetricSpec
 from trainers.storage import atomic_files
 from trainers.theory import best_pattern
 
-COMMIT_S = 0.35  # between commits, and between heartbeats
-RETRY_S = 0.5
+COMMIT_INTERVAL_S = 0.35  # also the time between heartbeats
+DISK_RETRY_S = 0.5
 
 
 class PrimaryMetric:
@@ -29,7 +29,7 @@ class PrimaryMetric:
 
     def __init__(self, config: RunConfig) -> None:
         self._specs: dict[str, MetricSpec] = {}
-        self._quantity = ""  # of a family whose package is missing: that of the first declared objective
+        self._quantity = ""  # without the package of its family, the quantity of the first declared objective
         with contextlib.suppress(UserError, ImportError, AttributeError):
             self._quantity = config.theory().total
 
@@ -81,7 +81,7 @@ class Committer:
         attempt: Number of the attempt.
         heartbeat: Written after each commit; receives the primary metric and what keeps the run from being recorded.
         primary_metric: Picks the primary metric.
-        clock: Unix time.
+        clock: Returns the Unix time.
         on_commit: Called by the thread after each commit.
     """
 
@@ -96,7 +96,7 @@ class Committer:
         on_commit: Callable[[], None] = lambda: None,
     ) -> None:
         self.attempt = attempt
-        self.fatal: Exception | None = None  # why recording cannot continue; the training should end
+        self.fatal: Exception | None = None  # the reason why recording cannot continue; the training should end
         self._folder = folder
         self._heartbeat = heartbeat
         self._primary_metric = primary_metric
@@ -108,7 +108,7 @@ class Committer:
         self._specs: list[MetricSpec] = []
         self._ticks: deque[write.Tick] = deque()  # the training appends, the commit pops from the left: no lock
         self._rows: list[write.Row] = []
-        self._closing, self._wake = threading.Event(), threading.Event()
+        self._close_event, self._wake_event = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
 
     @property
@@ -140,7 +140,7 @@ class Committer:
         with self._buffer_lock:
             self._rows.append(row)
         if soon:
-            self._wake.set()
+            self._wake_event.set()
 
     def add_event(self, table: str, step: int, values: Mapping[str, object], *, soon: bool = False) -> None:
         """Buffer a row of a table of events, with the attempt and the time; `soon` wakes the thread."""
@@ -183,7 +183,7 @@ class Committer:
                 cause = as_user_or_os_error(error) if isinstance(error, sqlite3.Error) else error
                 if not isinstance(cause, OSError):
                     self.fatal = cause
-                full = isinstance(cause, OSError) and cause.errno in DISK_FULL
+                full = isinstance(cause, OSError) and cause.errno in DISK_FULL_ERRNOS
                 problem = "disk full: cannot write metrics" if full else f"cannot write metrics: {one_line(cause, 120)}"
                 if self._problems.get("database", "") != problem:
                     self._problems["database"] = problem  # not logged: the log is in the database
@@ -219,22 +219,22 @@ class Committer:
         committed = self.flush()
         while not committed and not self.fatal and self._thread and time.monotonic() < deadline and may_wait():
             self._heartbeat.beat(self.problem)
-            time.sleep(RETRY_S)
+            time.sleep(DISK_RETRY_S)
             committed = self.flush()
         self.stop()
         return committed
 
     def stop(self) -> None:
         """End the thread without a last commit."""
-        self._closing.set()
-        self._wake.set()
+        self._close_event.set()
+        self._wake_event.set()
         if self._thread:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._closing.is_set():
-            self._wake.wait(COMMIT_S)
-            self._wake.clear()
+        while not self._close_event.is_set():
+            self._wake_event.wait(COMMIT_INTERVAL_S)
+            self._wake_event.clear()
             try:
                 self.flush()
             except Exception as error:

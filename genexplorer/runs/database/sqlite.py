@@ -21,11 +21,12 @@ from trainers.storage import atomic_files
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47584C31  # "GXL1"
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_ROWS_PER_STATEMENT = (128, 16, 1)
-COPY_LIMIT_S = 60.0
-READ_LIMIT_S = 2.0  # of any query, also to a malicious database
-_COPIES: dict[Path, tuple[object, tempfile.TemporaryDirectory[str]]] = {}  # by original, with its files' stamps
+DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
+_BATCH_SIZES = (128, 16, 1)  # rows in one INSERT statement: as many as remain allow
+COPY_TIMEOUT_S = 60.0  # and as much again for each gigabyte of an imported database
+QUERY_TIMEOUT_S = 2.0  # for any query, as a malicious database could make one endless
+# By the path of the original: the stamps of its files, and the folder with the copy.
+_READABLE_COPIES: dict[Path, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
 
 SCHEMA = """
 CREATE TABLE attempts (number INTEGER PRIMARY KEY, started REAL NOT NULL, first_step INTEGER NOT NULL,
@@ -73,21 +74,22 @@ TEXT_LIMITS = {  # characters, by column; applied when a text is written, and wh
     **dict.fromkeys(("reason", "message", "error"), 400),
 }
 
-_NAN, _PLUS, _MINUS = 1, 2, 3
+# How non-finite values are stored in the column `special`.
+_NAN_CODE, _PLUS_INFINITY_CODE, _MINUS_INFINITY_CODE = 1, 2, 3
 
 
 def split_value(value: float) -> tuple[float | None, int | None]:
     """Return (value, special) as stored: SQLite turns NaN into NULL, so non-finite values have their own column."""
     if math.isfinite(value):
         return value, None
-    return None, _NAN if math.isnan(value) else _PLUS if value > 0 else _MINUS
+    return None, _NAN_CODE if math.isnan(value) else _PLUS_INFINITY_CODE if value > 0 else _MINUS_INFINITY_CODE
 
 
 def join_value(value: float | None, special: int | None) -> float:
     """Invert `split_value`."""
     if value is not None:
         return value
-    return {_PLUS: math.inf, _MINUS: -math.inf}.get(special or _NAN, math.nan)
+    return {_PLUS_INFINITY_CODE: math.inf, _MINUS_INFINITY_CODE: -math.inf}.get(special or _NAN_CODE, math.nan)
 
 
 def sanitize_row(columns: Iterable[str], values: Iterable[object]) -> tuple[Any, ...]:
@@ -112,6 +114,7 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")  # survives a kill; a power failure may lose the last seconds
         _check(connection)
+        # Add the columns that earlier versions did not have.
         for column, table in LATER_COLUMNS.items():  # older readers do not query them
             if not has_column(connection, table, column):
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
@@ -161,7 +164,7 @@ def insert_rows(connection: sqlite3.Connection, head: str, rows: Iterable[Sequen
     pending = rows if isinstance(rows, list) else list(rows)
     placeholders = ", ".join("?" * len(pending[0])) if pending else ""
     begin = 0
-    for size in _ROWS_PER_STATEMENT:
+    for size in _BATCH_SIZES:
         statement = f"{head} VALUES {', '.join([f'({placeholders})'] * size)} {tail}"
         while len(pending) - begin >= size:
             connection.execute(statement, [*itertools.chain.from_iterable(pending[begin : begin + size])])
@@ -182,7 +185,7 @@ def leave_wal(connection: sqlite3.Connection, *, patience_s: float = 5.0) -> boo
 
 
 @contextlib.contextmanager
-def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+def open_for_reading(folder: Path) -> Iterator[sqlite3.Connection]:
     """Open a run's database for one short query; it is closed at the end of the block.
 
     Only tables are read, and no query takes longer than 2 s. A killed run on read-only media is read from a temporary
@@ -202,12 +205,12 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def query(folder: Path, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Run another query on a connection of `reading`, with a time limit of its own.
+    """Run another query on a connection of `open_for_reading`, with a time limit of its own.
 
     Raises:
         DamagedRunError: if the database is invalid.
     """
-    _limit_time(connection, READ_LIMIT_S)
+    _limit_time(connection, QUERY_TIMEOUT_S)
     with _as_damaged(f"{folder.name}/{layout.DATABASE} cannot be read"):
         yield connection
 
@@ -245,7 +248,7 @@ def copy_tables(received: Path, folder: Path) -> None:
         contextlib.closing(target),
         _open_read_only(received) as source,
     ):
-        _limit_time(source, COPY_LIMIT_S * (1 + received.stat().st_size / 1e9))
+        _limit_time(source, COPY_TIMEOUT_S * (1 + received.stat().st_size / 1e9))
         target.execute("BEGIN")
         for table in sorted(TABLES):
             all_columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
@@ -267,18 +270,18 @@ def _open_read_only(path: Path) -> contextlib.closing[sqlite3.Connection]:
     files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-journal")]
     files = [file for file in files if file.is_file() and not file.is_symlink()]
     stamps = tuple((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
-    copy = _COPIES.get(path)
+    copy = _READABLE_COPIES.get(path)
     if copy is None or copy[0] != stamps:
         copy = (stamps, tempfile.TemporaryDirectory(prefix="genexplorer-"))
         for file in files:
             shutil.copyfile(file, Path(copy[1].name) / file.name)
-        _COPIES[path] = copy
+        _READABLE_COPIES[path] = copy
     return contextlib.closing(_connect(_uri(Path(copy[1].name) / path.name, "rw")))
 
 
 def _connect(uri: str) -> sqlite3.Connection:
     """Open a database of which nothing is trusted, for reading."""
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=READ_LIMIT_S)
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=QUERY_TIMEOUT_S)
     try:
         connection.text_factory = partial(str, encoding="utf-8", errors="replace")
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 4_000_000)

@@ -20,18 +20,19 @@ from genexplorer.runs.status.process_id import ProcessId
 from genexplorer.runs.untrusted_files import READ_FLAGS
 from trainers.events import Metrics
 
-SIZE = 4096
-_SLOT = SIZE // 2
+FILE_BYTES = 4096
+_SLOT_BYTES = FILE_BYTES // 2
 _MAGIC = b"GXLIVE01"
-_NONE = -1  # a count that is not known
+_UNKNOWN = -1  # stands for a count that is not known
 
-_INHERITED = (
+# A new attempt starts with the values that the one before had.
+_INHERITED_FIELDS = (
     *("heartbeat", "step", "total_steps", "images_seen", "recorded_step", "snapshot_step", "checkpoint_step"),
     *("num_alerts", "primary_value", "primary_metric", "elapsed_s", "progress", "created"),
-)  # by a new attempt
+)
 _TEXT_BYTES = {"host": 64, "boot_id": 40, "state": 16, "phase": 16, "device": 32, "primary_metric": 96}
 _TEXT_BYTES |= {"phase_detail": 200, "reason": 400, "problem": 240}
-_UNSIGNED = ("heartbeat", "token")
+_UNSIGNED_FIELDS = ("heartbeat", "token")
 
 
 @dataclass
@@ -47,11 +48,11 @@ class LiveRecord:
     pid: int = 0
     start: int = 0
     step: int = 0
-    total_steps: int = _NONE
+    total_steps: int = _UNKNOWN
     images_seen: int = 0
-    recorded_step: int = _NONE  # the newest step whose metrics are committed
-    snapshot_step: int = _NONE
-    checkpoint_step: int = _NONE  # the newest step from which an attempt can resume
+    recorded_step: int = _UNKNOWN  # the newest step whose metrics are committed
+    snapshot_step: int = _UNKNOWN
+    checkpoint_step: int = _UNKNOWN  # the newest step from which an attempt can resume
     threads: int = 0
     num_alerts: int = 0
     created: float = 0.0  # Unix times
@@ -79,10 +80,11 @@ class LiveRecord:
         return ProcessId(self.host, self.boot_id, self.pid, self.start)
 
 
-_FIELDS = {field.name: "q" if field.type is int else "d" for field in fields(LiveRecord)}  # with their struct codes
-_FIELDS |= {name: f"{size}s" for name, size in _TEXT_BYTES.items()} | dict.fromkeys(_UNSIGNED, "Q")
-_STRUCT = struct.Struct("<" + "".join(_FIELDS.values()))
-assert len(_MAGIC) + _STRUCT.size <= _SLOT - 4
+# The code of each field in the format of `struct`.
+_STRUCT_CODES = {field.name: "q" if field.type is int else "d" for field in fields(LiveRecord)}
+_STRUCT_CODES |= {name: f"{size}s" for name, size in _TEXT_BYTES.items()} | dict.fromkeys(_UNSIGNED_FIELDS, "Q")
+_STRUCT = struct.Struct("<" + "".join(_STRUCT_CODES.values()))
+assert len(_MAGIC) + _STRUCT.size <= _SLOT_BYTES - 4
 
 
 class Heartbeat:
@@ -92,10 +94,10 @@ class Heartbeat:
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.exists() or path.stat().st_size != SIZE:
+        if not path.exists() or path.stat().st_size != FILE_BYTES:
             create(path, LiveRecord(created=time.time()))
         self._handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        newest = _newest(os.pread(self._handle, SIZE, 0))
+        newest = _newest(os.pread(self._handle, FILE_BYTES, 0))
         self._slot, self._record = newest or (0, LiveRecord())
         self._lock = threading.Lock()
         self.newest_metrics: Metrics | None = None  # set at each step; the record catches up when it is read
@@ -120,12 +122,12 @@ class Heartbeat:
 
         Args:
             process: The worker.
-            attempt: Its number.
-            token: Identifies the launch.
-            threads: Threads that it starts with.
-            started: Unix time.
+            attempt: The number of the attempt.
+            token: The number that identifies the launch.
+            threads: The number of threads that it starts with.
+            started: The Unix time of its start.
         """
-        inherited = {name: getattr(self._record, name) for name in _INHERITED}
+        inherited = {name: getattr(self._record, name) for name in _INHERITED_FIELDS}
         new: dict[str, Any] = {"attempt": attempt, "token": token, "threads": threads, "started": started}
         self._record = LiveRecord(phase="loading", **asdict(process), **new, **inherited)
 
@@ -161,7 +163,7 @@ class Heartbeat:
         record.heartbeat += 1
         record.updated = time.time()
         self._slot = 1 - self._slot
-        os.pwrite(self._handle, _encode(record), self._slot * _SLOT)
+        os.pwrite(self._handle, _encode(record), self._slot * _SLOT_BYTES)
         if sync:
             os.fsync(self._handle)
 
@@ -178,7 +180,7 @@ def create(path: Path, record: LiveRecord) -> None:
     """
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
-        os.pwrite(handle, bytes(SIZE), 0)  # written, not only reserved, which some file systems do not honor
+        os.pwrite(handle, bytes(FILE_BYTES), 0)  # written, not only reserved, which some file systems do not honor
         os.pwrite(handle, _encode(record), 0)
         os.fsync(handle)
     finally:
@@ -193,7 +195,7 @@ def read(path: Path) -> LiveRecord | None:
         except OSError:
             return None
         try:
-            newest = _newest(os.pread(handle, SIZE, 0))
+            newest = _newest(os.pread(handle, FILE_BYTES, 0))
         except OSError:
             newest = None
         finally:
@@ -208,11 +210,15 @@ def _newest(data: bytes) -> tuple[int, LiveRecord] | None:
     """Return the number and record of the valid slot that was written last."""
     valid: list[tuple[int, dict[str, Any]]] = []
     for number in (0, 1):
-        slot = data[number * _SLOT : (number + 1) * _SLOT]
+        slot = data[number * _SLOT_BYTES : (number + 1) * _SLOT_BYTES]
         body, checksum = slot[:-4], slot[-4:]
-        if len(slot) != _SLOT or not body.startswith(_MAGIC) or struct.unpack("<I", checksum)[0] != zlib.crc32(body):
+        if (
+            len(slot) != _SLOT_BYTES
+            or not body.startswith(_MAGIC)
+            or struct.unpack("<I", checksum)[0] != zlib.crc32(body)
+        ):
             continue
-        valid.append((number, dict(zip(_FIELDS, _STRUCT.unpack_from(body, len(_MAGIC)), strict=True))))
+        valid.append((number, dict(zip(_STRUCT_CODES, _STRUCT.unpack_from(body, len(_MAGIC)), strict=True))))
     if not valid:
         return None
     number, values = max(valid, key=lambda slot: slot[1]["heartbeat"])
@@ -223,12 +229,12 @@ def _newest(data: bytes) -> tuple[int, LiveRecord] | None:
 
 def _encode(record: LiveRecord) -> bytes:
     values: list[object] = []
-    for name in _FIELDS:
+    for name in _STRUCT_CODES:
         value = getattr(record, name)
         if name in _TEXT_BYTES:
             value = str(value).encode("utf-8", "replace")[: _TEXT_BYTES[name]]
         elif isinstance(value, int):  # clamp: an absurd count must not stop the heartbeat
-            value = min(max(value, 0 if name in _UNSIGNED else -(2**63)), 2**63 - 1)
+            value = min(max(value, 0 if name in _UNSIGNED_FIELDS else -(2**63)), 2**63 - 1)
         values.append(value)
-    body = (_MAGIC + _STRUCT.pack(*values)).ljust(_SLOT - 4, b"\0")
+    body = (_MAGIC + _STRUCT.pack(*values)).ljust(_SLOT_BYTES - 4, b"\0")
     return body + struct.pack("<I", zlib.crc32(body))

@@ -34,12 +34,12 @@ if TYPE_CHECKING:  # only the displayed run's configuration is parsed, not those
 
 QUIET_AFTER_S = 3.0  # without a heartbeat, which is due every 0.5 s, a worker is not responding
 LOST_AFTER_S = 4.5  # without a heartbeat, a worker on another machine is Lost
-STALE_S = 60.0  # by the wall clock, for the first read from another machine only
+STALE_AFTER_S = 60.0  # by the wall clock, for the first read from another machine only
 MAX_CONFIG_BYTES = 1 << 20
 LOG_HEADER = "worker of attempt "  # the first line of each attempt in worker.log
 _LOG_TAIL_BYTES = 32 * 1024
-_ACTIVE = {"running": State.RUNNING, "paused": State.PAUSED, "stopping": State.STOPPING}
-_DONE = {"succeeded": State.SUCCEEDED, "stopped": State.STOPPED, "failed": State.FAILED}
+_ACTIVE_STATES = {"running": State.RUNNING, "paused": State.PAUSED, "stopping": State.STOPPING}
+_ENDED_STATES = {"succeeded": State.SUCCEEDED, "stopped": State.STOPPED, "failed": State.FAILED}
 
 
 class WorkerHealth(Enum):
@@ -51,7 +51,7 @@ class WorkerHealth(Enum):
 
 
 @dataclass
-class HeartbeatMemory:
+class HeartbeatTracker:
     """When each run's heartbeat last changed, by this process's monotonic clock."""
 
     clock: Callable[[], float] = time.monotonic
@@ -72,12 +72,12 @@ class HeartbeatMemory:
         self._last.pop(folder, None)
 
 
-MEMORY = HeartbeatMemory()
+HEARTBEATS = HeartbeatTracker()
 
 
-def worker_health(folder: Path, record: LiveRecord, memory: HeartbeatMemory = MEMORY) -> WorkerHealth:
+def worker_health(folder: Path, record: LiveRecord, heartbeats: HeartbeatTracker = HEARTBEATS) -> WorkerHealth:
     """Return the health of a worker whose record has no outcome yet."""
-    quiet_s, has_changed = memory.quiet_for(folder, record)
+    quiet_s, has_changed = heartbeats.quiet_for(folder, record)
     if kernel_lock.is_held(folder / layout.LOCK):
         same_kernel = record.boot_id == boot_id()
         is_quiet = quiet_s > QUIET_AFTER_S or (same_kernel and is_suspended(record.pid))
@@ -86,11 +86,11 @@ def worker_health(folder: Path, record: LiveRecord, memory: HeartbeatMemory = ME
         return WorkerHealth.DEAD
     if quiet_s > LOST_AFTER_S:
         return WorkerHealth.DEAD
-    stale = not has_changed and memory.wall_clock() - record.updated > STALE_S
+    stale = not has_changed and heartbeats.wall_clock() - record.updated > STALE_AFTER_S
     return WorkerHealth.QUIET if stale or quiet_s > QUIET_AFTER_S else WorkerHealth.ALIVE
 
 
-class Summaries:
+class SummaryCache:
     """A cache of what config.json and notes.json contribute to the status of many runs."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class Summaries:
         return cached[1]
 
 
-SUMMARIES = Summaries()
+SUMMARY_CACHE = SummaryCache()
 
 
 def is_run_folder(folder: Path) -> bool:
@@ -114,7 +114,9 @@ def is_run_folder(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (layout.CONFIG, layout.LIVE, layout.DATABASE))
 
 
-def read_status(folder: Path, memory: HeartbeatMemory = MEMORY, summaries: Summaries = SUMMARIES) -> RunStatus:
+def read_status(
+    folder: Path, heartbeats: HeartbeatTracker = HEARTBEATS, summaries: SummaryCache = SUMMARY_CACHE
+) -> RunStatus:
     """Return the status of a run; damage appears in `state` and `reason`, nothing is raised."""
     status = summaries.of(folder)
     record = heartbeat.read(folder / layout.LIVE)
@@ -123,17 +125,19 @@ def read_status(folder: Path, memory: HeartbeatMemory = MEMORY, summaries: Summa
     if record is None:
         exists = (folder / layout.LIVE).exists()
         return replace(status, state=State.DAMAGED, reason="live.bin is damaged") if exists else status
-    return _with_record(status, record, memory)
+    return _with_record(status, record, heartbeats)
 
 
-def _with_record(status: RunStatus, record: LiveRecord, memory: HeartbeatMemory) -> RunStatus:
+def _with_record(status: RunStatus, record: LiveRecord, heartbeats: HeartbeatTracker) -> RunStatus:
     """Return a status completed with the worker's record."""
-    state, is_responding, record = _state_of(status.folder, record, memory)
+    state, is_responding, record = _state_of(status.folder, record, heartbeats)
+    # Find the reason; that of a lost worker is the last line that it printed.
     reason = record.problem or record.reason
     if state is State.LOST:
         last_line = log_tail(status.folder, 1)
         killed = "the worker exited without an error message: killed, or the machine went down"
         reason = last_line if last_line and not last_line.startswith(LOG_HEADER) else killed
+    # Values from the file are brought into range, as it may come from anyone.
     return replace(
         status,
         state=state,
@@ -162,16 +166,16 @@ def _with_record(status: RunStatus, record: LiveRecord, memory: HeartbeatMemory)
     )
 
 
-def _state_of(folder: Path, record: LiveRecord, memory: HeartbeatMemory) -> tuple[State, bool, LiveRecord]:
+def _state_of(folder: Path, record: LiveRecord, heartbeats: HeartbeatTracker) -> tuple[State, bool, LiveRecord]:
     """Derive the state; start over if the record changed while the lock was queried."""
     for _ in range(3):
         if record.attempt <= 0:
             return State.QUEUED, True, record
-        if record.state in _DONE:
-            memory.forget(folder)
-            return _DONE[record.state], True, record
-        state = _ACTIVE.get(record.state, State.RUNNING)
-        health = worker_health(folder, record, memory)
+        if record.state in _ENDED_STATES:
+            heartbeats.forget(folder)
+            return _ENDED_STATES[record.state], True, record
+        state = _ACTIVE_STATES.get(record.state, State.RUNNING)
+        health = worker_health(folder, record, heartbeats)
         if health is not WorkerHealth.DEAD:
             return state, health is WorkerHealth.ALIVE, record
         newer = heartbeat.read(folder / layout.LIVE)

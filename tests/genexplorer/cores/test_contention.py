@@ -33,12 +33,12 @@ class Machine:
             seen, wanted = self._seen, self.threads + others
             had = min(self.cores / wanted, 1.0)
             self._seen = Reading(
-                seen.waited + self.threads * (1 - had) + own_waits,
-                seen.others + others * had,
-                seen.idle + max(self.cores - wanted, 0),
+                seen.waited_s + self.threads * (1 - had) + own_waits,
+                seen.others_s + others * had,
+                seen.idle_s + max(self.cores - wanted, 0),
             )
             self.now += 1
-            self.threads = self.contention.bounded(self.cores, self.threads, self.now)
+            self.threads = self.contention.limit(self.cores, self.threads, self.now)
             found.append(self.threads)
         return found
 
@@ -79,9 +79,9 @@ def test_a_program_that_comes_and_goes_is_waited_for_longer_each_time() -> None:
 
 def test_a_share_of_one_or_missing_counters_change_nothing() -> None:
     crowded = Contention(iter([Reading(9.0 * n, 9.0 * n, 0.0) for n in range(9)]).__next__)
-    assert [crowded.bounded(1, 1, float(n)) for n in range(9)] == [1] * 9
+    assert [crowded.limit(1, 1, float(n)) for n in range(9)] == [1] * 9
     silent = Contention(lambda: None)
-    assert [silent.bounded(4, 4, float(n)) for n in range(9)] == [4] * 9
+    assert [silent.limit(4, 4, float(n)) for n in range(9)] == [4] * 9
 
 
 def test_only_the_cores_that_may_be_used_count() -> None:
@@ -91,9 +91,8 @@ def test_only_the_cores_that_may_be_used_count() -> None:
 
 
 def test_the_counters_of_this_kernel_are_monotonic() -> None:
-    asks = (
-        "from genexplorer.cores.contention import reading as r; print([x and (x.waited, x.idle) for x in (r(), r())])"
-    )
+    asks = "from genexplorer.cores.contention import reading as r\n"
+    asks += "print([x and (x.waited_s, x.idle_s) for x in (r(), r())])"
     told = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)  # of one thread:
     before, after = ast.literal_eval(told.stdout)  # one that ends, as other tests' do, takes its waits along
     if before is None or after is None:

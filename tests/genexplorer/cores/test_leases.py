@@ -97,7 +97,7 @@ def test_an_explorer_without_a_lease_computes_with_what_is_left(tmp_path: Path) 
 
 @pytest.mark.process
 def test_a_killed_holder_is_reclaimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "RESCAN_S", 0.05)  # a crash does not change the folder
+    monkeypatch.setattr(leases, "RESCAN_INTERVAL_S", 0.05)  # a crash does not change the folder
     lease = CoreLease(0, tmp_path, 4)
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE

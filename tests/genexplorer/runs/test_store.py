@@ -26,7 +26,7 @@ def test_a_new_run_is_queued_and_listed_newest_first(store: RunStore) -> None:
     runs = store.list()
     assert [run.folder for run in runs] == [second, first]
     assert runs[1].state is State.QUEUED and runs[1].tags == ("a", "b") and runs[1].family == "vae"
-    assert (first / layout.LIVE).stat().st_size == heartbeat.SIZE
+    assert (first / layout.LIVE).stat().st_size == heartbeat.FILE_BYTES
 
 
 def test_a_name_is_made_up_and_not_twice(store: RunStore) -> None:
@@ -177,7 +177,7 @@ def test_damaged_runs_are_listed_with_the_reason_and_others_still_show(store: Ru
     (newer / layout.CONFIG).write_text(json.dumps(newer_values))
     (no_model / layout.CONFIG).write_text("[]")
     (missing / layout.CONFIG).unlink()
-    (dead / layout.LIVE).write_bytes(b"\xff" * heartbeat.SIZE)
+    (dead / layout.LIVE).write_bytes(b"\xff" * heartbeat.FILE_BYTES)
     runs = {run.folder: run for run in store.list()}
     assert runs[good].state is State.QUEUED
     damaged = [runs[folder] for folder in (torn, newer, no_model, missing, dead)]

@@ -70,8 +70,8 @@ def test_curves_are_read_once_until_there_are_new_points(finished: Path, monkeyp
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Mock:
     """Count how often a database is opened."""
-    counted = Mock(side_effect=sqlite.reading)
-    monkeypatch.setattr(sqlite, "reading", counted)
+    counted = Mock(side_effect=sqlite.open_for_reading)
+    monkeypatch.setattr(sqlite, "open_for_reading", counted)
     return counted
 
 

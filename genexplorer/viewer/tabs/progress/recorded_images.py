@@ -4,7 +4,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
-from genexplorer.runs.artifacts.retention import to_remove
+from genexplorer.runs.artifacts.retention import select_for_removal
 from genexplorer.runs.record import ImageRef
 from genexplorer.session import charts
 from genexplorer.session.charts import Chart
@@ -50,7 +50,7 @@ def ref_at_step(refs: Sequence[ImageRef], step: int | None) -> ImageRef | None:
 
 def spread_over_time(refs: Sequence[ImageRef], count: int) -> list[ImageRef]:
     """Return at most `count` images, evenly spaced on a logarithmic step axis, including the first and the last."""
-    dropped = set(to_remove({ref.step: 1 for ref in refs}, math.inf, count, recent=1, origin=_LOG_ORIGIN_STEP))
+    dropped = set(select_for_removal({ref.step: 1 for ref in refs}, math.inf, count, recent=1, origin=_LOG_ORIGIN_STEP))
     return [ref for ref in refs if ref.step not in dropped]
 
 

@@ -9,7 +9,7 @@ from genexplorer.errors import CheckpointError
 from genexplorer.runs import layout
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.artifacts.files import FileWriter, Job
-from genexplorer.runs.artifacts.retention import to_remove
+from genexplorer.runs.artifacts.retention import select_for_removal
 from trainers.storage import checkpoint
 
 
@@ -31,7 +31,7 @@ def test_thinning_keeps_the_ends_and_an_even_logarithmic_spacing() -> None:
     sizes: dict[int, int] = {}
     for step in [0, 1, 2, 5, 10, 20, 50, *range(100, 50_000, 100)]:
         sizes[step] = 10
-        for removed in to_remove(sizes, 200, 1000):
+        for removed in select_for_removal(sizes, 200, 1000):
             del sizes[removed]
         assert max(sizes) == step and sum(sizes.values()) <= 200
     kept = sorted(sizes)
@@ -41,14 +41,14 @@ def test_thinning_keeps_the_ends_and_an_even_logarithmic_spacing() -> None:
 
 
 def test_thinning_never_touches_the_newest_and_step_0_however_small_the_budget() -> None:
-    assert to_remove({0: 100, 5: 100, 9: 100}, 1, 1) == [5]
-    assert to_remove({0: 100}, 1, 1) == [] and to_remove({}, 0, 0) == []
-    assert to_remove({3: 100, 9: 100}, 1, 10) == [3]
+    assert select_for_removal({0: 100, 5: 100, 9: 100}, 1, 1) == [5]
+    assert select_for_removal({0: 100}, 1, 1) == [] and select_for_removal({}, 0, 0) == []
+    assert select_for_removal({3: 100, 9: 100}, 1, 10) == [3]
 
 
 def test_thinning_leaves_the_last_few_while_others_can_go() -> None:
     sizes = dict.fromkeys((0, 1, 2, 5, 10, 1000, 1010, 1020, 1030), 100)
-    assert not {1000, 1010, 1020, 1030} & set(to_remove(sizes, 500, 1000))
+    assert not {1000, 1010, 1020, 1030} & set(select_for_removal(sizes, 500, 1000))
 
 
 def test_pruning_keeps_the_newest_two_complete_and_pinned_checkpoints(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_what_a_killed_worker_left_is_tidied(tmp_path: Path) -> None:
     save(tmp_path, 2).rename(aside / "step-00000002")  # killed while it was being replaced
     (tmp_path / ".step-00000003.x.tmp").mkdir()
     (tmp_path / ".gone-step-00000000").mkdir()
-    retention.tidy(tmp_path)
+    retention.clean_up_partial(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000001", "step-00000002"]
     checkpoint.verify(kept)
     checkpoint.verify(tmp_path / "step-00000002")

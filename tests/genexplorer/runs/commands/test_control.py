@@ -8,7 +8,7 @@ from genexplorer.errors import RunStateError, WorkerError
 from genexplorer.runs import layout
 from genexplorer.runs.commands import control
 from genexplorer.runs.commands import inbox as inbox_module
-from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S, Inbox, ViewerWatch
+from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S, Inbox, WatchFileMonitor
 from genexplorer.runs.store import RunStore
 from tests.fixtures.fake_run import FakeRun, FakeState, config, running_run, write_run
 from trainers.events import Command, CommandApplied, Pause, Resume, SaveNow, Set, Stop, Threads, Viewers
@@ -150,7 +150,7 @@ def test_a_touch_counts_for_a_few_seconds_by_the_workers_own_clock(
     control.touch_watch(folder)
     clock = Clock()
     monkeypatch.setattr(inbox_module, "time", clock)
-    watch = ViewerWatch(folder)
+    watch = WatchFileMonitor(folder)
     assert not watch.viewers()  # left behind by an earlier front end
     mark = folder / layout.CONTROL / layout.WATCH
     for wall_time in (10_000_000, 5, 99_999_999_999):  # whatever the wall clock says

@@ -144,7 +144,7 @@ def test_a_sparse_metric_is_never_merged_needlessly(recording: Recording) -> Non
 
 def test_the_rows_that_a_curve_costs_do_not_grow_with_the_run(recording: Recording) -> None:
     recording.write([(step, float(step % 7)) for step in range(60_000)])
-    with sqlite.reading(recording.folder) as connection:
+    with sqlite.open_for_reading(recording.folder) as connection:
         statements: list[str] = []
         connection.set_trace_callback(statements.append)
         from genexplorer.runs.database import read as database_read

@@ -25,7 +25,7 @@ def test_a_record_survives_a_round_trip(path: Path) -> None:
         file.record, seconds_left=0, images_per_s=0, ended=0
     )
     assert math.isnan(found.seconds_left)
-    assert path.stat().st_size == heartbeat.SIZE
+    assert path.stat().st_size == heartbeat.FILE_BYTES
 
 
 def test_heartbeats_continue_after_reopening(path: Path) -> None:
@@ -61,13 +61,13 @@ def test_records_with_flipped_bits_are_rejected(path: Path) -> None:
     file = Heartbeat(path)
     file.write()
     whole = path.read_bytes()
-    for position in range(0, heartbeat.SIZE, 37):
+    for position in range(0, heartbeat.FILE_BYTES, 37):
         flipped = bytearray(whole)
         flipped[position] ^= 0x10
         path.write_bytes(bytes(flipped))
         found = heartbeat.read(path)
         assert found is not None and found.heartbeat in (0, 1)  # the slot that was not hit
-    path.write_bytes(b"\xff" * heartbeat.SIZE)
+    path.write_bytes(b"\xff" * heartbeat.FILE_BYTES)
     assert heartbeat.read(path) is None
 
 

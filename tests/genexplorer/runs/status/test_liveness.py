@@ -11,7 +11,7 @@ from genexplorer.runs.record import State
 from genexplorer.runs.status import heartbeat, process_id, run_status
 from genexplorer.runs.status.heartbeat import Heartbeat, LiveRecord
 from genexplorer.runs.status.process_id import ProcessId
-from genexplorer.runs.status.run_status import HeartbeatMemory, WorkerHealth, read_status, worker_health
+from genexplorer.runs.status.run_status import HeartbeatTracker, WorkerHealth, read_status, worker_health
 from genexplorer.runs.store import RunStore
 from tests.fixtures.fake_run import config, running_run, write_run
 
@@ -22,10 +22,10 @@ class Clocks:
 
     now: float = 1000.0
     wall: float = 2e9
-    memory: HeartbeatMemory = field(init=False)
+    heartbeats: HeartbeatTracker = field(init=False)
 
     def __post_init__(self) -> None:
-        self.memory = HeartbeatMemory(lambda: self.now, lambda: self.wall)
+        self.heartbeats = HeartbeatTracker(lambda: self.now, lambda: self.wall)
 
 
 @pytest.fixture
@@ -64,47 +64,49 @@ def test_the_flock_fallback_behaves_alike(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_free_lock_on_this_machine_means_dead_at_once(tmp_path: Path, clocks: Clocks) -> None:
-    assert worker_health(tmp_path, here(), clocks.memory) is WorkerHealth.DEAD
+    assert worker_health(tmp_path, here(), clocks.heartbeats) is WorkerHealth.DEAD
     rebooted = here(boot_id="an earlier boot")
-    assert worker_health(tmp_path, rebooted, clocks.memory) is WorkerHealth.DEAD
+    assert worker_health(tmp_path, rebooted, clocks.heartbeats) is WorkerHealth.DEAD
 
 
 def test_a_held_lock_without_heartbeats_means_not_responding(tmp_path: Path, clocks: Clocks) -> None:
     with KernelLock(tmp_path / layout.LOCK) as lock:
         assert lock.acquire()
         record = here()
-        assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+        assert worker_health(tmp_path, record, clocks.heartbeats) is WorkerHealth.ALIVE
         clocks.now += run_status.QUIET_AFTER_S + 0.1
-        assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.QUIET
+        assert worker_health(tmp_path, record, clocks.heartbeats) is WorkerHealth.QUIET
         clocks.now += 86_400
-        assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.QUIET  # never Lost while the lock is held
+        assert (
+            worker_health(tmp_path, record, clocks.heartbeats) is WorkerHealth.QUIET
+        )  # never Lost while the lock is held
         record.heartbeat += 1
-        assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+        assert worker_health(tmp_path, record, clocks.heartbeats) is WorkerHealth.ALIVE
 
 
 def test_another_machine_is_monitored_by_heartbeat_and_the_readers_own_clock(tmp_path: Path, clocks: Clocks) -> None:
     record = elsewhere(clocks.wall)
     for _ in range(5):
-        assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+        assert worker_health(tmp_path, record, clocks.heartbeats) is WorkerHealth.ALIVE
         clocks.now += 2.0
         record.heartbeat += 1
-    assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+    assert worker_health(tmp_path, record, clocks.heartbeats) is WorkerHealth.ALIVE
     clocks.now += 4.0
-    assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.QUIET
+    assert worker_health(tmp_path, record, clocks.heartbeats) is WorkerHealth.QUIET
     clocks.now += 1.0
-    assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.DEAD
+    assert worker_health(tmp_path, record, clocks.heartbeats) is WorkerHealth.DEAD
 
 
 @pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])
 def test_no_jump_of_the_wall_clock_makes_a_run_lost(tmp_path: Path, clocks: Clocks, jump: float) -> None:
     record = elsewhere(clocks.wall)
-    assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+    assert worker_health(tmp_path, record, clocks.heartbeats) is WorkerHealth.ALIVE
     clocks.wall += jump
     clocks.now += 1.0
     record.heartbeat += 1
-    assert worker_health(tmp_path, record, clocks.memory) is WorkerHealth.ALIVE
+    assert worker_health(tmp_path, record, clocks.heartbeats) is WorkerHealth.ALIVE
     assert (
-        worker_health(tmp_path, elsewhere(0.0), HeartbeatMemory(lambda: 0.0, lambda: 2e9)) is WorkerHealth.QUIET
+        worker_health(tmp_path, elsewhere(0.0), HeartbeatTracker(lambda: 0.0, lambda: 2e9)) is WorkerHealth.QUIET
     )  # never Lost at once
 
 
