@@ -64,7 +64,7 @@ def test_the_menu_lists_runs_and_opens_one(stage: Stage, tmp_path: Path) -> None
 def test_what_was_open_is_remembered(stage: Stage, run_folder: Path, tmp_path: Path) -> None:
     first = stage.window(run_folder)
     curves = tab_of(first, "Curves")
-    curves.set_view(x_axis="time", logarithmic=True, smoothing=0.5)
+    curves.change_settings(x_axis="time", logarithmic=True, smoothing=0.5)
     curves.show_only("kl")
     first.set_theme("dark")
     first.resize(1010, 707)
@@ -74,7 +74,7 @@ def test_what_was_open_is_remembered(stage: Stage, run_folder: Path, tmp_path: P
     second = stage.window(run_folder)
     assert second.pages.current.title == "Curves"
     again = tab_of(second, "Curves")
-    assert (again.view.x_axis, again.view.logarithmic, again.view.smoothing) == ("time", True, 0.5)
+    assert (again.settings.x_axis, again.settings.logarithmic, again.settings.smoothing) == ("time", True, 0.5)
     assert list(again.plots) == ["kl"]
     assert second.context.palette == DARK
     second.set_theme("system")
