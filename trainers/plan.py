@@ -13,6 +13,7 @@ from trainers.config import RunConfig, parse_section
 from trainers.errors import ConfigError
 from trainers.model_card import Capability, available, unavailable
 from trainers.registry import DataKind, DataSet, Family, ImageShape
+from trainers.theory import Theory
 
 MAX_PARAMETERS = 500_000_000  # 2 GB of float32, before Adam's two moments
 _ONLY_FOR_IMAGES = unavailable("the data are 2-D points; see Density")
@@ -49,6 +50,10 @@ class Plan:
         """Return the capabilities of the model on this data."""
         return capabilities(self.family, self.model_options, self.image_shape, self.dataset.kind)
 
+    def theory(self) -> Theory:
+        """Return the explanation of the objective of this model on this data."""
+        return self.family.theory_for(self.model_options, self.dataset.kind)
+
     def num_parameters(self) -> int:
         """Return the number of parameters; imports torch unless the family counts them by arithmetic.
 
@@ -56,6 +61,9 @@ class Plan:
             ConfigError: if there are more than `MAX_PARAMETERS`.
         """
         count = registry.parameter_count(self.family, self.model_options, self.image_shape)
+        if not isinstance(count, int) or count < 0:
+            message = f"model.name: parameter_count of family '{self.family.name}' returns {count!r}"
+            raise ConfigError(message, "return a number, or leave it out")
         _refuse_oversized(count)
         return count
 
@@ -100,6 +108,7 @@ def resolve(
     # Check the options against the data.
     if image_shape is None:
         plan = replace(plan, image_shape=registry.resolve(dataset.peek)(data_options))
+        _check_shape(dataset, plan.image_shape)
         family.check(model_options, data_options, plan.image_shape, dataset.kind)
         # The exact count needs torch and is left to the worker. Two successive widths multiplied are a lower bound.
         widths = [value for _, value in model_options if isinstance(value, tuple)]
@@ -120,6 +129,17 @@ def capabilities(family: Family, options: Any, shape: ImageShape, kind: DataKind
     (size,) = family.latent_shape(options, shape)
     plane = available(f"a plane through {size} dimensions") if size > 2 else unavailable("the latent is 2-D already")
     return {**own, "plane": plane, "density": _ONLY_FOR_POINTS}
+
+
+def _check_shape(dataset: DataSet, shape: ImageShape) -> None:
+    where = f"data.name: data set '{dataset.name}'"
+    if dataset.kind == "points" and tuple(shape) != (2, 1, 1):
+        hint = "only points in two dimensions, of the shape (2, 1, 1), can be trained on and drawn"
+        raise ConfigError(f"{where} has points of shape {tuple(shape)}", hint)
+    is_valid = len(shape) == 3 and min(shape) > 0 and shape[0] in (1, 3)
+    if dataset.kind == "images" and not is_valid:
+        hint = "its peek returns (C, H, W) with C = 1 or 3"
+        raise ConfigError(f"{where} has images of shape {tuple(shape)}", hint)
 
 
 def _refuse_oversized(num_parameters: int) -> None:

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from trainers.errors import DataError
+
 Images = NDArray[np.uint8]  # (N, H, W, C)
 Points = NDArray[np.float32]  # (N, 2)
 Labels = NDArray[np.uint8]  # (N,)
@@ -21,6 +23,9 @@ class ImageData:
         test: (M, H, W, C), uint8.
         train_labels: (N,), or None without labels.
         test_labels: (M,), or None without labels.
+
+    Raises:
+        DataError: if a shape or dtype differs.
     """
 
     name: str
@@ -28,6 +33,17 @@ class ImageData:
     test: Images
     train_labels: Labels | None = None
     test_labels: Labels | None = None
+
+    def __post_init__(self) -> None:
+        for split, images in (("training", self.train), ("test", self.test)):
+            where = f"data set '{self.name}': {split} images"
+            if images.dtype != np.uint8:
+                hint = "convert floats in [0, 1] with (255 * images).round().astype('uint8')"
+                raise DataError(f"{where} of dtype {images.dtype}; expected uint8, 0 to 255", hint)
+            if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
+                hint = "channels come last: (N, H, W, C) with C = 1 or 3"
+                raise DataError(f"{where} of shape {images.shape}; expected (N, H, W, C)", hint)
+        _check_splits(self)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -70,6 +86,9 @@ class PointData:
         train_labels: (N,), the arm, ring or mode of each point; None without labels.
         test_labels: (M,), or None without labels.
         truth: The true density, where it is known.
+
+    Raises:
+        DataError: if a shape differs, or points are not finite numbers.
     """
 
     name: str
@@ -80,6 +99,21 @@ class PointData:
     test_labels: Labels | None = None
     truth: Density | None = field(default=None, compare=False)
 
+    def __post_init__(self) -> None:
+        for split, points in (("training", self.train), ("test", self.test)):
+            where = f"data set '{self.name}': {split} points"
+            if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+                hint = "only points in two dimensions can be trained on and drawn"
+                raise DataError(f"{where} of shape {points.shape}; expected (N, 2)", hint)
+            if points.dtype.kind not in "iuf" or not np.isfinite(points).all():
+                hint = "use float32, and remove NaN and infinite coordinates"
+                raise DataError(f"{where} of dtype {points.dtype} that are not all finite numbers", hint)
+        _check_splits(self)
+        x0, x1, y0, y1 = self.bounds
+        if not (x0 < x1 and y0 < y1):
+            message = f"data set '{self.name}': bounds {self.bounds} are empty"
+            raise DataError(message, "give (x0, x1, y0, y1) with x0 < x1 and y0 < y1")
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """The shape of a point as a model input: (2, 1, 1)."""
@@ -89,3 +123,15 @@ class PointData:
     def num_classes(self) -> int:
         """The number of distinct training labels; 0 without labels."""
         return 0 if self.train_labels is None else len(np.unique(self.train_labels))
+
+
+def _check_splits(data: ImageData | PointData) -> None:
+    """Refuse splits of different shapes, and labels that are not one integer per example."""
+    if data.train.shape[1:] != data.test.shape[1:]:
+        message = f"data set '{data.name}': training shape {data.train.shape[1:]}, but test shape {data.test.shape[1:]}"
+        raise DataError(message, "use one shape")
+    splits = (("training", data.train, data.train_labels), ("test", data.test, data.test_labels))
+    for split, items, labels in splits:
+        if labels is not None and (labels.shape != (len(items),) or labels.dtype.kind not in "iu"):
+            message = f"data set '{data.name}': {split} labels of shape {labels.shape} and dtype {labels.dtype}"
+            raise DataError(message, f"use integers of shape ({len(items)},), one for each example")

@@ -107,7 +107,10 @@ def pipeline(query: Query) -> Iterator[Chunk]:
     """Compute the stages of the Theory panels, and the terms of the objective, for one image."""
     model = query.loaded.model
     if not isinstance(model, HasPipeline):
-        raise UserError("'pipeline' is not available for this model", "its family does not implement it")
+        message = f"'pipeline' is not available: the family '{query.loaded.card.family}' does not show its stages"
+        raise UserError(
+            message, f"define pipeline(x, generator) in {type(model).__name__}, as HasPipeline describes it"
+        )
     take, labels = query.data()
     with torch.inference_mode():
         tensors, values = model.pipeline(take(slice(1)), query.generator("pipeline"))

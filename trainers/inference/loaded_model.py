@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trainers import registry
 from trainers.config import RunConfig
-from trainers.data import preprocess
+from trainers.data import loading, preprocess
 from trainers.data.dataset import ImageData, PointData
 from trainers.data.preprocess import ResidentPoints
 from trainers.errors import CheckpointError
@@ -189,7 +189,7 @@ def to_channels_last(model: Model) -> Model:
 @lru_cache(maxsize=2)
 def _load_data(name: str, options: Any) -> tuple[ImageData | PointData, preprocess.TestImages | ResidentPoints]:
     """Return a run's data, read once for all its snapshots, and the preprocessed test data."""
-    data: ImageData | PointData = registry.resolve(registry.dataset(name).load)(options)
+    data = loading.load(registry.dataset(name), options)
     if isinstance(data, PointData):
         return data, ResidentPoints(data.test)
     return data, preprocess.TestImages(data.test, getattr(options, "binarization", "none"))

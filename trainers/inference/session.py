@@ -84,7 +84,8 @@ class InferenceSession:
             if not capability.available:
                 raise UserError(f"'{op}' is not available for this model", capability.reason)
             if not isinstance(self.loaded.model, PROTOCOLS.get(name, Model)):
-                raise UserError(f"'{op}' is not available for this model", f"its family does not implement '{name}'")
+                hint = f"its family '{self.card.family}' declares '{name}', but its model lacks the methods"
+                raise UserError(f"'{op}' is not available for this model", hint)
         # Answer; the process-wide matmul backend is changed only while a chunk is computed, not for the consumer.
         chunks = operation(query)
         while True:

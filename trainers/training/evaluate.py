@@ -29,12 +29,12 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
         title = spec.title.replace("EMA weights", weights)
         specs.append(replace(spec, title=title, setup=", ".join(filter(None, (setup, spec.setup)))))
     # Those that every training records, unless the model declares them itself, in better words.
-    common = []
+    common, unit = [], session.plan.theory().unit
     for name in session.optimizers:
         suffix, owner = ("", "") if len(session.optimizers) == 1 else (f"_{name}", f" of {name}")
         loss, norm = f"loss{suffix}", f"grad_norm{suffix}"
         common += [
-            MetricSpec(f"train/{loss}", loss, f"training loss{owner}", "nats", "lower", "optimization"),
+            MetricSpec(f"train/{loss}", loss, f"training loss{owner}", unit, "lower", "optimization"),
             MetricSpec(f"train/{norm}", norm, f"gradient norm{owner}", "", "neither", "optimization"),
         ]
     rate_unit = f"{session.data_card.kind}/s"  # points/s for 2-D data, under the same name
@@ -44,6 +44,19 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
     ]
     declared = {spec.name for spec in specs}
     return (*specs, *(spec for spec in common if spec.name not in declared))
+
+
+def theory_alerts(session: TrainingSession) -> Iterator[events.Alert]:
+    """Yield an alert if the family's theory names quantities that no metric has: its panels would stay empty."""
+    theory, quantities = session.plan.theory(), {spec.quantity for spec in metric_specs(session)}
+    requested = [theory.total, *(term.quantity for term in (*theory.terms, *theory.also))]
+    if missing := [name for name in dict.fromkeys(requested) if name not in quantities]:
+        names = ", ".join(f"'{name}'" for name in missing)
+        message = (
+            f"the theory of family '{session.plan.family.name}' names {names}, which no metric has: "
+            f"declare them in {type(session.model).__name__}.metrics(), or correct the Theory"
+        )
+        yield events.Alert(session.step, "warning", "theory_without_metric", message)
 
 
 def undeclared_metric_error(model: Model, metric: str) -> ConfigError:

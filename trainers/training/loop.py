@@ -68,6 +68,8 @@ def train(
             precision="bfloat16" if session.autocast.bfloat16 else "float32",
         )
         yield from alerts
+        if resume is None:
+            yield from evaluate.theory_alerts(session)
         yield from _thread_alert(config.execution.threads, session.step)
         # Train.
         yield Phase(session.step, "training")

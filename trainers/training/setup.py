@@ -7,19 +7,21 @@ from typing import Any
 
 import torch
 
-from trainers import openmp, registry
+from trainers import openmp
 from trainers.compiled.policy import CompilePolicy
 from trainers.config import ExecutionConfig
-from trainers.data import preprocess
+from trainers.data import loading, preprocess
 from trainers.data.dataset import ImageData, PointData
 from trainers.data.preprocess import ResidentPoints
 from trainers.errors import ConfigError
 from trainers.evaluation.points import PointReference
 from trainers.families.interface import build
+from trainers.families.nn import count
 from trainers.model_card import DataCard
 from trainers.numerics import matmul, rng
 from trainers.numerics.precision import AutocastContext, use_bfloat16
 from trainers.plan import Plan
+from trainers.registry import Family
 from trainers.step import optim
 from trainers.step.ema import Ema
 from trainers.training import timing
@@ -37,11 +39,12 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
     """
     config = plan.config
     device = select_device(config.execution.device)
-    plan.num_parameters()  # refuses an oversized model before it is allocated
+    num_parameters = plan.num_parameters()  # refuses an oversized model before it is allocated
     # Load the data, and build the model with weights from a stream of its own.
-    data: ImageData | PointData = registry.resolve(plan.dataset.load)(plan.data_options)
+    data = loading.load(plan.dataset, plan.data_options)
     with rng.seeded(config.seed, "weights"):
         model = build(plan.family, plan.model_options, plan.image_shape)
+    _check_count(plan.family, num_parameters, count(model))
     model.to(device)
     sampler = rng.BatchSampler(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
     # Move the data to the device, and choose the sample images of each snapshot.
@@ -75,6 +78,16 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
         length=timing.Length.of(config.schedule, sampler.steps_per_epoch),
         clock=clock,
     )
+
+
+def _check_count(family: Family, declared: int, actual: int) -> None:
+    """Refuse a wrong number of parameters, by which snapshots are checked before they are loaded."""
+    if declared != actual:
+        own = family.parameter_count is not None
+        source = "its parameter_count returns" if own else "on torch's meta device it has"
+        hint = "correct parameter_count, or leave it out" if own else "build the same model on every device"
+        message = f"model.name: the model of family '{family.name}' has {actual:,} parameters, {source} {declared:,}"
+        raise ConfigError(message, hint)
 
 
 def data_card(plan: Plan, data: ImageData | PointData) -> DataCard:

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from tests.trainers import tiny
 from tests.trainers.families.minimal_family import AUTOENCODER, Autoencoder
-from trainers import plan, presets
+from trainers import plan, presets, registry
 from trainers.errors import ConfigError
-from trainers.events import Metrics
+from trainers.events import Alert, Metrics, Started
 from trainers.families.interface import Evaluator, MeanEvaluator, Objective, StepContext, build
 from trainers.model_card import Capability
 from trainers.registry import Family
+from trainers.theory import Term, Theory
 from trainers.training import loop
 
 SHAPE = (1, 4, 4)
@@ -30,10 +31,10 @@ def refusal(model: type[nn.Module], **changes: Any) -> str:
     return str(caught.value)
 
 
-def train(folder: Path, model: type[Autoencoder]) -> list[Any]:
+def train(folder: Path, model: type[Autoencoder] = Autoencoder, **changes: Any) -> list[Any]:
     """Train a few steps and return the events."""
     layers = {"data": {"name": "idx", "path": str(folder)}, "schedule": {"steps": 2}, "execution": {"threads": 1}}
-    family: Family = replace(AUTOENCODER, build=model)
+    family: Family = replace(AUTOENCODER, build=model, **changes)
     config = presets.assemble("vae-2d", {**layers, "model": {}})
     config = config.model_copy(update={"model": config.model.model_copy(update={"name": "autoencoder", "options": {}})})
     return list(loop.train(plan.resolve(config, family=family)))
@@ -155,6 +156,48 @@ def test_a_wrong_step_metric_or_image_is_refused_in_training(
     with pytest.raises(ConfigError) as caught:
         train(folder, model)
     assert message in str(caught.value)
+
+
+def test_a_wrong_number_of_parameters_is_refused_at_set_up(folder: Path) -> None:
+    actual = 2 * 63 * 8 + 8 + 63
+    with pytest.raises(ConfigError) as caught:
+        train(folder, parameter_count=lambda options, shape: actual - 1)
+    expected = f"family 'autoencoder' has {actual:,} parameters, its parameter_count returns {actual - 1:,}: correct"
+    assert expected in str(caught.value)
+    with pytest.raises(ConfigError, match=r"parameter_count of family 'autoencoder' returns 1\.5: return a number"):
+        train(folder, parameter_count=lambda options, shape: 1.5)
+
+    class Larger(Autoencoder):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            if self.encoder.weight.device.type != "meta":
+                self.encoder = nn.Linear(63, 8, bias=False)
+
+    with pytest.raises(ConfigError, match=r"on torch's meta device it has .*: build the same model on every device"):
+        train(folder, Larger)
+
+
+def test_a_theory_that_names_no_metric_is_named_once_at_the_start(folder: Path) -> None:
+    alerts = tiny.of(train(folder, theory=Theory(total="eror", terms=(Term("x", "kl", 1, "KL", ""),))), Alert)
+    assert [(alert.step, alert.code) for alert in alerts] == [(0, "theory_without_metric")]
+    assert "the theory of family 'autoencoder' names 'eror', 'kl', which no metric has" in alerts[0].message
+    assert not tiny.of(train(folder), Alert)
+
+
+@pytest.mark.parametrize("preset", registry.presets())
+def test_the_theory_of_a_preset_names_metrics_only(preset: str) -> None:
+    resolved = plan.resolve(presets.assemble(preset))
+    with torch.device("meta"):
+        model = build(resolved.family, resolved.model_options, resolved.image_shape)
+    recorded = {spec.quantity for spec in model.metrics()} | {"loss"}
+    theory = resolved.theory()
+    assert {theory.total, *(term.quantity for term in (*theory.terms, *theory.also))} <= recorded
+
+
+@pytest.mark.parametrize("unit", ["", "dB"])
+def test_the_loss_has_the_unit_of_the_theory(folder: Path, unit: str) -> None:
+    (started,) = tiny.of(train(folder, theory=Theory(total="error", unit=unit)), Started)
+    assert {spec.name: spec.unit for spec in started.metrics}["train/loss"] == unit
 
 
 class PlainNumbers(Autoencoder):

@@ -1,7 +1,7 @@
 """The Theory tab: the objective with its current values, and one image through the model with its tensors."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -49,7 +49,7 @@ class TheoryTab(Tab):
         self._pipeline_stale = True
         self._seed = 0
         self._requests = RequestGroup(
-            context.model_client, "theory", lambda message, hint: self.pipeline.show_note(f"{message}. {hint}")
+            context.model_client, "theory", lambda *texts: self.pipeline.show_note(_sentences(texts))
         )
         # The widgets.
         self.cards: dict[str, TermCard] = {}
@@ -268,6 +268,10 @@ class TheoryTab(Tab):
 
     def _page_image(self) -> QImage:
         return self._page.grab().toImage()
+
+
+def _sentences(texts: Iterable[str]) -> str:
+    return " ".join(f"{text[:1].upper()}{text[1:].rstrip('.')}." for text in texts if text)
 
 
 def _metrics_text(theory: Theory, metrics: Mapping[str, object]) -> str:
