@@ -191,7 +191,7 @@ def test_the_theory_of_a_preset_names_metrics_only(preset: str) -> None:
         model = build(resolved.family, resolved.model_options, resolved.image_shape)
     recorded = {spec.quantity for spec in model.metrics()} | {"loss"}
     theory = resolved.theory()
-    assert {theory.total, *(term.quantity for term in (*theory.terms, *theory.also))} <= recorded
+    assert {theory.total, *(term.quantity for term in (*theory.terms, *theory.other_metrics))} <= recorded
 
 
 @pytest.mark.parametrize("unit", ["", "dB"])
