@@ -66,6 +66,8 @@ def _from_comparable_run(training: Plan, runs_dir: Path) -> Estimate | None:
         same_device = (other.execution.device, other.execution.threads) == (execution.device, execution.threads)
         if same_device and other.model == config.model and other.data == config.data:
             speed = status.images_seen / status.elapsed_s
+            if config.schedule.steps is not None and status.step > 0:  # a step may take several batches
+                images = config.schedule.steps * status.images_seen / status.step
             return Estimate(images / speed, speed, f"estimated from {status.name}")
     return None
 

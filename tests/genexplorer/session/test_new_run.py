@@ -147,6 +147,21 @@ def test_a_finished_run_of_the_same_model_gives_the_speed(tmp_path: Path, monkey
     assert eta.expected_time(resolve(config), tmp_path).images_per_s is None
 
 
+def test_a_length_in_steps_is_estimated_for_steps_of_several_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = NewRunForm("gan-toy")
+    form.set("unit", "steps")
+    form.set("length", "1000")
+    config = form.validate()
+    folder = RunStore(tmp_path).create(config, name="red-elm")
+    images_seen = 500 * 2 * config.optim.batch_size  # 500 steps of two batches in 50 s
+    status = RunStore(tmp_path).status(folder)
+    ended = replace(status, state=State.SUCCEEDED, step=500, images_seen=images_seen, elapsed_s=50.0)
+    monkeypatch.setattr(RunStore, "list", lambda store: [ended])
+    assert eta.expected_time(resolve(config), tmp_path).seconds == pytest.approx(100)
+
+
 @pytest.mark.parametrize(
     ("settings", "share"),
     [({"unit": "epochs", "length": "10"}, 0.25), ({"unit": "steps", "length": "9375"}, 0.5), ({}, 1.0)],
