@@ -6,8 +6,6 @@ from functools import wraps
 
 import typer
 
-from genexplorer.cli import output
-
 Completions = list[tuple[str, str]]
 
 
@@ -41,13 +39,14 @@ def states(ctx: typer.Context, incomplete: str) -> Completions:
 def runs(ctx: typer.Context, incomplete: str) -> Completions:
     """Complete names of runs, ids if typed or needed, and 'latest'."""
     from genexplorer import paths
+    from genexplorer.runs.command_hints import is_plain
     from genexplorer.runs.store import RunStore
 
     runs_dir = ctx.params.get("runs_dir") or ctx.find_root().params.get("runs_dir")
     statuses = RunStore(paths.runs_dir(runs_dir)).list()
-    counts = Counter(status.name for status in statuses)
+    counts = Counter(selector for status in statuses for selector in {status.name, status.id})
     completions = [
-        (output.handle(status.name, status.id) if counts[status.name] == 1 else status.id, str(status.state))
+        (status.name if counts[status.name] == 1 and is_plain(status.name) else status.id, str(status.state))
         for status in statuses
     ]
     completions += [(status.id, f"{status.state} {status.name}") for status in statuses if incomplete]

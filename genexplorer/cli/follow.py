@@ -13,6 +13,7 @@ import typer
 from genexplorer.cli import output
 from genexplorer.cli.runs.show import print_log_line
 from genexplorer.errors import UserError
+from genexplorer.runs.command_hints import run_command, runs_dir_option
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import Cursor, Delta, Point, RunStatus, State
 from genexplorer.runs.status.run_status import read_status
@@ -93,14 +94,15 @@ def finish(status: RunStatus) -> None:
     if status.reason:
         line += f": {status.reason}"
     output.print_message(line)
-    name, code = output.handle(status.name, status.id), END_CODES.get(status.state, 0)
+    code = END_CODES.get(status.state, 0)
+    resume_command = run_command("runs resume", status.folder)
     if code:
         output.print_message(
-            f"'genexplorer runs logs {name}' shows the log; 'genexplorer runs resume {name}' tries again"
+            f"'{run_command('runs logs', status.folder)}' shows the log; '{resume_command}' tries again"
         )
         raise typer.Exit(code)
     if status.state is State.STOPPED:
-        output.print_message(f"'genexplorer runs resume {name}' continues it")
+        output.print_message(f"'{resume_command}' continues it")
 
 
 def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> str:
@@ -134,29 +136,25 @@ def _objective(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[st
 
 def print_still_training(folder: Path) -> None:
     """Print that a run keeps training in the background, and how to stop it."""
-    name = _name(folder)
+    dashboard = f"genexplorer{runs_dir_option(folder.parent)}"
     output.print_message(
-        f"\n{name} keeps training. 'genexplorer runs stop {name}' stops it, 'genexplorer' opens the dashboard."
+        f"\n{read_status(folder).name} keeps training. '{run_command('runs stop', folder)}' stops it,"
+        f" '{dashboard}' opens the dashboard."
     )
 
 
 def stop_and_wait(folder: Path, follower: RunFollower) -> None:
     """Stop a run and wait for its end; a second Ctrl+C returns at once."""
-    name = _name(folder)
+    name = read_status(folder).name
     output.print_message(f"\nstopping {name}; it saves its state first (Ctrl+C again: do not wait)")
     try:
         launcher.wait(folder, set(State) - {State.QUEUED}, STARTUP_TIMEOUT_S)
         launcher.stop(folder)
         finish(follower.follow())
     except KeyboardInterrupt:
-        output.print_message(f"{name} is still stopping; 'genexplorer runs show {name}' shows its state")
+        output.print_message(f"{name} is still stopping; '{run_command('runs show', folder)}' shows its state")
     except UserError as error:
         output.print_error(error)
-
-
-def _name(folder: Path) -> str:
-    status = read_status(folder)
-    return output.handle(status.name, status.id)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ A reader that closes its end (`| head`) ends a command quietly; texts from data 
 
 import json
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -130,14 +129,11 @@ def pairs(rows: Sequence[tuple[str, str]], *, indent: int = 0) -> None:
         print_data(" " * indent + style(name.ljust(name_width), "faint") + "  " + value)
 
 
-def handle(name: str, identity: str) -> str:
-    """Return how a hint refers to a run: its name, or its id if the name needs quotes in a shell."""
-    return name if shlex.quote(name) == name else identity
-
-
 def cut(text: str, limit: int) -> str:
-    """Truncate a text with an ellipsis."""
-    return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
+    """Truncate a text to a number of terminal cells, with an ellipsis."""
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= limit else set_cell_size(text, max(limit - 1, 0)).rstrip() + "…"
 
 
 @contextmanager

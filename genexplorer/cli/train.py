@@ -1,5 +1,6 @@
 """`genexplorer train`: start a training in the background from a preset and settings, and watch it."""
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -111,7 +112,9 @@ def train(
             from genexplorer.jobs.image_files import replace_file
 
             replace_file(write_config, text.encode())
-            output.print_message(f"wrote {write_config}; train it with: genexplorer train --config {write_config}")
+            output.print_message(
+                f"wrote {write_config}; train it with: genexplorer train --config {shlex.quote(str(write_config))}"
+            )
     if dry_run:
         _print_plan(plan, paths.runs_dir(runs_dir), as_json=as_json)
     if dry_run or write_config is not None:
@@ -218,8 +221,10 @@ def _start(
         output.print_message(f"{status.name}: {config.preset} on {status.data}, process {status.pid}, {status.folder}")
     match watch:
         case Watch.DETACHED:
-            stop = f"'genexplorer runs stop {output.handle(status.name, status.id)}' stops it"
-            output.print_message(f"'genexplorer' opens the dashboard, {stop}")
+            from genexplorer.runs.command_hints import run_command, runs_dir_option
+
+            dashboard = f"'genexplorer{runs_dir_option(status.folder.parent)}' opens the dashboard"
+            output.print_message(f"{dashboard}, '{run_command('runs stop', status.folder)}' stops it")
         case Watch.DASHBOARD:
             from genexplorer.cli.open_ui import open_dashboard
 

@@ -16,6 +16,8 @@ from genexplorer.runs.sanitize import one_line, plain, unix_time
 from genexplorer.runs.untrusted_files import read_json_or_empty
 from trainers.storage import atomic_files
 
+LATEST = "latest"  # selects the newest run
+MAX_NAME_LENGTH = 64
 MAX_NOTES_BYTES = 256 * 1024
 _ADJECTIVES = """
     amber azure bold brave bright brisk calm clear clever cosy crisp daring deep eager early fair fleet fond frank
@@ -54,11 +56,16 @@ def clean_name(name: str) -> str:
     """Return a sanitized name.
 
     Raises:
-        ConfigError: if it is empty.
+        ConfigError: if it is empty, too long to be shown in full, or selects another run.
     """
-    cleaned = one_line(name, 64)
+    cleaned = one_line(name, 8 * MAX_NAME_LENGTH)
     if not cleaned:
         raise ConfigError("a run's name cannot be empty", "choose one, such as 'brave-fox'")
+    if len(cleaned) > MAX_NAME_LENGTH:
+        shown = one_line(cleaned, 24)
+        raise ConfigError(f"the name '{shown}' has more than {MAX_NAME_LENGTH} characters", "choose a shorter one")
+    if cleaned == LATEST:
+        raise ConfigError(f"a run cannot be named '{LATEST}': that selects the newest run", "choose another name")
     return cleaned
 
 
@@ -82,7 +89,7 @@ def change(folder: Path, **values: Any) -> None:
         with contextlib.suppress(OSError):  # a file system without locks: the last writer wins
             fcntl.flock(handle, fcntl.LOCK_EX)  # for the milliseconds of a read and a write
         before = read(folder)
-        write(folder, replace(replace(before, name=before.name or one_line(folder.name, 64)), **values))
+        write(folder, replace(replace(before, name=before.name or one_line(folder.name, MAX_NAME_LENGTH)), **values))
     finally:
         os.close(handle)
 
@@ -98,7 +105,7 @@ def read(folder: Path) -> Notes:
     values = read_json_or_empty(folder / layout.NOTES, MAX_NOTES_BYTES)
     tags = values.get("tags")
     return Notes(
-        name=one_line(values.get("name", ""), 64),
+        name=one_line(values.get("name", ""), MAX_NAME_LENGTH),
         tags=clean_tags(str(tag) for tag in tags) if isinstance(tags, list) else (),
         note=plain(str(values.get("note", "")), 20_000),
         created=unix_time(values.get("created", 0.0)),

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genexplorer import kernel_lock
-from genexplorer.errors import NoSuchRunError, RunStateError
+from genexplorer.errors import ConfigError, NoSuchRunError, RunStateError
 from genexplorer.runs import layout, notes
+from genexplorer.runs.command_hints import run_command
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line, slug
 from genexplorer.runs.status import heartbeat
@@ -28,7 +29,6 @@ from trainers.storage import atomic_files
 if TYPE_CHECKING:
     from trainers.config import RunConfig
 
-LATEST = "latest"
 EXIT_TIMEOUT_S = 2.0  # from the recorded outcome to the exit of the worker
 Runs = list[RunStatus]
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -56,9 +56,10 @@ class RunStore:
             tags: For the list of runs.
 
         Raises:
-            ConfigError: if the name has no printable characters.
+            ConfigError: if the name is empty, too long, or selects another run.
             OSError: if the disk refuses.
         """
+        self._require_selectable(name)
         run_notes = notes.new(name, tags, () if name else {run.name for run in self.list()})
         self.runs_dir.mkdir(parents=True, exist_ok=True)
         random_name = "" if name else run_notes.name  # a name that was typed never becomes part of a path
@@ -103,14 +104,16 @@ class RunStore:
 
     def list(self) -> Runs:
         """Return every run, newest first; damaged ones are included with the reason."""
+        runs = [run for run in map(self._cached_or_read, self._run_folders()) if run is not None]
+        return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
+
+    def _run_folders(self) -> tuple[Path, ...]:
+        """Return the folders that may be runs."""
         try:
             with os.scandir(self.runs_dir) as entries:
-                names = [entry.name for entry in entries if _may_be_run(entry)]
+                return tuple(self.runs_dir / entry.name for entry in entries if _may_be_run(entry))
         except (FileNotFoundError, NotADirectoryError):
-            return []
-        folders = [self.runs_dir / name for name in names]
-        runs = [run for run in map(self._cached_or_read, folders) if run is not None]
-        return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
+            return ()
 
     def _cached_or_read(self, folder: Path) -> RunStatus | None:
         """Return the status of a run, None for another folder; one that has ended is read again only if it changed."""
@@ -135,36 +138,44 @@ class RunStore:
         Raises:
             NoSuchRunError: if there is none, or more than one.
         """
-        if os.sep in selector or selector in (".", ".."):
-            folder = Path(selector).expanduser().resolve()
-            if not is_run_folder(folder):
-                raise NoSuchRunError(f"{one_line(selector)} is not a run folder", f"it has no {layout.CONFIG}")
-            return folder
-        # Prefer an exact id, then an exact name, then a unique prefix.
-        runs = self.list()
-        if selector == LATEST and runs:
-            return runs[0].folder
-        for match in (
-            [run for run in runs if run.id == selector],
-            [run for run in runs if run.name == selector],
-            [run for run in runs if selector and (run.id.startswith(selector) or run.name.startswith(selector))],
-        ):
+        # Prefer an exact id, then an exact name, then a path, then a unique prefix.
+        runs, name = self.list(), one_line(selector, notes.MAX_NAME_LENGTH)
+        named = [run for run in runs if name and run.name == name]
+        if selector == notes.LATEST and runs and runs[0] not in named:
+            named.insert(0, runs[0])  # older versions accepted the name 'latest'
+        path = Path(selector).expanduser()
+        is_path = os.sep in selector or selector in (".", "..")
+        prefixed = [run for run in runs if name and (run.id.startswith(selector) or run.name.startswith(name))]
+        for match in ([run for run in runs if run.id == selector], named, [] if is_path else prefixed):
             if len(match) == 1:
                 return match[0].folder
             if match:
                 raise NoSuchRunError(f"'{one_line(selector, 64)}' is ambiguous: {_summary(match)}", "use the id")
-        if is_run_folder(Path(selector)):
-            return Path(selector).resolve()
+        if is_run_folder(path):
+            return path.resolve()
+        if is_path and len(prefixed) == 1:
+            return prefixed[0].folder
+        if is_path:
+            raise NoSuchRunError(
+                f"{one_line(selector)} is neither a run nor a run folder", f"it has no {layout.CONFIG}"
+            )
         hint = f"the runs are {_summary(runs)}" if runs else "start one with 'genexplorer train'"
         raise NoSuchRunError(f"no run '{one_line(selector, 64)}' in {self.runs_dir}", hint)
+
+    def _require_selectable(self, name: str, folder: Path | None = None) -> None:
+        """Raise a ConfigError if a new name of a run is the id of another."""
+        for other in self._run_folders():
+            if other != folder and other.name == one_line(name, notes.MAX_NAME_LENGTH):
+                raise ConfigError(f"'{other.name}' is the id of another run", "choose another name")
 
     def rename(self, folder: Path, name: str) -> None:
         """Give a run another name; its id and folder stay.
 
         Raises:
-            ConfigError: if the name has no printable characters.
+            ConfigError: if the name is empty, too long, or selects another run.
         """
         self.require_own(folder)
+        self._require_selectable(name, folder)
         notes.change(folder, name=notes.clean_name(name))
 
     def set_tags(self, folder: Path, tags: Iterable[str]) -> None:
@@ -202,7 +213,7 @@ class RunStore:
             if not is_free:
                 raise RunStateError(
                     f"{status.name} is {status.state}: it has a worker",
-                    f"stop it first: genexplorer runs stop {status.id}",
+                    f"stop it first: {run_command('runs stop', folder)}",
                 )
             return self._move(folder, trash)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from genexplorer import paths
 from genexplorer.errors import DisplayError, RunStateError, UserError
+from genexplorer.runs.command_hints import runs_dir_option, selector
 from genexplorer.runs.commands import control
 from genexplorer.runs.record import State
 from genexplorer.runs.sanitize import one_line
@@ -202,8 +203,9 @@ def image_command(folder: Path | None) -> str:
     from genexplorer.runs.reader import RunReader  # imports NumPy, which opening a viewer does not need
 
     reader = RunReader(folder)
-    plane = not reader.snapshots() or reader.card().capability("manifold").available
-    return command_lines.image("manifold" if plane else "sample", read_status(folder).name)
+    is_plane = not reader.snapshots() or reader.card().capability("manifold").available
+    line = command_lines.image("manifold" if is_plane else "sample", selector(folder))
+    return line + runs_dir_option(folder.parent)
 
 
 def viewer_command(folder: Path | None) -> list[str]:

@@ -20,6 +20,7 @@ from genexplorer import paths
 from genexplorer.cores.environment import compute_environment
 from genexplorer.errors import DamagedRunError, RunStateError, UserError, WorkerError
 from genexplorer.runs import layout
+from genexplorer.runs.command_hints import run_command
 from genexplorer.runs.commands import control
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status import heartbeat, process_id
@@ -103,7 +104,7 @@ def terminate(folder: Path) -> None:
     """
     record = heartbeat.read(folder / layout.LIVE)
     if record is None or not is_locked(folder) or not process_id.is_alive(record.identity):
-        raise RunStateError(f"{folder.name} has no worker on this machine", "see 'genexplorer runs show'")
+        raise RunStateError(f"{folder.name} has no worker on this machine", f"see '{run_command('runs show', folder)}'")
     os.kill(record.pid, signal.SIGTERM)
 
 
@@ -119,7 +120,8 @@ def wait(folder: Path, states: Collection[State], timeout_s: float = 60.0) -> Ru
         if status.state in states:
             return status
         if time.monotonic() >= deadline:
-            hint = status.reason or "wait and check 'genexplorer runs show'; the worker may be compiling"
+            check = f"wait and check '{run_command('runs show', folder)}'; the worker may be compiling"
+            hint = status.reason or check
             raise WorkerError(f"{status.name} is still {status.state} after {timeout_s:.0f} s", hint)
         time.sleep(POLL_S)
 

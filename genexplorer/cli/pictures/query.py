@@ -67,6 +67,7 @@ class ModelQuery:
         client: "ExplorerClient | None" = None,
     ) -> None:
         from genexplorer.jobs import image_files
+        from genexplorer.runs.command_hints import run_command
         from genexplorer.runs.reader import RunReader
 
         self.format = image_files.format_of(out, formats or image_files.STILL_FORMATS)
@@ -79,13 +80,13 @@ class ModelQuery:
         capabilities = [self.card.capability(name) for name in ((needs,) if isinstance(needs, str) else needs)]
         if not any(capability.available for capability in capabilities):
             # Suggest what this model can do instead.
-            hint = "'genexplorer sample' works for all models"
+            hint = f"'{run_command('sample', self._folder)}' works for all models"
             if needs == "manifold" and self.can("plane"):
                 hint = "choose a plane with --axes, --through or --principal"
             elif needs in ("manifold", "plane") and self.can("density"):
-                hint = "'genexplorer density' draws 2-D data"
+                hint = f"'{run_command('density', self._folder)}' draws 2-D data"
             elif needs == "invert" and self.can("encode"):
-                hint = "'genexplorer reconstruct' encodes and decodes"
+                hint = f"'{run_command('reconstruct', self._folder)}' encodes and decodes"
             raise UserError(f"{self._name} cannot do this: {capabilities[0].reason}", hint)
         self.num_test = self.card.data.num_test
 

@@ -89,10 +89,11 @@ def apply_to_each(
 
 def resume_hint(folder: Path) -> str:
     """Return how to continue a run; empty unless it is paused or stopped."""
+    from genexplorer.runs.command_hints import run_command
     from genexplorer.runs.record import State
     from genexplorer.runs.status.run_status import read_status
 
     status = read_status(folder)
     if status.state not in (State.PAUSED, State.STOPPED):
         return ""
-    return f"; 'genexplorer runs resume {output.handle(status.name, status.id)}' continues it"
+    return f"; '{run_command('runs resume', folder)}' continues it"

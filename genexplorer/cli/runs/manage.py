@@ -3,6 +3,7 @@
 A deleted run can be restored until the trash is emptied.
 """
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,9 +77,14 @@ def delete(runs: Runs, runs_dir: RunsDir = None) -> None:
     """Move runs to the trash; 'restore' brings them back. An active run must be stopped first."""
     from genexplorer.session import actions
 
-    apply_to_each(
-        runs, runs_dir, actions.delete, lambda folder: f"; 'genexplorer runs restore {folder.name}' restores it"
-    )
+    apply_to_each(runs, runs_dir, actions.delete, _restore_hint)
+
+
+def _restore_hint(folder: Path) -> str:
+    from genexplorer.runs.command_hints import runs_dir_option
+
+    identity = shlex.quote(folder.name)
+    return f"; 'genexplorer runs restore {identity}{runs_dir_option(folder.parent)}' restores it"
 
 
 def restore(
@@ -126,7 +132,10 @@ def _find_in_trash(store: "RunStore", selector: str) -> Path:
         return matches[0]
     if matches:
         raise NoSuchRunError(f"'{selector}' matches {len(matches)} deleted runs", "use the id")
-    raise NoSuchRunError(f"no deleted run '{selector}'", "'genexplorer runs restore' lists them")
+    from genexplorer.runs.command_hints import runs_dir_option
+
+    lists = f"'genexplorer runs restore{runs_dir_option(store.runs_dir)}' lists them"
+    raise NoSuchRunError(f"no deleted run '{selector}'", lists)
 
 
 def _id_of(entry: Path) -> str:

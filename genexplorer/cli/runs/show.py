@@ -37,10 +37,12 @@ def list_runs(
     if as_json:
         output.print_json([status_json(status) for status in runs])
     elif runs:
+        from rich.cells import cell_len
+
         # Drop columns until the rest fits the terminal.
         columns = list_columns(runs)
         for name in OPTIONAL:
-            widths = [max(map(len, [heading, *cells])) + 2 for heading, cells in columns.items()]
+            widths = [max(map(cell_len, [heading, *cells])) + 2 for heading, cells in columns.items()]
             if sum(widths) - 2 > output.width():
                 columns.pop(name)
         names = list(columns)

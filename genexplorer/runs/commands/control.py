@@ -13,6 +13,7 @@ from pathlib import Path
 
 from genexplorer.errors import DamagedRunError, RunStateError, WorkerError
 from genexplorer.runs import layout
+from genexplorer.runs.command_hints import run_command
 from genexplorer.runs.record import State
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import read_status
@@ -55,7 +56,7 @@ def send(folder: Path, command: Command) -> str:
     if status.state is State.QUEUED:
         raise RunStateError(f"{status.name} has not started", "wait for its worker's first heartbeat")
     if status.state not in (State.RUNNING, State.PAUSED, State.STOPPING):
-        hint = f"restart it with 'genexplorer runs resume {status.id}'" if status.state.resumable else ""
+        hint = f"restart it with '{run_command('runs resume', folder)}'" if status.state.resumable else ""
         raise RunStateError(f"{status.name} is {status.state}; it has no worker", hint)
     name = next(name for name, kind in COMMANDS.items() if isinstance(command, kind))
     command_id = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(8))

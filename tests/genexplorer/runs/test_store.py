@@ -38,7 +38,7 @@ def test_a_name_is_made_up_and_not_twice(store: RunStore) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["../../x", "/etc/passwd", "..", ".trash-x", "a\0b", "\x1b[31mred", "[bold]", "\u202eevil", "x" * 5000, "-rf"],
+    ["../../x", "/etc/passwd", "..", ".trash-x", "a\0b", "\x1b[31mred", "[bold]", "\u202eevil", "x" * 64, "-rf"],
 )
 def test_hostile_names_stay_inside_and_are_shown_safely(store: RunStore, name: str) -> None:
     folder = store.create(config(), name=name)
@@ -54,6 +54,43 @@ def test_a_name_without_anything_to_show_is_refused(store: RunStore) -> None:
     with pytest.raises(ConfigError, match="empty"):
         store.create(config(), name="\x1b[0m \u202e")
     assert store.list() == []
+
+
+def test_a_name_that_would_be_cut_or_selects_another_run_is_refused(store: RunStore) -> None:
+    fox = store.create(config(), name="brave-fox")
+    for name, reason in (
+        ("x" * 65, "more than 64 characters"),
+        ("x" * 5000, "more than 64 characters"),
+        ("latest", "selects the newest run"),
+        (" latest\n", "selects the newest run"),
+        (fox.name, "is the id of another run"),
+    ):
+        with pytest.raises(ConfigError, match=reason):
+            store.create(config(), name=name)
+    owl = store.create(config(), name="owl")
+    for name in ("latest", "x" * 65, fox.name):
+        with pytest.raises(ConfigError):
+            store.rename(owl, name)
+    assert [run.name for run in store.list()] == ["owl", "brave-fox"]
+
+
+@pytest.mark.parametrize(
+    "name", ["vae/beta=4", "a\0b", "two  words", "生成模型实验", "..", "~", "$HOME", "-rf", "/etc/passwd"]
+)
+def test_a_run_is_found_by_its_name_as_given(store: RunStore, name: str) -> None:
+    folder = store.create(config(), name=name)
+    store.create(config(), name="other")
+    assert store.find(name) == folder
+
+
+def test_latest_is_ambiguous_where_an_older_run_has_that_name(store: RunStore) -> None:
+    old = store.create(config(), name="old")
+    notes.change(old, name="latest")  # as earlier versions accepted it
+    assert store.find("latest") == old
+    store.create(config(), name="new")
+    with pytest.raises(NoSuchRunError, match="ambiguous"):
+        store.find("latest")
+    assert store.find(old.name) == old
 
 
 def test_a_failed_creation_leaves_no_folder(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
