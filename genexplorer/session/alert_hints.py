@@ -1,6 +1,7 @@
 """Hints for the alerts that a training raises: what the alert means, and which setting to change."""
 
 ALERT_HINTS = {  # hints by the code of their alert
+    "kl_warmup_shortened": "Lower model.kl_warmup, or train longer.",
     "kl_dim_collapsed": "The decoder ignores this dimension. Lower model.beta, use KL warm-up (model.kl_warmup), or "
     "reduce latent_dim. In a 20-dimensional model a few unused dimensions are normal.",
     "loss_not_finite": "A step gave NaN or infinity; the weights before it are kept. Lower optim.lr, set "

@@ -74,7 +74,7 @@ class CompiledStep:
         # Gather the tensors that a step updates.
         state = _state_tensors(model, optimizers, config)
         self._state = tuple(state.values())
-        self._scalars = torch.zeros(len(model.scalars(context.options, context.step)) + 1 + len(optimizers))
+        self._scalars = torch.zeros(len(model.step_scalars(context)) + 1 + len(optimizers))
         # Compile, and run once on copies: an error comes before anything has changed.
         module = _StepModule(model, config, self._optimizers, tuple(state), context)
         examples = [*self._state, batch, self._scalars.to(batch.device), *self._random_tensors(context.generator)]
@@ -93,7 +93,7 @@ class CompiledStep:
             max_norm: Largest gradient norm of one objective; None for no clipping.
         """
         self._scalars.numpy()[:] = [
-            *self._model.scalars(context.options, context.step).values(),
+            *self._model.step_scalars(context).values(),
             math.inf if max_norm is None else max_norm,
             *(lrs[optimizer] for optimizer in self._optimizers),
         ]
@@ -138,7 +138,7 @@ class _StepModule(nn.Module):
         # Name the tensors.
         state = dict(zip(self._state, tensors, strict=False))
         batch, scalars, *random_numbers = tensors[len(self._state) :]
-        names = self.model.scalars(self._context.options, self._context.step)
+        names = self.model.step_scalars(self._context)
         context = replace(self._context, scalars=dict(zip(names, scalars.unbind(), strict=False)))
         max_norm, *lrs = scalars[len(names) :].unbind()
         # Run the step with the model's weights and buffers replaced by arguments.

@@ -30,13 +30,15 @@ class StepContext:
         generator: The training's random number generator, on the batch's device.
         options: The family's options; a `Set` command may change them between steps.
         compute: Calls a pure function of tensors, under autocast where that is enabled.
-        scalars: The values of `Model.scalars` as tensors, while a step is traced for compilation; empty otherwise.
+        progress: Fraction of the training that was done before this step.
+        scalars: The values of `Model.step_scalars` as tensors, while a step is traced for compilation; empty otherwise.
     """
 
     step: int
     generator: torch.Generator
     options: Any
     compute: AutocastContext = field(default_factory=AutocastContext)
+    progress: float = 0.0
     scalars: Mapping[str, Tensor] = field(default_factory=dict)
 
 
@@ -191,6 +193,10 @@ class Model(nn.Module):
 
     def recalibrate(self) -> None:
         """Recompute statistics that averaging weights does not average, such as BatchNorm's, on the EMA model."""
+
+    def setup_warnings(self, options: Any, total_steps: int | None) -> Iterator[ModelWarning]:
+        """Yield each problem of the options with the length of the training, which is None if given in minutes."""
+        yield from ()
 
     def metric_labels(self) -> dict[str, tuple[str, str]]:
         """Return name and unit of metrics of single images: {"recon_nats": ("reconstruction", "nats")}."""

@@ -1,5 +1,6 @@
 """The metrics that a training declares, and their evaluation on the test set, in chunks with heartbeats."""
 
+import re
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from trainers.families.nn import chunk_size, eval_mode
 from trainers.training.session import TrainingSession
 from trainers.training.timing import HEARTBEAT_S
 
+_FIRST_TEST_IMAGES = re.compile(r"first ([\d,]+) test (?:images|points)")
 CHUNK_IMAGES = 200  # of 28×28: as fast as more, and a chunk of a convolutional model takes 25 ms, not 70
 CHUNK_POINTS = 1000
 
@@ -27,7 +29,11 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
         of_split = preprocess.describe_setup(binarization, spec.name.partition("/")[0])
         setup = data_setup.replace(preprocess.describe_setup(binarization), of_split, 1)
         title = spec.title.replace("EMA weights", weights)
-        specs.append(replace(spec, title=title, setup=", ".join(filter(None, (setup, spec.setup)))))
+        is_test = spec.name.startswith("test/")
+        own = _with_test_images(spec.setup, session) if is_test else spec.setup
+        if not is_test or _FIRST_TEST_IMAGES.search(own):  # the data's number of test images is irrelevant, or a repeat
+            setup = ", ".join(part for part in setup.split(", ") if not _FIRST_TEST_IMAGES.fullmatch(part))
+        specs.append(replace(spec, title=title, setup=", ".join(filter(None, (setup, own)))))
     # Those that every training records, unless the model declares them itself, in better words.
     common, unit = [], session.plan.theory().unit
     for name in session.optimizers:
@@ -44,6 +50,18 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
     ]
     declared = {spec.name for spec in specs}
     return (*specs, *(spec for spec in common if spec.name not in declared))
+
+
+def _with_test_images(setup: str, session: TrainingSession) -> str:
+    """Return the setup of a test metric with the number of test images that there are, where they are limited."""
+    count, kind = len(session.test_data), session.data_card.kind
+    if getattr(session.plan.data_options, "limit_test", None) is None:
+        return setup
+    present = f"first {count:,} test {kind}"
+    return _FIRST_TEST_IMAGES.sub(
+        lambda match: present if int(match[1].replace(",", "")) > count else match[0],
+        setup.replace("whole test set", present),
+    )
 
 
 def theory_alerts(session: TrainingSession) -> Iterator[events.Alert]:

@@ -70,6 +70,8 @@ def train(
         yield from alerts
         if resume is None:
             yield from evaluate.theory_alerts(session)
+            for warning in session.model.setup_warnings(session.plan.model_options, session.length.steps):
+                yield Alert(session.step, warning.severity, warning.code, warning.message)
         yield from _thread_alert(config.execution.threads, session.step)
         # Train.
         yield Phase(session.step, "training")

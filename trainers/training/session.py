@@ -152,7 +152,8 @@ class TrainingSession:
 
     def context(self, step: int) -> StepContext:
         """Return the inputs of a step besides its batch."""
-        return StepContext(step, self.generator, self._plan.model_options, self.autocast)
+        progress = self.length.progress(step, self.stopwatch.elapsed_s)
+        return StepContext(step, self.generator, self._plan.model_options, self.autocast, progress)
 
     def metrics_event(self, values: Mapping[str, float], elapsed_s: float | None = None) -> events.Metrics:
         """Return an event with metrics of the present step.

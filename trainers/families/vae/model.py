@@ -5,6 +5,7 @@ Reference: Kingma & Welling 2014, arXiv:1312.6114; beta: Higgins et al. 2017.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,9 @@ from trainers.families.vae.likelihoods import LIKELIHOODS
 from trainers.families.vae.spec import VaeOptions
 from trainers.registry import ImageShape
 
+T = TypeVar("T", float, Tensor)
+MAX_WARMUP_FRACTION = 0.5  # of the training that the KL warm-up may take
+_MAX_ROWS = 4096  # decoded at once to estimate the ELBO of single images
 _WARMUP_PROGRESS = 0.1  # fraction of the training in which a latent dimension may still become active
 
 
@@ -35,6 +39,7 @@ class Vae(Model):
     def __init__(self, options: VaeOptions, image_shape: ImageShape) -> None:
         super().__init__()
         self.image_shape = image_shape
+        self._likelihood_name = options.likelihood
         self.latent_shape = (options.latent_dim,)
         self.supports_bf16 = options.likelihood != "normal"  # not measured for points, docs/performance.md
         self.compile_speedup = 0.0 if options.architecture == "conv" else 0.35
@@ -72,18 +77,17 @@ class Vae(Model):
     def log_prob(self, x: Tensor) -> Tensor:
         """Return an estimate of log p(x), (B,), in nats.
 
-        For points the importance-weighted estimate; for images log p(x|z) at z = μ minus the KL, close to the ELBO and
-        free of noise.
+        For points the importance-weighted estimate; for images the ELBO, with the same noise at every call.
         """
         if self._importance is not None:
             return importance_weighted_log_prob(self, x, self._importance)
         mu, logvar = self.encode(x)
-        return -self.recon(x, mu) - kl_per_dim(mu, logvar).sum(1)
+        return -self._mean_recon(x, mu, logvar) - kl_per_dim(mu, logvar).sum(1)
 
     def reconstruct_with_metrics(self, x: Tensor) -> dict[str, Tensor]:
-        """Return posterior, reconstruction at z = μ, ELBO, −log p(x | z = μ), and KL in total and per dimension."""
+        """Return posterior, reconstruction at z = μ, ELBO, −E_q[log p(x|z)], and KL in total and per dimension."""
         mu, logvar = self.encode(x)
-        recon_nats, kl_dims = self.recon(x, mu), kl_per_dim(mu, logvar)
+        recon_nats, kl_dims = self._mean_recon(x, mu, logvar), kl_per_dim(mu, logvar)
         return {
             "mu": mu,
             "logvar": logvar,
@@ -96,7 +100,8 @@ class Vae(Model):
 
     def metric_labels(self) -> dict[str, tuple[str, str]]:
         """Return name and unit of the ELBO and its terms."""
-        return {"elbo": ("ELBO", "nats"), "recon_nats": ("reconstruction", "nats"), "kl_nats": ("KL", "nats")}
+        elbo = f"ELBO ({metrics.NUM_ELBO_SAMPLES} samples)"
+        return {"elbo": (elbo, "nats"), "recon_nats": ("reconstruction", "nats"), "kl_nats": ("KL", "nats")}
 
     def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return x, mu, sigma, one sample z of q(z|x) and its reconstruction; and the ELBO with its terms."""
@@ -115,6 +120,21 @@ class Vae(Model):
         """Return the weight of the KL term."""
         return {"kl_weight": kl_weight(options, step)}
 
+    def step_scalars(self, context: StepContext) -> Mapping[str, float | Tensor]:
+        """Return the weight of the KL term, whose warm-up is no longer than half of the training."""
+        weight = kl_weight(context.options, context.step, context.progress)
+        return context.scalars or {"kl_weight": weight}
+
+    def setup_warnings(self, options: VaeOptions, total_steps: int | None) -> Iterator[ModelWarning]:
+        """Yield a KL warm-up that is too long for the training."""
+        longest = None if total_steps is None else total_steps * MAX_WARMUP_FRACTION
+        if longest is not None and options.kl_warmup > longest:
+            message = (
+                f"model.kl_warmup: {options.kl_warmup:,} steps are more than half of the run's {total_steps:,}; "
+                f"the KL weight reaches beta after {math.ceil(longest):,}"
+            )
+            yield ModelWarning("kl_warmup_shortened", message)
+
     def graph_key(self, options: VaeOptions, step: int) -> None:
         """Return None: every step runs the same graph."""
 
@@ -123,7 +143,9 @@ class Vae(Model):
         noise = torch.randn((len(batch), *self.latent_shape), generator=context.generator, device=batch.device)
         recon, kl = context.compute(self.mean_terms, batch, noise)
         weight = self.step_scalars(context)["kl_weight"]
-        values = {"elbo": -(recon + kl).detach(), "recon": recon.detach(), "kl": kl.detach()}
+        values = {"elbo": -(recon + kl).detach(), "recon": recon.detach(), "kl": kl.detach(), "kl_weight": weight}
+        if self.is_discrete:
+            values["bits_per_dim"] = self.bits_per_dim((recon + kl).detach())
         yield Objective("vae", recon + weight * kl, values)
 
     def mean_terms(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,7 +161,7 @@ class Vae(Model):
 
     def metrics(self) -> Sequence[MetricSpec]:
         """Return the declarations of the ELBO, its terms, active units and the KL of each dimension."""
-        return metrics.specs(self.latent_shape[0])
+        return metrics.specs(self.latent_shape[0], self._likelihood_name)
 
     def warnings(self, values: Mapping[str, float], context: WarningContext) -> Iterator[ModelWarning]:
         """Yield posterior collapse: latent dimensions whose KL fell to nothing, or never rose in the first tenth."""
@@ -169,19 +191,47 @@ class Vae(Model):
         """Return a new evaluator of the test ELBO, with one fixed sample of z per image."""
         return ElboEvaluator(self, num_images, seed)
 
+    def bits_per_dim(self, negative_elbo: T) -> T:
+        """Return an upper bound on −log₂ p(x) per value of an image, of a discrete likelihood."""
+        return negative_elbo / (math.prod(self.image_shape) * math.log(2))
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether p(x|z) is a mass, so that bits per dimension are defined."""
+        return self._likelihood_name in metrics.DISCRETE_LIKELIHOODS
+
+    def _mean_recon(self, x: Tensor, mu: Tensor, logvar: Tensor) -> Tensor:
+        """Return −E_q(z|x)[log p(x|z)], (B,), estimated with the same noise at every call."""
+        generator = torch.Generator().manual_seed(EVALUATION_SEED)
+        total, remaining = torch.zeros(len(x), device=x.device), metrics.NUM_ELBO_SAMPLES
+        while remaining:
+            count = min(remaining, max(1, _MAX_ROWS // len(x)))
+            noise = torch.randn((count, *mu.shape), generator=generator).to(x.device)
+            z = (mu + torch.exp(0.5 * logvar) * noise).flatten(0, 1)
+            repeated = x.expand(count, *x.shape).flatten(0, 1)
+            total += self.recon(repeated, z).view(count, len(x)).sum(0)
+            remaining -= count
+        return total / metrics.NUM_ELBO_SAMPLES
+
     def _outputs(self, z: Tensor) -> Tensor:
         outputs: Tensor = self.decoder(z).to(z.dtype)
         return outputs
 
 
-def kl_weight(options: VaeOptions, step: int) -> float:
-    """Return the KL weight: beta, after a linear warm-up over `kl_warmup` steps.
+def kl_weight(options: VaeOptions, step: int, progress: float = 0.0) -> float:
+    """Return the KL weight: beta, after a linear warm-up over `kl_warmup` steps, or half of a shorter training.
 
     Reference: Sønderby et al. 2016, section 2.2, arXiv:1602.02282.
+
+    Args:
+        options: The options.
+        step: Number of updates done.
+        progress: Fraction of the training that is done.
     """
     if step >= options.kl_warmup:
         return options.beta
-    return options.beta * (step + 1) / (options.kl_warmup + 1)
+    weight = options.beta * (step + 1) / (options.kl_warmup + 1)
+    return min(options.beta, max(weight, options.beta * progress / MAX_WARMUP_FRACTION))
 
 
 class ElboEvaluator(Evaluator):
@@ -223,6 +273,8 @@ class ElboEvaluator(Evaluator):
         recon, kl = self._recon / count, sum(kl_dims)
         active = int((mus.double().var(0, correction=0) > metrics.MIN_ACTIVE_VARIANCE).sum())
         result = {"elbo": -recon - kl, "recon": recon, "kl": kl, "active_units": float(active)}
+        if self._model.is_discrete:
+            result["bits_per_dim"] = self._model.bits_per_dim(recon + kl)
         return result | {f"kl_dim_{dim}": nats for dim, nats in enumerate(kl_dims[: metrics.MAX_KL_CURVES])}
 
 

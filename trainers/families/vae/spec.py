@@ -7,7 +7,7 @@ from pydantic import Field
 
 from trainers.config import Section, Width
 from trainers.errors import ConfigError
-from trainers.families.vae.metrics import NUM_IMPORTANCE_SAMPLES
+from trainers.families.vae.metrics import NUM_ELBO_SAMPLES, NUM_IMPORTANCE_SAMPLES
 from trainers.families.vae.presets import PRESETS
 from trainers.families.vae.theory import theory_for
 from trainers.model_card import Capability, available, manifold, unavailable
@@ -61,7 +61,11 @@ def check(options: VaeOptions, data_options: Any, shape: ImageShape, kind: DataK
 def capabilities(options: VaeOptions) -> dict[str, Capability]:
     """Return the capabilities of a VAE."""
     points = options.likelihood == "normal"
-    log_prob = f"importance-weighted estimate, {NUM_IMPORTANCE_SAMPLES} samples" if points else "lower bound"
+    log_prob = (
+        f"importance-weighted estimate, {NUM_IMPORTANCE_SAMPLES} samples"
+        if points
+        else f"ELBO, {NUM_ELBO_SAMPLES} samples: a lower bound in expectation"
+    )
     return {
         "sample": available("z from N(0, I), then the decoder"),
         "decode": available("expected image under p(x|z)"),
