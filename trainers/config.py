@@ -1,10 +1,20 @@
 """The configuration of a run: frozen, validated before anything is allocated, stored as JSON and read as TOML too."""
 
+import contextlib
 import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from trainers import registry
 from trainers.errors import ConfigError
@@ -15,6 +25,8 @@ from trainers.theory import Theory
 _OLD_KEYS = {"binarisation": "binarization", "dequantisation": "dequantization"}
 _OLD_VALUES = {"discretised-logistic": "discretized-logistic"}
 
+_NONE_WORDS = ("none", "null")
+
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Compile = Literal["auto", "on", "off"]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -24,7 +36,19 @@ Width = Annotated[int, Field(ge=1, le=65_536)]  # units or channels of a layer
 class Section(BaseModel):
     """A part of a configuration: frozen, without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _unset(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        """Take 'none' as no value where a setting may have none and has no choice of that name: TOML has no null."""
+        try:
+            return validate(value)
+        except ValidationError:
+            if isinstance(value, str) and value.lower() in _NONE_WORDS:
+                with contextlib.suppress(ValidationError):
+                    return validate(None)
+            raise
 
 
 class Ref(Section):
@@ -56,7 +80,7 @@ class OptimConfig(Section):
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0, le=1)
-    grad_clip: float | None = Field(None, gt=0)  # largest norm of the gradient
+    grad_clip: float | None = Field(None, gt=0, le=1_000_000)  # largest norm of the gradient
     ema_decay: float = Field(0.999, ge=0, lt=1)  # 0: the EMA weights are the raw weights
 
 

@@ -104,6 +104,18 @@ def changes(
     return layer
 
 
+def unset_keys(config: RunConfig) -> tuple[str, ...]:
+    """Return the keys that have a value in the preset and none here; 'none' unsets them. Lengths replace each other."""
+    if config.preset not in registry.presets():
+        return ()
+    defaults = flatten(assemble(config.preset).model_dump(mode="json"))
+    current = flatten(config.model_dump(mode="json"))
+    lengths = {f"schedule.{name}" for name in _LENGTHS}
+    return tuple(
+        key for key, value in current.items() if value is None and defaults.get(key) is not None and key not in lengths
+    )
+
+
 def merge(below: Layer, above: Layer) -> dict[str, Any]:
     """Return one nested mapping merged over another; neither is changed."""
     merged = dict(below)

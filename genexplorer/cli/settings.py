@@ -4,6 +4,7 @@ Every setting has a dotted key, such as `model.beta`. In the environment it is `
 file `beta` under `[model]`; on the command line a flag (`--beta`) or `--set model.beta=4`.
 """
 
+import codecs
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -106,9 +107,14 @@ def read_file(path: Path) -> dict[str, Any]:
     if len(content) > MAX_FILE_BYTES:
         raise ConfigError(f"{path}: longer than {MAX_FILE_BYTES // 1024} KiB", "is it a TOML file of settings?")
     try:
-        return tomllib.loads(content.decode())
+        return tomllib.loads(content.decode(_encoding(content)))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {' '.join(str(error).split())}") from None
+
+
+def _encoding(content: bytes) -> str:
+    """Return the encoding that a byte-order mark declares, as editors and shells on Windows write it; else UTF-8."""
+    return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 def data_values(data: str) -> dict[str, Any]:
@@ -159,7 +165,10 @@ def _from_environment(environment: Mapping[str, str]) -> SettingsLayer:
 
 
 def to_toml(config: RunConfig) -> str:
-    """Write a configuration as TOML for `train --config`; settings without a value are omitted: TOML has no null."""
+    """Write a configuration as TOML for `train --config`.
+
+    TOML has no null: settings without a value are omitted, or "none" where the preset has a value.
+    """
     import tomlkit
 
     def without_null(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,7 +177,8 @@ def to_toml(config: RunConfig) -> str:
 
     document = tomlkit.document()
     document.add(tomlkit.comment("Train with: genexplorer train --config THIS_FILE"))
-    values = without_null(config.model_dump(mode="json"))
+    unset = presets.from_dotted(dict.fromkeys(presets.unset_keys(config), "none"))
+    values = presets.merge(without_null(config.model_dump(mode="json")), unset)
     for key, value in sorted(values.items(), key=lambda item: isinstance(item[1], Mapping)):  # tables come last
         if isinstance(value, Mapping):
             document.add(tomlkit.nl())

@@ -180,7 +180,7 @@ def train(config: "RunConfig") -> str:
         ConfigError: if the preset is unknown.
     """
     from trainers import registry
-    from trainers.presets import assemble, flatten
+    from trainers.presets import assemble, flatten, unset_keys
 
     base = assemble(config.preset)
     defaults = flatten(base.model_dump(mode="json"))
@@ -197,6 +197,8 @@ def train(config: "RunConfig") -> str:
             options += ["--data", _value_text(value)]
         else:
             options += ["--set", f"{key}={_value_text(value)}"]
+    for key in unset_keys(config):
+        options += ["--set", f"{key}=none"]
     if config.data.name != base.data.name and not from_folder:
         options += ["--data", config.data.name]
     return _command_line("train", config.preset, *options)

@@ -9,7 +9,9 @@ import pytest
 from genexplorer.cli import settings
 from genexplorer.cli.settings import to_toml
 from genexplorer.errors import ConfigError
+from genexplorer.session import command_lines
 from genexplorer.session.new_run import parse_value
+from trainers import registry
 from trainers.presets import assemble
 
 
@@ -140,6 +142,35 @@ def test_a_written_config_reads_back_as_the_same_run(tmp_path: Path) -> None:
     file = toml_file(tmp_path, to_toml(config))
     assert tomllib.loads(file.read_text())["schedule"]["steps"] == 9
     assert resolve(None, config_file=file) == config
+
+
+@pytest.mark.parametrize("word", ["none", "None", "'none'", "null"])
+def test_none_unsets_an_option_and_survives_toml_and_the_command(tmp_path: Path, word: str) -> None:
+    preset = next(name for name in registry.presets() if assemble(name).optim.grad_clip is not None)
+    config = resolve(preset, assignments=[f"optim.grad_clip={word}"])
+    assert config.optim.grad_clip is None
+    assert resolve(None, config_file=toml_file(tmp_path, to_toml(config))) == config
+    assert "--set optim.grad_clip=none" in command_lines.train(config)
+    assert "none" not in command_lines.train(assemble(preset))
+
+
+def test_none_stays_a_choice_where_it_is_one() -> None:
+    assert resolve("gan", assignments=["data.binarization=none"]).data.options["binarization"] == "none"
+
+
+@pytest.mark.parametrize("key", ["optim.grad_clip", "optim.lr", "model.beta", "execution.checkpoint_every_s"])
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+def test_infinity_and_nan_are_refused_before_anything_starts(key: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key}.*finite"):
+        resolve("vae", assignments=[f"{key}={value}"])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_accepted(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("seed = 7\r\n[model]\r\nbeta = 2.0\r\n", encoding=encoding)
+    config = resolve("vae", config_file=file)
+    assert config.seed == 7 and config.model.options["beta"] == 2.0
 
 
 def test_every_preset_is_a_valid_configuration_and_survives_toml(tmp_path: Path) -> None:
