@@ -8,9 +8,12 @@ that change between steps.
 
 import copy
 import math
+import sysconfig
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -19,13 +22,17 @@ from torch.func import functional_call
 from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from trainers.compiled import toolchain
 from trainers.config import OptimConfig
+from trainers.errors import TrainingError
 from trainers.families.interface import Model, StepContext
 from trainers.numerics import matmul
 from trainers.step import optim
 from trainers.step.train_step import FunctionalUpdater, OptimizerTensors, UpdateResult, train_step
 
 Graph = Callable[..., Sequence[Tensor]]
+_FLOAT32_TOLERANCE, _BFLOAT16_TOLERANCE = 5e-3, 5e-2  # relative and absolute, of rounding in a step
+_METRIC_TOLERANCE = 0.03  # absolute, of metrics such as an accuracy
 
 
 class _RecordedStep(NamedTuple):
@@ -42,10 +49,15 @@ class _RecordedStep(NamedTuple):
     num_operations: int
 
 
+class StepMismatchError(TrainingError):
+    """A compiled step computes other values than the plain one."""
+
+
 class CompiledStep:
     """The compiled steps of one graph key; they update weights, buffers and moments in place.
 
-    An update whose loss or gradient is not finite is left out, and so are those that follow it in the same step.
+    `compile` comes first, possibly in another thread: it works on copies that are made here. An update whose loss or
+    gradient is not finite is left out, and so are those that follow it in the same step.
 
     Args:
         model: Model to train.
@@ -53,9 +65,7 @@ class CompiledStep:
         config: Configuration of all optimizers.
         batch: Example batch.
         context: Example context; its generator is not advanced.
-
-    Raises:
-        Exception: of any kind, from the compiler. Nothing was updated.
+        check_steps: Steps of this graph key at which the compiled step is compared with the plain one, different ones.
     """
 
     def __init__(
@@ -65,8 +75,9 @@ class CompiledStep:
         config: OptimConfig,
         batch: Tensor,
         context: StepContext,
+        check_steps: Sequence[int] = (),
     ) -> None:
-        self._model = model
+        self._model, self._config = model, config
         self._optimizers = tuple(optimizers)
         # Trace which random numbers and metrics a step has.
         context = replace(context, generator=context.generator.clone_state())
@@ -75,11 +86,52 @@ class CompiledStep:
         state = _state_tensors(model, optimizers, config)
         self._state = tuple(state.values())
         self._scalars = torch.zeros(len(model.step_scalars(context)) + 1 + len(optimizers))
-        # Compile, and run once on copies: an error comes before anything has changed.
-        module = _StepModule(model, config, self._optimizers, tuple(state), context)
-        examples = [*self._state, batch, self._scalars.to(batch.device), *self._random_tensors(context.generator)]
-        self._graph = compile_graph(module.on_tensors, _clones(examples))
-        self._graph(*_clones(examples))
+        # Copy what `compile` reads: evaluations and commands may come while it runs.
+        self._module = _StepModule(copy.deepcopy(model), config, self._optimizers, tuple(state), context)
+        self._context, self._check_steps = context, check_steps
+        self._examples = [*_clones(self._state), batch, self._scalars.to(batch.device)]
+        self._examples += self._random_tensors(context.generator.clone_state())
+        self._graph: Graph = self._module.on_tensors
+
+    def compile(self) -> None:
+        """Compile, and compare with the plain step on copies: an error comes before anything has changed.
+
+        Raises:
+            StepMismatchError: if the compiled step computes other values.
+            Exception: of any kind, from the compiler.
+        """
+        self._graph = compile_graph(self._module.on_tensors, _clones(self._examples))
+        for step in self._check_steps:
+            self._compare(step)
+        del self._module, self._examples  # the copies
+
+    def _compare(self, step: int) -> None:
+        """Compare losses, gradient norms and metrics at a step with those of the plain step."""
+        state, batch = self._examples[: len(self._state)], self._examples[len(self._state)]
+        context = replace(self._context, step=step, generator=self._context.generator.clone_state())
+        lrs = dict.fromkeys(self._optimizers, self._config.lr)
+        inputs = self.prepare(batch, context, lrs, self._config.grad_clip)
+        (compiled,) = self._graph(*_clones(state), *inputs)
+        context = replace(context, generator=self._context.generator.clone_state())
+        max_norm, *rates = inputs[1][-1 - len(self._optimizers) :].unbind()
+        plain = self._module.plainly(_clones(state), batch, context, max_norm, rates)
+        # Rounding differs. A metric may count values above a threshold, so that rounding moves it by a whole count.
+        tolerance = _BFLOAT16_TOLERANCE if context.compute.bfloat16 else _FLOAT32_TOLERANCE
+        names = [
+            (optimizer, name)
+            for optimizer, quantities in self._record_step.objectives
+            for name in ("loss", "gradient norm", *quantities)
+        ]
+        values = zip(names, compiled.tolist(), torch.stack([metric.float() for metric in plain]).tolist(), strict=True)
+        for (optimizer, name), value, expected in values:
+            absolute = tolerance if name in ("loss", "gradient norm") else max(tolerance, _METRIC_TOLERANCE)
+            if not math.isclose(value, expected, rel_tol=tolerance, abs_tol=absolute) and math.isfinite(expected):
+                owner = f" of {optimizer}" if len(self._optimizers) > 1 else ""
+                raise StepMismatchError(
+                    f"{name}{owner} of the compiled step is {value:.6g}, of the plain step {expected:.6g}",
+                    "return numbers that change between steps from Model.scalars, and draw all random numbers from "
+                    "context.generator",
+                )
 
     def prepare(
         self, batch: Tensor, context: StepContext, lrs: Mapping[str, float], max_norm: float | None
@@ -136,17 +188,25 @@ class _StepModule(nn.Module):
     def on_tensors(self, *tensors: Tensor) -> list[Tensor]:
         """Return all metrics as one tensor. Arguments are the state, the batch, the scalars and the random numbers."""
         # Name the tensors.
-        state = dict(zip(self._state, tensors, strict=False))
+        state = tensors[: len(self._state)]
         batch, scalars, *random_numbers = tensors[len(self._state) :]
         names = self.model.step_scalars(self._context)
         context = replace(self._context, scalars=dict(zip(names, scalars.unbind(), strict=False)))
         max_norm, *lrs = scalars[len(names) :].unbind()
-        # Run the step with the model's weights and buffers replaced by arguments.
+        # Run the step with the given random numbers.
+        with _ReplayRandom(random_numbers):
+            metrics = self.plainly(state, batch, context, max_norm, lrs)
+        return [torch.stack([metric.float() for metric in metrics])]
+
+    def plainly(
+        self, tensors: Sequence[Tensor], batch: Tensor, context: StepContext, max_norm: Tensor, lrs: Sequence[Tensor]
+    ) -> list[Tensor]:
+        """Run a step on a state, with the model's weights and buffers replaced by it; return its metrics."""
+        state = dict(zip(self._state, tensors, strict=True))
         swapped = {name: state[name].detach().requires_grad_() for name, _ in self.named_parameters()}
         swapped |= {name: state[name] for name, _ in self.named_buffers()}
-        with _ReplayRandom(random_numbers):
-            metrics: list[Tensor] = functional_call(self, swapped, (batch, context, state, max_norm, lrs))
-        return [torch.stack([metric.float() for metric in metrics])]
+        metrics: list[Tensor] = functional_call(self, swapped, (batch, context, state, max_norm, lrs))
+        return metrics
 
     def forward(
         self, batch: Tensor, context: StepContext, state: Mapping[str, Tensor], max_norm: Tensor, lrs: Sequence[Tensor]
@@ -250,15 +310,20 @@ def compile_graph(function: Callable[..., list[Tensor]], examples: list[Tensor])
     """
     import torch._functorch.config as functorch  # lazily: half a second that an eager training does not need
     import torch._inductor.config as inductor
+    from torch._inductor import cpp_builder
     from torch._inductor.compile_fx import compile_fx, compile_fx_inner
     from torch.fx.experimental.proxy_tensor import make_fx
 
     inductor.fx_graph_cache = False
     inductor.compile_threads = 1
     functorch.enable_autograd_cache = False
-    # Trace, with products transposed where that is faster.
+    # Try the C++ toolchain: an error here comes within a second, later after minutes.
     on_cpu = examples[0].device.type == "cpu"
-    options = {"cpp_wrapper": on_cpu, "cpp.dynamic_threads": True}  # so that other threads need no recompilation
+    options: dict[str, Any] = {"cpp_wrapper": on_cpu}
+    if on_cpu:
+        options |= {"cpp.cxx": (None, toolchain.require_toolchain())}
+        options |= {"cpp.dynamic_threads": True}  # so that other threads need no recompilation
+    # Trace, with products transposed where that is faster.
     traced = make_fx(function, matmul.decompositions() if on_cpu else {}, tracing_mode="fake")(*examples)
     # Compile, and keep a reference to the code that the compiler wraps.
     inner: list[Any] = []
@@ -267,10 +332,27 @@ def compile_graph(function: Callable[..., list[Tensor]], examples: list[Tensor])
         inner.append(compile_fx_inner(*arguments, **keywords))
         return inner[-1]
 
-    graph: Any = compile_fx(traced, [*examples], inner_compile=compile_inner, config_patches=options)
+    with _reachable_paths(cpp_builder):
+        graph: Any = compile_fx(traced, [*examples], inner_compile=compile_inner, config_patches=options)
     # On a CPU the wrapper does nothing for a single graph; elsewhere it may choose a device or keep CUDA graphs.
     direct = getattr(inner[0], "current_callable", None) if on_cpu and len(inner) == 1 else None
     return _unwrapped(graph, direct, examples) if direct else cast(Graph, graph)
+
+
+@contextmanager
+def _reachable_paths(cpp_builder: Any) -> Iterator[None]:
+    """Let torch's builder compile where torch or Python is installed in a folder with a space in its path."""
+    run = cpp_builder.run_compile_cmd
+    folders = (
+        str(Path(torch.__file__).parent),
+        sysconfig.get_path("include"),
+        sysconfig.get_config_var("LIBDIR") or "",
+    )
+    cpp_builder.run_compile_cmd = lambda command, cwd: run(toolchain.reachable(command, folders), cwd)
+    try:
+        yield
+    finally:
+        cpp_builder.run_compile_cmd = run
 
 
 def _unwrapped(graph: Graph, direct: Callable[[list[Tensor]], Sequence[Tensor]], examples: list[Tensor]) -> Graph:

@@ -6,8 +6,6 @@ lower median is used to the end. With "on" the step is compiled after the first 
 their state, and stays compiled.
 """
 
-import os
-import shutil
 import statistics
 from collections.abc import Callable, Hashable, Iterator
 from time import perf_counter
@@ -15,6 +13,8 @@ from typing import Literal
 
 import torch
 
+from trainers.compiled import toolchain
+from trainers.compiled.background import Compilation
 from trainers.compiled.graph import CompiledStep
 from trainers.config import ExecutionConfig
 from trainers.errors import ConfigError
@@ -29,7 +29,7 @@ COMPILE_S_PER_OPERATION = 0.09  # compile time per operation of the forward pass
 MAX_GRAPHS = 4  # graph keys that are compiled at most; steps of further ones run eagerly
 MIN_PAYOFF = 2.0  # least ratio of the time that compilation is expected to save to its cost
 MAX_TIME_RATIO = 0.98  # ratio of a compiled step's time to an eager one's above which steps run eagerly
-_COMPILERS = ("c++", "g++", "clang++")
+_COMMAND_POLL_S, _HEARTBEAT_S = 0.05, 0.1  # intervals of polls and heartbeats while a step is compiled
 
 
 class CompilePolicy:
@@ -57,12 +57,14 @@ class CompilePolicy:
         self._num_eager = 0
         self._trial_s: dict[bool, list[float]] = {False: [], True: []}  # seconds of steps, by whether compiled
         self._timer_start_s = 0.0
+        self._compilation: tuple[Hashable, CompiledStep, Compilation[None]] | None = None  # under way
         self.enabled = False
         self.step_s = 0.0
         available = device.type != "cpu" or has_compiler()
         if execution.compile == "on":
             if not available:
-                raise ConfigError("execution.compile: 'on' needs a C++ compiler", "install g++, or use 'auto' or 'off'")
+                hint = "sudo apt install g++ python3-dev, or train with --compile off"
+                raise ConfigError("execution.compile: 'on' needs a C++ compiler", hint)
             self._state, self.enabled = "on", True
         elif execution.compile == "auto" and available and not execution.deterministic:
             self._state = "eager"
@@ -80,22 +82,55 @@ class CompilePolicy:
         """Return the compiled step of a graph key; None if the step is to run eagerly."""
         return self._compiled_steps.get(graph_key) if self.enabled else None
 
-    def compile(self, graph_key: Hashable, make: Callable[[], CompiledStep], step: int) -> Iterator[Event]:
-        """Compile the steps of a graph key; on failure, alert and go on eagerly.
+    def compile(
+        self,
+        graph_key: Hashable,
+        make: Callable[[], CompiledStep],
+        step: int,
+        poll_commands: Callable[[int], bool],
+    ) -> Iterator[Event]:
+        """Compile the steps of a graph key, with heartbeats; on failure, alert and go on eagerly.
+
+        When commands arrive, it returns while the compilation goes on; the next call continues to wait for it.
 
         Args:
             graph_key: Graph key for which `should_compile` is true.
-            make: Traces and compiles a step.
+            make: Traces a step.
             step: Number of steps done.
+            poll_commands: Returns whether commands arrived, given the number of steps done.
         """
         yield Phase(step, "compiling", "the training step")
         try:
-            self._compiled_steps[graph_key] = make()
+            if self._compilation is None:
+                compiled = make()
+                self._compilation = graph_key, compiled, Compilation(compiled.compile)
+            graph_key, compiled, compilation = self._compilation
+            heartbeat = perf_counter()
+            while not compilation.wait(_COMMAND_POLL_S):
+                if poll_commands(step):
+                    return
+                if perf_counter() - heartbeat >= _HEARTBEAT_S:
+                    heartbeat = perf_counter()
+                    yield Phase(step, "compiling", "the training step")
+            self._compilation = None
+            compilation.result()
+            self._compiled_steps[graph_key] = compiled
         except Exception as error:  # compilers raise anything; no weight has changed
             self._state, self.enabled = "off", False
-            reason = str(error).strip().partition("\n")[0][:200]
+            reason = str(error).strip().partition("\n")[0][:300]
             yield Alert(step, "warning", "not_compiled", f"compilation failed, training goes on uncompiled: {reason}")
         yield Phase(step, "training")
+
+    @property
+    def is_compiling(self) -> bool:
+        """Whether a compilation is under way."""
+        return self._compilation is not None
+
+    def close(self) -> None:
+        """Abandon a compilation that is under way."""
+        if self._compilation is not None:
+            self._compilation[2].abandon()
+            self._compilation = None
 
     def start_timer(self) -> None:
         """Start to time a step, or a burst."""
@@ -140,4 +175,7 @@ class CompilePolicy:
 
 def has_compiler() -> bool:
     """Return whether this machine has a C++ compiler, which compilation for a CPU needs."""
-    return any(shutil.which(name) for name in (os.environ.get("CXX", ""), *_COMPILERS) if name)
+    try:
+        return bool(toolchain.find_compiler())
+    except toolchain.ToolchainError:
+        return False

@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 
 from trainers import openmp
+from trainers.compiled import toolchain
 from trainers.config import RunConfig
 from trainers.errors import CheckpointError
 from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState, SnapshotReady, Started
@@ -53,6 +54,9 @@ def train(
     if isinstance(config, Plan):
         config = config.config
     yield Phase(resume.step if resume else 0, "loading", config.data.name)
+    folder, problem = toolchain.prepare_folder()  # torch cannot be set up without a folder for compiled code
+    if problem:
+        yield Alert(0, "info", "temporary_cache", f"{problem}; compiled code is stored in {folder} instead")
     with setup.torch_settings(config.execution, _num_threads(config, resume)):
         # Load the data, build the model, and restore the checkpoint.
         session = setup.set_up(plan or resolve(config), clock or timing.ActiveClock())
@@ -80,6 +84,8 @@ def train(
         except NotFiniteError as error:
             yield Alert(session.step, "error", "loss_not_finite", str(error))
             yield Finished(session.step, "failed", f"at step {session.step + 1} {error}")
+        finally:
+            session.compile_policy.close()
 
 
 def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> Iterator[Event]:
@@ -113,6 +119,7 @@ def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> I
             yield event
             if "train/loss" in event.values:
                 yield from session.state.alerts.after_step(session.step, event.values["train/loss"])
+    session.compile_policy.close()  # before anything that takes long
     yield from _finish(session)
 
 

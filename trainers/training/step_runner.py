@@ -19,6 +19,7 @@ from trainers.training.timing import RateMeter
 
 MAX_BURST_STEPS = 8
 MAX_BURST_S = 0.05  # a burst delays by this time at most what is due by the clock
+_LATE_CHECK_STEPS = 10_000  # from now to the later check, where the length of the training is not known in steps
 
 
 class StepRunner:
@@ -36,6 +37,7 @@ class StepRunner:
         Args:
             limit: Largest number of steps.
             poll_commands: Returns whether commands arrived, given the number of steps done; they end a burst early.
+                No step is run if they arrive during a compilation, which goes on meanwhile.
 
         Raises:
             NotFiniteError: in place of the metrics of a step whose loss or gradient is not finite.
@@ -45,8 +47,10 @@ class StepRunner:
         if policy.should_compile(graph_key) and all(
             optim.has_state(optimizer, session.config.optim) for optimizer in session.optimizers.values()
         ):
-            yield from policy.compile(graph_key, self._compile, session.step)
+            yield from policy.compile(graph_key, self._compiled_step, session.step, poll_commands)
             session.restart_eta()
+            if policy.is_compiling:  # commands come first
+                return
         # Run.
         compiled = policy.compiled_step(graph_key)
         if compiled is None:
@@ -131,10 +135,20 @@ class StepRunner:
         max_norm = session.config.optim.grad_clip
         return compiled.prepare(session.batch(step), session.context(step), session.lrs(lr), max_norm)
 
-    def _compile(self) -> CompiledStep:
+    def _compiled_step(self) -> CompiledStep:
         session = self._session
         batch, context = session.example_batch(), session.context(session.step)
-        return CompiledStep(session.model, session.optimizers, session.config.optim, batch, context)
+        steps = self._check_steps()
+        return CompiledStep(session.model, session.optimizers, session.config.optim, batch, context, steps)
+
+    def _check_steps(self) -> list[int]:
+        """Return two different steps of the present graph key: the next one, and one as late as possible."""
+        session, first = self._session, self._session.step
+        last = first + _LATE_CHECK_STEPS if session.length.steps is None else session.length.steps - 1
+        candidates = (last, *(first + offset for offset in (_LATE_CHECK_STEPS, 1000, 100, 10, 1)))
+        key = session.graph_key()
+        later = (step for step in candidates if step > first and session.graph_key(step) == key)
+        return [first, next(later, first)]
 
     def _num_operations(self) -> int:
         session = self._session
