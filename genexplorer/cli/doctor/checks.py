@@ -10,7 +10,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, util
@@ -19,13 +21,14 @@ from typing import Any, Literal
 
 from genexplorer import __version__, paths
 from genexplorer.cores import environment
+from genexplorer.kernel_lock import KernelLock
+from trainers.storage import atomic_files
 
 LOW_DISK_BYTES = 2_000_000_000
 LOW_MEMORY_BYTES = 1_500_000_000
 PACKAGES = ("numpy", "pillow", "pydantic", "safetensors", "textual", "typer", "pyqtgraph")
 TORCH_SCRIPT = """
 import json, torch
-from trainers.compiled import policy
 from trainers.numerics import precision
 mps = getattr(torch.backends, "mps", None)
 cuda = torch.cuda.is_available()
@@ -33,10 +36,25 @@ print(json.dumps({
     "version": torch.__version__,
     "cuda": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if cuda else [],
     "mps": bool(mps and mps.is_available()),
-    "compiles": policy.has_compiler(),
     "bfloat16": precision.has_bfloat16(torch.device("cuda" if cuda else "cpu")),
 }))
 """
+
+TOOLCHAIN_SCRIPT = """
+import json
+from trainers.compiled import toolchain
+folder, problem, error, hint = "", "", "", ""
+try:
+    folder, problem = toolchain.prepare_folder()
+    toolchain.require_toolchain()
+except toolchain.ToolchainError as caught:
+    error, hint = caught.message, caught.hint
+print(json.dumps({"folder": str(folder), "problem": problem, "error": error, "hint": hint}))
+"""
+DISPLAY_SCRIPT = "from PyQt6.QtGui import QGuiApplication; QGuiApplication(['genexplorer']); print('connected')"
+DISPLAY_TIMEOUT_S = 10.0
+# Checks run at once; each probe runs once.
+_PROBE_LOCK, _TOOLCHAIN_LOCK = threading.Lock(), threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -66,15 +84,16 @@ def all_checks(runs_dir: Path) -> Iterator[Finding]:
         threads,
         memory,
         database,
-        lambda: writable("runs folder", runs_dir),
-        lambda: writable("state folder", paths.state_dir()),
+        lambda: runs_folder(runs_dir),
+        state_folder,
+        compiled_code,
         lambda: disk(runs_dir),
         terminal,
         display,
         qt,
     )
-    for check in checks:
-        yield check()
+    with ThreadPoolExecutor(len(checks)) as pool:  # most of them wait for other processes
+        yield from [future.result() for future in [pool.submit(check) for check in checks]]
 
 
 def python_version() -> Finding:
@@ -100,7 +119,8 @@ def packages() -> Finding:
 
 def torch_and_device() -> Finding:
     """Version and devices of torch; broken if it cannot be imported."""
-    report = probe_torch()
+    with _PROBE_LOCK:
+        report = probe_torch()
     if isinstance(report, Finding):
         return report
     devices = [*report["cuda"], *(["Apple GPU (mps)"] if report["mps"] else [])]
@@ -109,17 +129,43 @@ def torch_and_device() -> Finding:
 
 def steps() -> Finding:
     """Compilation, bfloat16 matrix products and allocator, which make training steps fast."""
-    report = probe_torch()
+    with _PROBE_LOCK:
+        report = probe_torch()
     if isinstance(report, Finding):
         return Finding("steps", "warning", "unknown: torch is not installed")
+    with _TOOLCHAIN_LOCK:
+        toolchain = probe_toolchain()
     preloaded = environment.compute_environment(os.environ).get("LD_PRELOAD", "")
     parts = [
-        "compiled where faster" if report["compiles"] else "not compiled: no C++ compiler",
+        f"not compiled: {toolchain['error']}" if toolchain["error"] else "compiled where faster",
         "bfloat16 matmul where accuracy is unaffected" if report["bfloat16"] else "float32 matmul",
         "mimalloc allocator" if "mimalloc" in preloaded else "system allocator",
     ]
-    advice = "install g++: small networks then train 1.4 to 4 times faster"
-    return warn_if(not report["compiles"], "steps", ", ".join(parts), advice)
+    return warn_if(bool(toolchain["error"]), "steps", ", ".join(parts), toolchain["hint"])
+
+
+def compiled_code() -> Finding:
+    """Folder for compiled code; a warning if it cannot be written and a temporary one is used."""
+    with _TOOLCHAIN_LOCK:
+        report = probe_toolchain()
+    folder, problem = report["folder"], report["problem"]
+    advice = "export XDG_CACHE_HOME=$HOME/.cache, or another folder that can be written"
+    return warn_if(bool(problem), "compiled code", f"{problem}; stored in {folder}" if problem else folder, advice)
+
+
+@cache
+def probe_toolchain() -> dict[str, str]:
+    """Compile and load a line of C++ in a child process, with the environment of a worker."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", TOOLCHAIN_SCRIPT],
+            env=environment.compute_environment(os.environ),
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        report: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
+        return {"folder": "", "problem": "", "error": f"the compiler could not be tried: {error}", "hint": ""}
+    return report
 
 
 @cache
@@ -209,6 +255,40 @@ def writable(name: str, folder: Path) -> Finding:
     return Finding(name, "ok", f"{folder}{note}")
 
 
+def state_folder() -> Finding:
+    """Location of the state folder; broken if it cannot be created or written to."""
+    try:
+        return writable("state folder", paths.state_dir())
+    except OSError as error:
+        advice = f"export {paths.STATE_VARIABLE}=/tmp/genexplorer-state, or another folder that can be written"
+        return Finding("state folder", "broken", f"{error.filename}: {error.strerror}", advice)
+
+
+def runs_folder(folder: Path) -> Finding:
+    """Location of the runs folder; broken if it lacks what runs rely on: WAL databases, locks, synced folders."""
+    finding = writable("runs folder", folder)
+    if finding.level == "broken":
+        return finding
+    advice = "choose a folder on a local disk with --runs-dir or GENEXPLORER_RUNS"
+    with tempfile.TemporaryDirectory(prefix=".genexplorer-doctor-", dir=existing_part(folder)) as created:
+        part = "locks of files"
+        try:
+            with KernelLock(Path(created) / "lock") as lock:
+                if not lock.acquire():
+                    raise OSError("it cannot be taken")
+            part = "a database in WAL mode"
+            with contextlib.closing(sqlite3.connect(Path(created) / "database.sqlite")) as connection:
+                if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+                    raise OSError("it is refused")
+                connection.execute("CREATE TABLE t (x)")
+            part = "sync of a folder"
+            atomic_files.sync_folder(Path(created))
+        except (OSError, sqlite3.Error) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            return Finding("runs folder", "broken", f"{folder}: {part} does not work there ({reason})", advice)
+    return finding
+
+
 def existing_part(folder: Path) -> Path:
     """Return a folder, or the first of its parents that exists."""
     return next(parent for parent in (folder, *folder.parents) if parent.exists())
@@ -242,11 +322,32 @@ def display() -> Finding:
     """The display on which the viewer opens."""
     if sys.platform == "darwin":
         return Finding("display", "ok", "macOS")
-    names = [name for name in ("WAYLAND_DISPLAY", "DISPLAY", "QT_QPA_PLATFORM") if os.environ.get(name)]
-    if names:
-        return Finding("display", "ok", ", ".join(f"{name}={os.environ[name]}" for name in names))
+    if names := display_variables():
+        message, error = ", ".join(f"{name}={os.environ[name]}" for name in names), connection_error()
+        advice = "connect with 'ssh -X', or write an image: genexplorer manifold RUN --out FILE.png"
+        return warn_if(bool(error), "display", f"{message}: {error}" if error else message, advice)
     advice = "the viewer cannot open here; 'genexplorer manifold RUN --out FILE.png' writes an image instead"
     return Finding("display", "warning", "none (neither DISPLAY nor WAYLAND_DISPLAY is set)", advice)
+
+
+def display_variables() -> list[str]:
+    """Return the names of the variables that name a display or a platform of Qt."""
+    return [name for name in ("WAYLAND_DISPLAY", "DISPLAY", "QT_QPA_PLATFORM") if os.environ.get(name)]
+
+
+def connection_error() -> str:
+    """Connect to the display in a child process, since Qt aborts where it cannot; return why that failed, or ""."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", DISPLAY_SCRIPT],
+            capture_output=True, text=True, errors="replace", timeout=DISPLAY_TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return f"it does not respond within {DISPLAY_TIMEOUT_S:.0f} s"
+    if done.returncode == 0:
+        return ""
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    return (next((line for line in lines if "connect" in line), "") or (lines or ["Qt aborted"])[0])[:200]
 
 
 def qt() -> Finding:
@@ -265,7 +366,7 @@ def qt() -> Finding:
     missing = missing_qt_libraries()
     if not missing:
         return Finding("qt", "ok", f"{message}, all system libraries found")
-    level: Literal["warning", "broken"] = "broken" if display().level == "ok" else "warning"
+    level: Literal["warning", "broken"] = "broken" if display_variables() else "warning"
     return Finding("qt", level, f"{message}, missing {', '.join(missing)}", qt_install_command(missing))
 
 

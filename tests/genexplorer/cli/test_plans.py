@@ -21,6 +21,7 @@ from tests.fixtures.fake_run import write_run
 from tests.genexplorer.cli.conftest import Cli
 from trainers import registry
 from trainers.plan import resolve
+from trainers.storage import atomic_files
 
 
 def test_a_dry_run_prints_settings_parameters_and_time_and_creates_nothing(cli: Cli) -> None:
@@ -224,11 +225,14 @@ def level_and_advice(check: Callable[[], checks.Finding]) -> tuple[str, str]:
     return finding.level, finding.advice
 
 
-TORCH_REPORT = {"version": "2", "cuda": [], "mps": False, "compiles": True, "bfloat16": True}
+TORCH_REPORT = {"version": "2", "cuda": [], "mps": False, "bfloat16": True}
+TOOLCHAIN_REPORT = {"folder": "/cache", "problem": "", "error": "", "hint": ""}
 
 
 def test_the_doctor_runs_all_checks(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "probe_torch", lambda: TORCH_REPORT)
+    monkeypatch.setattr(checks, "probe_toolchain", lambda: TOOLCHAIN_REPORT)
+    monkeypatch.setattr(checks, "connection_error", lambda: "")
     message = json.loads(cli("doctor", "--json").out)
     names = {check["name"] for check in message["checks"]}
     assert {"python", "torch", "data", "threads", "disk", "display", "qt", "runs folder"} <= names
@@ -271,13 +275,41 @@ def test_a_torch_that_cannot_be_imported_is_reported_with_its_last_line(monkeypa
 
 def test_the_doctor_reports_what_makes_steps_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     report = dict(TORCH_REPORT)
+    toolchain = dict(TOOLCHAIN_REPORT)
     monkeypatch.setattr(checks, "probe_torch", lambda: report)
+    monkeypatch.setattr(checks, "probe_toolchain", lambda: toolchain)
     monkeypatch.setenv("LD_PRELOAD", "")
     found = checks.steps()
     assert found.level == "ok"
     assert found.message == "compiled where faster, bfloat16 matmul where accuracy is unaffected, system allocator"
     monkeypatch.setenv("LD_PRELOAD", "/somewhere/libmimalloc.so")
-    report |= {"compiles": False, "bfloat16": False}
+    report |= {"bfloat16": False}
+    toolchain |= {"error": "no C++ compiler is installed", "hint": "sudo apt install g++"}
     found = checks.steps()
     assert found.level == "warning" and "g++" in found.advice
-    assert found.message == "not compiled: no C++ compiler, float32 matmul, mimalloc allocator"
+    assert found.message == "not compiled: no C++ compiler is installed, float32 matmul, mimalloc allocator"
+
+
+def test_the_doctor_tries_what_a_run_relies_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.runs_folder(tmp_path / "runs").level == "ok" and not list(tmp_path.glob(".genexplorer-doctor-*"))
+
+    def fails(folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(atomic_files, "sync_folder", fails)
+    finding = checks.runs_folder(tmp_path)
+    assert finding.level == "broken" and "--runs-dir" in finding.advice
+    assert finding.message == f"{tmp_path}: sync of a folder does not work there (Input/output error)"
+    monkeypatch.setenv(paths.STATE_VARIABLE, "/proc/none")
+    finding = checks.state_folder()
+    assert finding.level == "broken" and finding.advice.startswith(f"export {paths.STATE_VARIABLE}=")
+    problem = {"problem": "/x cannot be written", "folder": "/tmp/y"}
+    monkeypatch.setattr(checks, "probe_toolchain", lambda: {**TOOLCHAIN_REPORT, **problem})
+    finding = checks.compiled_code()
+    assert (finding.level, finding.message) == ("warning", "/x cannot be written; stored in /tmp/y")
+
+
+def test_the_doctor_connects_to_the_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "DISPLAY_SCRIPT", "import sys; sys.exit('could not connect to display :77')")
+    finding = checks.display()
+    assert finding.level == "warning" and finding.message.endswith("could not connect to display :77")
