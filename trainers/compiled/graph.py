@@ -108,7 +108,9 @@ class CompiledStep:
     def _compare(self, step: int) -> None:
         """Compare losses, gradient norms and metrics at a step with those of the plain step."""
         state, batch = self._examples[: len(self._state)], self._examples[len(self._state)]
-        context = replace(self._context, step=step, generator=self._context.generator.clone_state())
+        progress = self._context.progress if step == self._context.step else (1.0 + self._context.progress) / 2
+        generator = self._context.generator.clone_state()
+        context = replace(self._context, step=step, progress=progress, generator=generator)
         lrs = dict.fromkeys(self._optimizers, self._config.lr)
         inputs = self.prepare(batch, context, lrs, self._config.grad_clip)
         (compiled,) = self._graph(*_clones(state), *inputs)
