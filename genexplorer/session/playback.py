@@ -32,6 +32,11 @@ class SnapshotPlayback(Observable):
             selected_step = _nearest(ordered, self.selected_step)
         self._update(selected_step, following=self.following, playing=self.playing, steps=ordered)
 
+    def open(self, steps: Sequence[int]) -> None:
+        """Set the steps of another run, and follow it: what was selected belongs to the former run."""
+        ordered = tuple(sorted(set(steps)))
+        self._update(ordered[-1] if ordered else None, following=True, steps=ordered)
+
     def select(self, step: int) -> None:
         """Display the snapshot nearest to a step and stop following."""
         if self.steps:
@@ -47,8 +52,9 @@ class SnapshotPlayback(Observable):
         self._update(self.steps[-1] if self.steps else None, following=True)
 
     def hold(self) -> None:
-        """Stop following."""
-        self._update(self.selected_step)
+        """Stop following; without snapshots there is none to stay at."""
+        if self.steps:
+            self._update(self.selected_step)
 
     def play(self) -> None:
         """Advance one snapshot per `tick` to the newest; start over if the newest is displayed."""

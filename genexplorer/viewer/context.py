@@ -86,14 +86,16 @@ class ViewerContext(QObject):
         self.playback.notify()  # also where the steps are the same, because their label differs
 
     def open(self, run: "RunPoller | None") -> None:
-        """Show a run, or none, and close the former one."""
+        """Show a run, or none, and close the former one; only the same run opened again stays at its step."""
+        is_same_run = run is not None and self.run is not None and run.folder == self.run.folder
         self.run = run
         self.model_client.set_run(None if run is None else run.folder)
         self.dragging = False
         self.pinned_latents = {}
         self._last_step = None
         self._list_steps = None
-        self.playback.set_steps([] if run is None else list(run.snapshots))
+        steps = [] if run is None else list(run.snapshots)
+        (self.playback.set_steps if is_same_run else self.playback.open)(steps)
         self.run_changed.emit()
         self._on_playback(force=True)
 

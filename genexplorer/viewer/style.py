@@ -105,6 +105,7 @@ def _stylesheet(p: Palette) -> str:
     line = mix(p.faint, p.background, 0.35)
     return f"""
     QWidget {{ color: {p.text}; }}
+    QWidget:disabled {{ color: {mix(p.muted, p.background, 0.4)}; }}
     QMainWindow, QDialog {{ background: {p.background}; }}
     QToolTip {{ background: {p.surface}; color: {p.text}; border: 1px solid {line}; padding: 4px; }}
     QLabel[role="muted"], QLabel[role="caption"] {{ color: {p.muted}; }}
@@ -128,6 +129,13 @@ def _stylesheet(p: Palette) -> str:
     QToolButton[flat="true"]:focus {{ border-color: {p.accent}; }}
     QToolButton::menu-indicator {{ image: none; }}
     QToolButton#run {{ font-weight: 600; text-align: left; }}
+    QCheckBox {{ spacing: 6px; }}
+    QCheckBox::indicator {{
+        width: 13px; height: 13px; background: {p.surface}; border: 1px solid {p.muted}; border-radius: 3px; }}
+    QCheckBox::indicator:hover, QCheckBox:focus::indicator {{ border-color: {p.accent}; }}
+    QCheckBox::indicator:checked {{
+        background: {p.accent}; border-color: {p.accent}; image: url("{_svg_path(f"check-{p.name}")}"); }}
+    QCheckBox::indicator:disabled {{ background: transparent; border-color: {line}; image: none; }}
     QTabBar {{ background: transparent; border: none; }}
     QTabBar::tab {{
         background: transparent; color: {p.muted}; padding: 8px 14px 6px 14px; border: none;

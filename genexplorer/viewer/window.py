@@ -339,11 +339,11 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self._on_first_paint)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        """Offer a key to the tab first, then to the window."""
+        """Offer a key to the tab first, then to the window; with Ctrl, Alt or Meta to the window alone."""
         if event is None:
             return
         used = event.key() == Qt.Key.Key_Escape and self.leave()
-        used = used or (self.context.run is not None and self.pages.current.on_key(event))
+        used = used or (self.context.run is not None and not _is_command(event) and self.pages.current.on_key(event))
         action = None if used else self._action_of(event)
         if action is not None:
             action()
@@ -403,6 +403,12 @@ class MainWindow(QMainWindow):
         self.context.close()
         if event is not None:
             event.accept()
+
+
+def _is_command(event: QKeyEvent) -> bool:
+    """Return whether a key is pressed with Ctrl, Alt or Meta: such keys are those of the window in every tab."""
+    modifiers = Qt.KeyboardModifier
+    return bool(event.modifiers() & (modifiers.ControlModifier | modifiers.AltModifier | modifiers.MetaModifier))
 
 
 def _dropped_path(event: QDropEvent) -> Path | None:

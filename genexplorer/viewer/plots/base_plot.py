@@ -167,6 +167,11 @@ class BasePlot(pg.PlotWidget):  # type: ignore[misc]
         # Without menus a plot is created in two thirds of the time.
         box = pg.ViewBox(enableMenu=False)
         super().__init__(viewBox=box, axisItems={"left": left, "bottom": bottom}, enableMenu=False)
+        # pyqtgraph copies methods of the plot item, such as `clear`, into the instance, where they hide a subclass's.
+        classes = type(self).__mro__
+        for subclass in classes[: classes.index(pg.PlotWidget)]:
+            for name in vars(self).keys() & vars(subclass).keys():
+                delattr(self, name)
         self.colors, self.left, self.bottom, self.axis_names = palette, left, bottom, axis_names
         self.layers: list[PlaneLayer] = []
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)

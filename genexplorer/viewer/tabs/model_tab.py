@@ -111,7 +111,7 @@ class ModelTab(Tab):
 
     def set_run(self, run: "RunPoller | None") -> None:
         """Show another run, or none."""
-        self._postponed_step = None
+        self._is_dragging, self._postponed_step = False, None
         self.stop()
         self.run, self.step, self.card = run, None, None
         self.clear()
@@ -146,7 +146,8 @@ class ModelTab(Tab):
         self.refresh()
 
     def deactivated(self) -> None:
-        """Stop timers and requests."""
+        """End a drag, and stop timers and requests."""
+        self.set_dragging(False)
         self.stop()
 
     def closing(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor, QGuiApplication, QImage, QPalette
+from PyQt6.QtGui import QColor, QGuiApplication, QImage, QKeyEvent, QPalette
 from PyQt6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
@@ -120,3 +120,23 @@ def test_torch_is_never_imported(run_folder: Path, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "loaded []" in done.stdout
+
+
+@pytest.mark.parametrize("title", ["Samples", "Theory", "Curves", "Progress", "Manifold"])
+def test_keys_with_ctrl_mean_the_same_in_every_tab(
+    window: MainWindow, monkeypatch: pytest.MonkeyPatch, title: str
+) -> None:
+    tab = tab_of(window, title)
+    tab_keys: list[int] = []
+
+    def use_key(event: QKeyEvent) -> bool:
+        tab_keys.append(event.key())
+        return True
+
+    monkeypatch.setattr(tab, "on_key", use_key)
+    menus: list[str] = []
+    monkeypatch.setattr(window.title.run_button, "showMenu", lambda: menus.append("runs"))
+    QTest.keyClick(window, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
+    assert menus == ["runs"] and not tab_keys
+    QTest.keyClick(window, Qt.Key.Key_R)
+    assert tab_keys == [Qt.Key.Key_R]

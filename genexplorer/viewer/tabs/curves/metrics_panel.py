@@ -22,7 +22,9 @@ from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets.controls import clear_layout, fill_box, scroll_area, slider, tool_button
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, menu_text, muted, text, vertical_rule
 
-WIDTH_PX = 34 * GAP
+MIN_WIDTH_PX, MAX_WIDTH_PX = 34 * GAP, 46 * GAP  # as wide as the longest name with its value, within these bounds
+_MARGINS_PX = 6 * GAP  # left and right of the list, with its scroll bar
+_BOX_PX = 3 * GAP  # the box of a check box, and the gap to its name
 _X_AXIS_LABELS = {"step": "step", "images": "images", "time": "time"}
 _PREFERRED_METRICS = ("test/{}_ema", "train/{}", "test/{}_raw")  # of a quantity, the first that has a value is shown
 
@@ -36,6 +38,11 @@ class _ElidedCheckBox(QCheckBox):
         self.setAccessibleName(name)
         self.setToolTip(literal_tooltip(name))
 
+    @property
+    def full_width_px(self) -> int:
+        """The width that shows the whole name."""
+        return _BOX_PX + self.fontMetrics().horizontalAdvance(self._name) + 2
+
     def minimumSizeHint(self) -> QSize:
         """Return a small width, so that the value has room."""
         return self.sizeHint()
@@ -47,7 +54,7 @@ class _ElidedCheckBox(QCheckBox):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Elide the name."""
         super().resizeEvent(event)
-        name_width = self.width() - 3 * GAP  # the box itself and its gap
+        name_width = self.width() - _BOX_PX
         self.setText(menu_text(self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideRight, name_width)))
 
 
@@ -70,8 +77,8 @@ class MetricsPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedWidth(WIDTH_PX)
-        self.boxes: dict[str, QCheckBox] = {}
+        self.setFixedWidth(MIN_WIDTH_PX)
+        self.boxes: dict[str, _ElidedCheckBox] = {}
         self.x_buttons: dict[str, QToolButton] = {}
         self._values: dict[str, QLabel] = {}
         self._charts: list[Chart] = []
@@ -107,7 +114,15 @@ class MetricsPanel(QWidget):
             if chart.style(chart.metrics[0]).index is None:  # else the heading of the chart has the values
                 names = [pattern.format(chart.quantity) for pattern in _PREFERRED_METRICS]
                 value = next((values[name] for name in (*names, *chart.metrics[:1]) if name in values), None)
-            self._values[chart.quantity].setText("" if value is None else formatting.number(value))
+            self._values[chart.quantity].setText("" if value is None else formatting.number(value, chart.unit))
+        self._fit_width()
+
+    def _fit_width(self) -> None:
+        """Make room for the longest name with its value; the panel never gets narrower while values change."""
+        rows = ((box.full_width_px, self._values[name].sizeHint().width()) for name, box in self.boxes.items())
+        names_px, values_px = (max(widths) for widths in zip(*rows, strict=True)) if self.boxes else (0, 0)
+        needed = names_px + values_px + self._list_grid.horizontalSpacing() + _MARGINS_PX
+        self.setFixedWidth(min(max(self.width(), MIN_WIDTH_PX, needed), MAX_WIDTH_PX))
 
     def _build(self) -> None:
         self._list_host = QWidget()
@@ -135,6 +150,8 @@ class MetricsPanel(QWidget):
 
     def _list_charts(self) -> None:
         clear_layout(self._list_grid)
+        for row in range(self._list_grid.rowCount()):  # the rows of the former list stay, and so do their stretches
+            self._list_grid.setRowStretch(row, 0)
         self.boxes, self._values = {}, {}
         # A heading for each panel, then a row for each of its charts.
         panel, row = "", 0

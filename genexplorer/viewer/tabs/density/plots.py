@@ -50,8 +50,9 @@ class DataPlot(PlanePlot):
     def clear(self) -> None:
         """Discard the data of a run."""
         self.animation.move_to(np.zeros((0, 2)), animate=False)
-        for layer in (self.arrows, self.reconstructions):
+        for layer in (self.arrows, self.reconstructions, self.grid):
             layer.set_lines(np.zeros((0, 2)))
+        self.data.labels = None
         self.data.set_points(np.zeros((0, 2)))
         self.set_image(None)
         self.markers.set_markers()
@@ -75,8 +76,8 @@ class DataPlot(PlanePlot):
     def set_position(self, position: float) -> None:
         """Show samples and grid between base and data; heat map and data belong to the end."""
         self.position = position
-        if self._scene.flow is not None:
-            self.set_axis_names(axis_names(self._scene.flow.axis_letter(position)))
+        flow = self._scene.flow
+        self.set_axis_names(axis_names("x" if flow is None else flow.axis_letter(position)))
         self.show_samples(animate=False)
         self.show_layers()
 
@@ -168,6 +169,7 @@ class LatentPlot(PlanePlot):
     def clear(self) -> None:
         """Discard the data of a run."""
         self.animation.move_to(np.zeros((0, 2)), animate=False)
+        self.encodings.labels = None
         self.sampled_z.set_points(np.zeros((0, 2)))
         self.markers.set_markers()
         self.reset_view()

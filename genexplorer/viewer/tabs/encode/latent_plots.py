@@ -17,6 +17,7 @@ _TICK_LABEL_WIDTH_PX = 32  # reserved for each number on the axis
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 Floats = NDArray[np.float64]
 _ALIGN_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+FULL_BAR_NATS = 5.0  # the KL of a dimension that carries much; unused ones have less than 0.01
 NUM_BINS = 33  # odd, so that one bin is centered at 0
 _MIN_PLOT_SIZE_PX = 200, 140  # width and height
 
@@ -32,6 +33,16 @@ def axis_limit(mu: Floats, sigma: Floats) -> float:
     return float(np.ceil(max(3.0, furthest * 1.05)))
 
 
+def kl_fraction(kl: float, all_kl: Floats) -> float:
+    """Return the length of the bar of a KL divergence, in nats, as a fraction of the longest: the same for every image.
+
+    A full bar is `FULL_BAR_NATS`, or the largest of `all_kl`, (d,), if that is larger.
+    """
+    finite = all_kl[np.isfinite(all_kl)]
+    full = max(FULL_BAR_NATS, float(np.max(finite, initial=0.0)))
+    return min(1.0, max(0.0, kl / full)) if np.isfinite(kl) else 1.0
+
+
 class LatentBars(PaintedWidget):
     """One row per latent dimension with its posterior and KL; as high as all rows, for a scroll area."""
 
@@ -41,7 +52,10 @@ class LatentBars(PaintedWidget):
         self._kl_width_px = _KL_WIDTH_PX  # the width of the column of KL divergences, or a margin without them
         self._is_exact = False  # whether there is one latent without a standard deviation
         self.setMinimumWidth(260)
-        self.setToolTip("Each dimension on the scale of the prior (−1 to 1 is shaded), and its KL")
+        self.setToolTip(
+            "Each dimension on the scale of the prior (−1 to 1 is shaded), and its KL: "
+            f"a full bar is {FULL_BAR_NATS:g} nats, or the largest KL if that is larger"
+        )
 
     def set_posterior(self, mu: Floats, sigma: Floats | None, kl_dims: Floats | None) -> None:
         """Show a posterior, or, without `sigma`, a latent; all arrays are (d,)."""
@@ -111,8 +125,8 @@ class LatentBars(PaintedWidget):
         if self._kl_width_px != _KL_WIDTH_PX:
             return
         left, room = self.width() - _KL_WIDTH_PX + 8, _KL_WIDTH_PX - 60
-        fraction = kl / max(float(self._kl.max()), 1e-9)
-        painter.fillRect(QRectF(left, top + 8, max(1.0, fraction * room), 6), QColor(self.colors.muted))
+        width_px = kl_fraction(kl, self._kl) * room
+        painter.fillRect(QRectF(left, top + 8, width_px, 6), QColor(self.colors.muted))
         painter.setPen(text)
         painter.drawText(QRectF(left + room, top, 48, ROW_HEIGHT_PX), _ALIGN_RIGHT, f"{kl:.2f}")
 

@@ -107,7 +107,7 @@ class EncodeTab(ModelTab):
     def clear(self) -> None:
         """Discard the data of the former run."""
         self.search.clear()
-        self._file = None
+        self._file, self._requested_image = None, ()
         self.loader.clear()
         self.selection.reset(0)
         self.selection_panel.canvas.clear()

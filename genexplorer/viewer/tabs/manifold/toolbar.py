@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import (
 )
 
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, mix
 from genexplorer.viewer.tabs.manifold.glyphs import class_color, glyph
 from genexplorer.viewer.tabs.manifold.layers import TILE_PALETTE
 from genexplorer.viewer.tabs.manifold.point_cloud import POINT_COUNTS
@@ -124,7 +124,11 @@ class ClassLegend(QWidget):
         button.setFont(font)
         color = TILE_PALETTE.muted if hidden else class_color(label, TILE_PALETTE)
         background = palette.surface if hidden else TILE_PALETTE.background
-        button.setStyleSheet(f"QToolButton {{ color: {color}; background: {background}; padding: 2px 7px; }}")
+        border = mix(palette.muted, palette.background, 0.4)
+        button.setStyleSheet(
+            f"QToolButton {{ color: {color}; background: {background}; padding: 2px 7px; border: 1px solid {border}; }}"
+            f"QToolButton:hover, QToolButton:focus {{ border-color: {palette.accent}; }}"
+        )
         name = "no label" if label < 0 else f"class {label}"
         button.setToolTip(f"{name}: {'show' if hidden else 'hide'} · double click: this class only")
         button.clicked.connect(lambda: self.toggled.emit(label))

@@ -89,6 +89,9 @@ class TheoryTab(Tab):
             except UserError as error:
                 self._waiting_reason = f"This family is not installed here: {error.message}"
         self.pipeline.clear()
+        for label in (self.total, self.source, self.metrics):
+            label.setText("")
+        self.fraction.show_terms([])
         self._pipeline_stale = True
         self._show_theory()
         self._show_metrics()

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.plots.base_plot import ChartAxis, linear_ticks, log_ticks, time_ticks
 from genexplorer.viewer.plots.chart_curve import detail_window, range_with_label_room, spread_labels, value_at
-from genexplorer.viewer.tabs.curves.metrics_panel import MetricsPanel
+from genexplorer.viewer.tabs.curves.metrics_panel import MIN_WIDTH_PX, MetricsPanel
 from genexplorer.viewer.tabs.curves.tab import CurvesTab
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.fake_run import running_run
@@ -163,7 +163,7 @@ def test_a_long_name_leaves_room_for_its_value(qtbot: QtBot) -> None:
     metrics_panel.show()
     box, value = metrics_panel.boxes["nll"], metrics_panel._values["nll"]
     right = value.mapTo(metrics_panel, value.rect().topRight()).x()
-    assert value.text() == "2.41" and value.width() >= value.sizeHint().width() and right < metrics_panel.width()
+    assert value.text() == "2.41 nats" and value.width() >= value.sizeHint().width() and right < metrics_panel.width()
     assert box.text().endswith("…") and box.toolTip() and box.accessibleName() == name
 
 
@@ -241,3 +241,24 @@ def test_the_detail_extends_beyond_the_visible_part_and_changes_rarely() -> None
         windows.append(window)
     assert len(set(windows)) < 90  # of a pan along forty times what is seen
     assert detail_window(0, 6e5, 0, 1e6) is None and detail_window(5, 5, 0, 1e6) is None
+
+
+def test_the_list_of_metrics_has_no_holes_after_a_run_without_metrics(qtbot: QtBot) -> None:
+    panel = MetricsPanel()
+    qtbot.addWidget(panel)
+    panel.resize(300, 900)
+    panel.show()
+    short = [Chart("elbo", "ELBO", "nats", "objective", ("test/elbo_ema",), "higher")]
+    long = [Chart(f"m{n}", f"metric {n}", "", "objective", (f"test/m{n}_ema",), "lower") for n in range(12)]
+    for charts in ([], short, long):
+        panel.show_charts(charts, set())
+    qtbot.waitUntil(lambda: panel.boxes["m11"].y() > panel.boxes["m0"].y(), timeout=5000)
+    distances = np.diff([panel.boxes[f"m{n}"].y() for n in range(12)])
+    assert distances.max() <= distances.min() + 1 and panel.boxes["m0"].y() < 3 * panel.boxes["m0"].height()
+
+
+def test_names_are_whole_and_every_value_has_its_unit(curves: CurvesTab, window: MainWindow, qtbot: QtBot) -> None:
+    panel = curves.metrics_panel
+    qtbot.waitUntil(lambda: all(box.width() >= box.full_width_px for box in panel.boxes.values()), timeout=5000)
+    assert not any("…" in box.text() for box in panel.boxes.values()) and panel.width() >= MIN_WIDTH_PX
+    assert panel._values["elbo"].text().endswith(" nats")

@@ -9,7 +9,9 @@ from PIL import Image
 from PyQt6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.tabs.density import tab as tabs
+from genexplorer.viewer.tabs.density.plots import DataPlot, LatentPlot
 from genexplorer.viewer.tabs.density.tab import DensityTab
 from tests.fixtures.fake_run import write_run
 from tests.genexplorer.viewer.fake_model import press_key, wait_for_replies
@@ -194,3 +196,26 @@ def test_images_have_no_map(qtbot: QtBot, tmp_path: Path) -> None:
     reason = bench.tab.waiting_reason()
     assert reason is not None and "too many dimensions" in reason and bench.client.requests == []
     bench.close()
+
+
+def test_nothing_of_a_flow_remains_in_the_view_of_the_next_run(
+    make: Make, family_folders: dict[str, Path], qtbot: QtBot
+) -> None:
+    bench = make("flow-points")
+    tab = bench.tab
+    tab.show_flow_at(0.5)
+    assert tab.plane.axis_names == ("v₁", "v₂") and len(tab.latent.encodings.points) == 500
+    other = RunPoller(family_folders["gan-points"])
+    other.poll()
+    bench.context.open(other)
+    assert len(tab.plane.samples.points) == len(tab.plane.data.points) == tab.plane.grid.num_points == 0
+    wait_for_replies(qtbot, tab)
+    assert tab.plane.axis_names == ("x₁", "x₂") and tab.plane.position == 1
+    assert len(tab.latent.encodings.points) == 0
+
+
+@pytest.mark.parametrize("plot_type", [DataPlot, LatentPlot])
+def test_methods_of_a_plot_are_its_own_and_not_those_of_its_plot_item(plot_type: type, make: Make) -> None:
+    tab = make("flow-points").tab
+    plot = next(plot for plot in (tab.plane, tab.latent) if isinstance(plot, plot_type))
+    assert plot.clear.__func__ is plot_type.clear  # type: ignore[attr-defined]

@@ -11,7 +11,7 @@ from genexplorer.viewer.tabs.encode import image_selection
 from genexplorer.viewer.tabs.encode.canvas import Drawing
 from genexplorer.viewer.tabs.encode.encoding import Encoding
 from genexplorer.viewer.tabs.encode.image_selection import THUMBNAILS_PER_PAGE, ImageSelection
-from genexplorer.viewer.tabs.encode.latent_plots import axis_limit, dimension_name
+from genexplorer.viewer.tabs.encode.latent_plots import axis_limit, dimension_name, kl_fraction
 
 GRAY = (1, 28, 28)
 
@@ -164,3 +164,11 @@ def test_the_axis_reaches_all_of_the_posterior() -> None:
     assert axis_limit(np.zeros(2), np.ones(2)) == 3
     assert axis_limit(np.array([-4.2, 0]), np.array([0.3, 1])) >= 4.5
     assert dimension_name(0) == "z₁" and dimension_name(19) == "z₂₀"
+
+
+def test_a_bar_of_kl_is_as_long_as_its_nats_in_every_image() -> None:
+    collapsed = np.array([0.004, 0.0, 0.001])
+    assert max(kl_fraction(float(kl), collapsed) for kl in collapsed) < 0.01
+    assert kl_fraction(2.5, np.array([2.5, 1.0])) == 0.5
+    assert kl_fraction(10.0, np.array([10.0, 5.0])) == 1.0 and kl_fraction(5.0, np.array([10.0, 5.0])) == 0.5
+    assert kl_fraction(2.5, np.array([2.5, np.inf])) == 0.5 and kl_fraction(np.inf, np.array([np.inf])) == 1.0

@@ -156,3 +156,12 @@ def test_points_are_dots_in_small_planes(stage: Stage, tmp_path: Path, qtbot: Qt
     qtbot.waitUntil(lambda: len(shown["x"].point._values) == 2, timeout=5000)
     assert all(view._tensor.currentWidget() is view.point for view in shown.values())
     assert theory.metrics.text().startswith("this point") and not shown["x"].grab().isNull()
+
+
+def test_nothing_of_a_run_remains_in_the_page_of_another(theory: TheoryTab, window: MainWindow, tmp_path: Path) -> None:
+    assert theory.total.text() and theory.source.text()
+    theory.metrics.setText("this image: ELBO −92.2")
+    queued = write_run(tmp_path / "runs", steps=0, total_steps=60, state="queued", name="next")
+    assert window.open_run(queued)
+    assert "−92" not in theory.metrics.text() and theory.fraction._fractions == []
+    assert "1,300" not in theory.source.text()
