@@ -10,9 +10,9 @@ from genexplorer import paths
 from genexplorer.cli import open_ui, output
 from genexplorer.cli.options import RunsDir
 
-PRESET = "vae-2d"
-VIEWER_STEP = 100  # the latent plane is gray before
-POLL_S = 0.5
+DEMO_PRESET = "vae-2d"
+MIN_VIEWER_STEP = 100  # before this step, the latent plane is gray
+POLL_INTERVAL_S = 0.5
 
 
 def demo(
@@ -32,45 +32,45 @@ def demo(
     from genexplorer.session import actions
     from trainers import registry
 
-    config = settings.resolve(PRESET, flags={"--minutes": minutes}).config
+    config = settings.resolve(DEMO_PRESET, flags={"--minutes": minutes}).config
     status = train.launch(config, runs_dir, tags=("demo",))
-    length = f"{minutes:g} minutes" if minutes else f"about {registry.preset(PRESET).minutes:g} minutes"
-    output.print_message(
+    length = f"{minutes:g} minutes" if minutes else f"about {registry.preset(DEMO_PRESET).minutes:g} minutes"
+    output.print_stderr(
         f"{status.name}: training a VAE with a 2-D latent space on MNIST for {length} in {status.folder}"
     )
     viewer = _ViewerOpener(status.folder, paths.runs_dir(runs_dir)) if actions.has_display() else None
     try:
-        if output.full_screen():
+        if output.can_show_dashboard():
             open_ui.open_dashboard(runs_dir, status.folder)
         else:
             follow.follow_detachable(status.folder)
     finally:
         failure = viewer.close() if viewer else "there is no display"
-    if viewer and viewer.opened:
-        output.print_message("the viewer is open")
+    if viewer and viewer.has_opened:
+        output.print_stderr("the viewer is open")
     if failure:
-        output.print_message(f"{failure}; writing images instead")
+        output.print_stderr(f"{failure}; writing images instead")
         write_images(status.folder, out_dir, runs_dir)
 
 
 def write_images(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
     """Write the manifold, samples, reconstructions and the animation of a run."""
     from genexplorer.cli.pictures import images, reconstruct
+    from genexplorer.cli.pictures.image_command import ImageCommand, new_client
     from genexplorer.cli.pictures.images import progress
-    from genexplorer.cli.pictures.query import ModelQuery, new_client
 
     out_dir.mkdir(parents=True, exist_ok=True)
     run = str(folder)
     with new_client() as client:
 
-        def query(name: str, needs: str) -> ModelQuery:
-            return ModelQuery(run, out_dir / name, None, runs_dir, needs=needs, client=client)
+        def image_command(name: str, capability: str) -> ImageCommand:
+            return ImageCommand(run, out_dir / name, None, runs_dir, capability=capability, client=client)
 
-        images.draw_manifold(query("manifold.png", "manifold"))
-        images.draw_samples(query("samples.png", "sample"), scale=2)
-        reconstruct.draw_reconstructions(query("reconstructions.png", "encode"), range(10), scale=2)
+        images.draw_manifold(image_command("manifold.png", "manifold"))
+        images.draw_samples(image_command("samples.png", "sample"), scale=2)
+        reconstruct.draw_reconstructions(image_command("reconstructions.png", "encode"), range(10), scale=2)
     progress(run, out_dir / "manifold.gif", runs_dir=runs_dir)
-    output.print_message(f"the images are in {out_dir.resolve()}")
+    output.print_stderr(f"the images are in {out_dir.resolve()}")
 
 
 class _ViewerOpener:
@@ -80,14 +80,14 @@ class _ViewerOpener:
         self._folder = folder
         self._runs_dir = runs_dir
         self._failure = ""
-        self.opened = False
-        self._closed = threading.Event()
+        self.has_opened = False
+        self._stop_event = threading.Event()
         self._thread = threading.Thread(target=self._open_when_due, name="viewer-opener", daemon=True)
         self._thread.start()
 
     def close(self) -> str:
         """Stop waiting; return why the viewer did not open, empty if it did or was not due yet."""
-        self._closed.set()
+        self._stop_event.set()
         self._thread.join()
         return self._failure
 
@@ -96,9 +96,9 @@ class _ViewerOpener:
         from genexplorer.session import actions
 
         reader = RunReader(self._folder)
-        while not self._closed.wait(POLL_S):
+        while not self._stop_event.wait(POLL_INTERVAL_S):
             status = reader.status()
-            if (status.snapshot_step or 0) >= VIEWER_STEP or not status.state.active:
+            if (status.snapshot_step or 0) >= MIN_VIEWER_STEP or not status.state.active:
                 result = actions.open_viewer(self._folder, self._runs_dir)
-                self.opened, self._failure = result.ok, "" if result.ok else result.message
+                self.has_opened, self._failure = result.ok, "" if result.ok else result.message
                 return

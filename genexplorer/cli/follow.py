@@ -21,12 +21,12 @@ from genexplorer.session import formatting
 from genexplorer.workers import launcher
 from trainers.events import MetricSpec
 
-POLL_S = 0.25
-_CLOCK = 10  # columns of the time of day
-LINE_EVERY_S = 5.0
+POLL_INTERVAL_S = 0.25
+_CLOCK_COLUMNS = 10  # width of the time of day and the space after it
+PROGRESS_INTERVAL_S = 5.0
 STARTUP_TIMEOUT_S = 20.0  # a worker accepts commands only after it has started
-INTERRUPTED = 130
-END_CODES = {State.FAILED: 5, State.LOST: 8, State.DAMAGED: 4}
+INTERRUPTED_EXIT_CODE = 130
+EXIT_CODES = {State.FAILED: 5, State.LOST: 8, State.DAMAGED: 4}
 
 
 class RunFollower:
@@ -48,7 +48,7 @@ class RunFollower:
             self._print(delta)
             if not delta.status.state.active:
                 return delta.status
-            time.sleep(POLL_S)
+            time.sleep(POLL_INTERVAL_S)
 
     def _print(self, delta: Delta) -> None:
         self._latest.update(delta.latest)
@@ -58,10 +58,10 @@ class RunFollower:
         now = time.monotonic()
         is_due = now >= self._next_print or not delta.status.state.active
         if self._latest and delta.status.step != self._printed_step and is_due:
-            output.print_data(
+            output.print_stdout(
                 f"{formatting.clock(time.time())}  {progress_line(delta.status, self._latest, self._specs)}"
             )
-            self._next_print = now + LINE_EVERY_S
+            self._next_print = now + PROGRESS_INTERVAL_S
             self._printed_step = delta.status.step
 
 
@@ -71,38 +71,38 @@ def follow_detachable(folder: Path) -> None:
         status = RunFollower(folder).follow()
     except KeyboardInterrupt:
         print_still_training(folder)
-        raise typer.Exit(INTERRUPTED) from None
-    finish(status)
+        raise typer.Exit(INTERRUPTED_EXIT_CODE) from None
+    exit_with_outcome(status)
 
 
 def follow_in_foreground(folder: Path) -> None:
     """Follow a run; Ctrl+C, SIGTERM and a closed terminal stop it. Exits with the run's code."""
-    with _signals_interrupt():
+    with _interrupt_on_signals():
         follower = RunFollower(folder)
         try:
             status = follower.follow()
         except KeyboardInterrupt:
             stop_and_wait(folder, follower)
-            raise typer.Exit(INTERRUPTED) from None
-    finish(status)
+            raise typer.Exit(INTERRUPTED_EXIT_CODE) from None
+    exit_with_outcome(status)
 
 
-def finish(status: RunStatus) -> None:
+def exit_with_outcome(status: RunStatus) -> None:
     """Print the outcome of a run and exit with the code for it."""
     line = f"{formatting.state_symbol(status.state)} {status.name} {status.state.value}"
     line += f" at step {status.step:,} after {formatting.duration(status.elapsed_s)}"
     if status.reason:
         line += f": {status.reason}"
-    output.print_message(line)
-    code = END_CODES.get(status.state, 0)
+    output.print_stderr(line)
+    code = EXIT_CODES.get(status.state, 0)
     resume_command = run_command("runs resume", status.folder)
     if code:
-        output.print_message(
+        output.print_stderr(
             f"'{run_command('runs logs', status.folder)}' shows the log; '{resume_command}' tries again"
         )
         raise typer.Exit(code)
     if status.state is State.STOPPED:
-        output.print_message(f"'{resume_command}' continues it")
+        output.print_stderr(f"'{resume_command}' continues it")
 
 
 def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> str:
@@ -111,15 +111,15 @@ def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping
     In a narrow terminal the speed is dropped first, then the training objective.
     """
     head = [f"step {status.step:>7,}", f"{formatting.percent(status.progress):>4}"]
-    objective = _objective(status, latest, specs)
+    objective = _objective_texts(status, latest, specs)
     speed = formatting.speed(status, short=True)
     tail = [formatting.time_left(status) if status.state.active else status.state.value]
     middles = ([*objective, speed] if speed else objective, objective, objective[-1:])
     lines = ["  ".join(head + middle + tail) for middle in middles]
-    return next((line for line in lines if len(line) <= output.width() - _CLOCK), lines[-1])
+    return next((line for line in lines if len(line) <= output.terminal_columns() - _CLOCK_COLUMNS), lines[-1])
 
 
-def _objective(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> list[str]:
+def _objective_texts(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> list[str]:
     """Return the latest objective of training and, for the EMA weights, of the test set."""
     primary = specs.get(status.primary_metric)
     if primary is None:
@@ -137,7 +137,7 @@ def _objective(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[st
 def print_still_training(folder: Path) -> None:
     """Print that a run keeps training in the background, and how to stop it."""
     dashboard = f"genexplorer{runs_dir_option(folder.parent)}"
-    output.print_message(
+    output.print_stderr(
         f"\n{read_status(folder).name} keeps training. '{run_command('runs stop', folder)}' stops it,"
         f" '{dashboard}' opens the dashboard."
     )
@@ -146,19 +146,19 @@ def print_still_training(folder: Path) -> None:
 def stop_and_wait(folder: Path, follower: RunFollower) -> None:
     """Stop a run and wait for its end; a second Ctrl+C returns at once."""
     name = read_status(folder).name
-    output.print_message(f"\nstopping {name}; it saves its state first (Ctrl+C again: do not wait)")
+    output.print_stderr(f"\nstopping {name}; it saves its state first (Ctrl+C again: do not wait)")
     try:
         launcher.wait(folder, set(State) - {State.QUEUED}, STARTUP_TIMEOUT_S)
         launcher.stop(folder)
-        finish(follower.follow())
+        exit_with_outcome(follower.follow())
     except KeyboardInterrupt:
-        output.print_message(f"{name} is still stopping; '{run_command('runs show', folder)}' shows its state")
+        output.print_stderr(f"{name} is still stopping; '{run_command('runs show', folder)}' shows its state")
     except UserError as error:
         output.print_error(error)
 
 
 @contextmanager
-def _signals_interrupt() -> Iterator[None]:
+def _interrupt_on_signals() -> Iterator[None]:
     """Treat SIGTERM and SIGHUP as Ctrl+C; an ignored signal, as under nohup, stays ignored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -166,10 +166,10 @@ def _signals_interrupt() -> Iterator[None]:
 
     signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     handled = [number for number in signals if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in handled}
+    previous_handlers = {number: signal.signal(number, interrupt) for number in handled}
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)
         sys.stdout.flush()

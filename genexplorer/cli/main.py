@@ -20,7 +20,7 @@ from genexplorer.cli.pictures import images, interpolate, reconstruct, trace
 from genexplorer.cli.runs import control, manage, show
 from genexplorer.errors import UserError
 
-INTERRUPTED = 130
+INTERRUPTED_EXIT_CODE = 130
 
 EPILOG = """\
 A RUN is an id, a name, a unique prefix of either, or 'latest'.
@@ -33,8 +33,8 @@ Exit codes: 0 success · 1 failure · 2 wrong usage or configuration · 3 bad da
 9 no display · 130 interrupted"""
 
 
-class _PlainFlags:
-    """Omits the type that typer prints beside flags without a value."""
+class _NoFlagMetavar:
+    """Omits the type that typer prints in the help beside flags without a value."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the parameters as shown in the help."""
@@ -45,11 +45,11 @@ class _PlainFlags:
         return parameters
 
 
-class Command(_PlainFlags, TyperCommand):
+class Command(_NoFlagMetavar, TyperCommand):
     """A command."""
 
 
-class Group(_PlainFlags, TyperGroup):
+class Group(_NoFlagMetavar, TyperGroup):
     """A group of commands."""
 
 
@@ -64,9 +64,9 @@ app = typer.Typer(
 runs_app = typer.Typer(help="List, control, describe, delete and import runs.", cls=Group)
 
 
-def _version(requested: bool) -> None:
+def _print_version(requested: bool) -> None:
     if requested:
-        output.print_data(f"genexplorer {__version__}")
+        output.print_stdout(f"genexplorer {__version__}")
         raise typer.Exit()
 
 
@@ -75,8 +75,9 @@ def root(
     context: typer.Context,
     runs_dir: RunsDir = None,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    # `run` removes --debug before typer parses the arguments; it is declared for the help.
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
 ) -> None:
     """Train, watch and explore generative models on your own machine.
@@ -85,10 +86,10 @@ def root(
     """
     if context.invoked_subcommand is not None:
         return
-    if output.full_screen():
+    if output.can_show_dashboard():
         open_ui.open_dashboard(runs_dir, None)
     else:
-        output.print_data(context.get_help())
+        output.print_stdout(context.get_help())
 
 
 @runs_app.callback(invoke_without_command=True)
@@ -98,9 +99,9 @@ def runs(context: typer.Context, runs_dir: RunsDir = None) -> None:
         show.list_runs(runs_dir=runs_dir)
 
 
-def _assemble() -> None:
+def _add_commands() -> None:
     """Add the commands to the two groups, in the order of the help."""
-    panels: dict[str, dict[str, Callable[..., None]]] = {
+    help_sections: dict[str, dict[str, Callable[..., None]]] = {
         "Train": {"train": train.train, "presets": presets.presets, "demo": demo.demo},
         "Explore": {
             "dashboard": open_ui.dashboard,
@@ -116,10 +117,11 @@ def _assemble() -> None:
         },
         "Manage": {"doctor": doctor.doctor},
     }
-    for panel, commands in panels.items():
+    for help_section, commands in help_sections.items():
         for name, function in commands.items():
             epilog = train.EPILOG if name == "train" else None
-            app.command(name, cls=Command, rich_help_panel=panel, epilog=epilog)(function)
+            app.command(name, cls=Command, rich_help_panel=help_section, epilog=epilog)(function)
+    # The commands of `genexplorer runs`.
     app.add_typer(runs_app, name="runs", rich_help_panel="Manage")
     run_commands: dict[str, Callable[..., None]] = {
         "list": show.list_runs,
@@ -140,7 +142,7 @@ def _assemble() -> None:
         runs_app.command(name, cls=Command)(function)
 
 
-_assemble()
+_add_commands()
 
 
 def main() -> None:
@@ -164,21 +166,21 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        return _report(error)
+        return _report_error(error)
     except KeyboardInterrupt:
-        output.print_message("interrupted")
-        return INTERRUPTED
+        output.print_stderr("interrupted")
+        return INTERRUPTED_EXIT_CODE
     finally:
         output.flush()
 
 
-def _report(error: Exception) -> int:
+def _report_error(error: Exception) -> int:
     match error:
         case UserError():
             output.print_error(error)
             return error.exit_code
         case typer.Abort():
-            output.print_message("cancelled")
+            output.print_stderr("cancelled")
             return 1
         case typer.TyperException():
             return _report_usage(error)
@@ -187,8 +189,10 @@ def _report(error: Exception) -> int:
             path = Path(str(error.filename)) if error.filename else None
             if path is not None and path.name.startswith("."):
                 path = path.parent
-            place = f"{path}: " if path else ""
-            output.print_error(UserError(f"{place}{error.strerror or error}", _HINTS.get(error.errno or 0, "")))
+            location = f"{path}: " if path else ""
+            output.print_error(
+                UserError(f"{location}{error.strerror or error}", _OS_ERROR_HINTS.get(error.errno or 0, ""))
+            )
             return 1
     output.print_error(
         UserError(f"{type(error).__name__}: {error}", "this is a bug in genexplorer; --debug shows the traceback")
@@ -196,7 +200,7 @@ def _report(error: Exception) -> int:
     return 1
 
 
-_HINTS = {
+_OS_ERROR_HINTS = {
     errno.EROFS: "choose another place with --runs-dir or --out",
     errno.EACCES: "check the permissions, or choose another place with --runs-dir or --out",
     errno.ENOSPC: "free some space; 'genexplorer runs empty-trash' deletes the trash permanently",

@@ -8,19 +8,19 @@ import typer
 
 from genexplorer import paths
 from genexplorer.cli import output
-from genexplorer.cli.options import MaybeRun, RunsDir, find_run
+from genexplorer.cli.options import OptionalRun, RunsDir, find_run
 from genexplorer.errors import DisplayError, NoSuchRunError, UserError
 
 
-def dashboard(run: MaybeRun = None, runs_dir: RunsDir = None) -> None:
+def dashboard(run: OptionalRun = None, runs_dir: RunsDir = None) -> None:
     """Open the dashboard in this terminal."""
-    if not output.full_screen():
+    if not output.can_show_dashboard():
         raise UserError("the dashboard needs a terminal", "'genexplorer runs list' prints the runs")
     open_dashboard(runs_dir, None if run is None else find_run(run, runs_dir))
 
 
 def view(
-    run: MaybeRun = None,
+    run: OptionalRun = None,
     runs_dir: RunsDir = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Open the window and return at once.")] = False,
 ) -> None:
@@ -39,7 +39,7 @@ def view(
     result = actions.open_viewer(folder, paths.runs_dir(runs_dir))
     if not result.ok:
         raise DisplayError(result.message, result.hint or "'genexplorer doctor' checks the display")
-    output.print_message(result.message)
+    output.print_stderr(result.message)
 
 
 def open_dashboard(runs_dir: Path | None, select: Path | None) -> None:

@@ -11,10 +11,10 @@ from genexplorer.cli import completion
 if TYPE_CHECKING:
     from genexplorer.runs.store import RunStore
 
-MAX_SIDE = 100  # rows or columns of an image grid
+MAX_GRID_SIDE = 100  # rows or columns of an image grid
 
 
-def _inherit(context: typer.Context, value: Path | None) -> Path | None:
+def _inherit_runs_dir(context: typer.Context, value: Path | None) -> Path | None:
     """Take --runs-dir from a parent command: `genexplorer --runs-dir X runs list`."""
     parent = context.parent
     while value is None and parent is not None:
@@ -29,16 +29,16 @@ RunsDir = Annotated[
         "--runs-dir",
         file_okay=False,
         metavar="DIR",
-        callback=_inherit,
+        callback=_inherit_runs_dir,
         help="Runs folder (GENEXPLORER_RUNS, else ./runs).",
     ),
 ]
 _RUN = typer.Argument(metavar="RUN", help="Id, name, unique prefix, or 'latest'.", autocompletion=completion.runs)
 _RUNS = typer.Argument(metavar="RUN", help="Ids, names, unique prefixes, or 'latest'.", autocompletion=completion.runs)
 Run = Annotated[str, _RUN]
-MaybeRun = Annotated[str | None, _RUN]
+OptionalRun = Annotated[str | None, _RUN]
 Runs = Annotated[list[str], _RUNS]
-MaybeRuns = Annotated[list[str] | None, _RUNS]
+OptionalRuns = Annotated[list[str] | None, _RUNS]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 OutFile = Annotated[
@@ -49,8 +49,8 @@ Step = Annotated[
     typer.Option("--step", min=0, metavar="N", help="Newest snapshot at or before this step (newest of all)."),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
-Rows = Annotated[int, typer.Option("--rows", min=1, max=MAX_SIDE, help="Images from top to bottom.")]
-Columns = Annotated[int, typer.Option("--columns", min=1, max=MAX_SIDE, help="Images from left to right.")]
+Rows = Annotated[int, typer.Option("--rows", min=1, max=MAX_GRID_SIDE, help="Images from top to bottom.")]
+Columns = Annotated[int, typer.Option("--columns", min=1, max=MAX_GRID_SIDE, help="Images from left to right.")]
 Scale = Annotated[int, typer.Option("--scale", min=1, max=32, metavar="K", help="Enlarge each pixel to K × K.")]
 AutoScale = Annotated[
     int, typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: automatic).")

@@ -16,7 +16,7 @@ import typer
 
 from genexplorer.errors import UserError
 
-STYLES = {"error": "red", "warning": "yellow", "good": "green", "faint": "bright_black", "accent": "cyan"}
+COLORS = {"error": "red", "warning": "yellow", "good": "green", "faint": "bright_black", "accent": "cyan"}
 
 
 def prepare_streams() -> None:
@@ -29,30 +29,30 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="replace")
 
 
-def print_data(text: str) -> None:
+def print_stdout(text: str) -> None:
     """Print one line on standard output; a closed pipe ends the command quietly."""
     try:
-        typer.echo(text, color=colored(sys.stdout))
+        typer.echo(text, color=shows_color(sys.stdout))
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence_stdout()
+        _discard_stdout()
         raise typer.Exit(0) from None
 
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON. NaN and infinities, which JSON lacks, become null."""
     finite = json.loads(json.dumps(value, default=str), parse_constant=lambda name: None)
-    print_data(json.dumps(finite, indent=2, ensure_ascii=False, allow_nan=False))
+    print_stdout(json.dumps(finite, indent=2, ensure_ascii=False, allow_nan=False))
 
 
-def print_message(text: str) -> None:
+def print_stderr(text: str) -> None:
     """Print one line on standard error."""
-    typer.echo(text, err=True, color=colored(sys.stderr))
+    typer.echo(text, err=True, color=shows_color(sys.stderr))
 
 
 def print_error(error: UserError) -> None:
     """Print an error and its hint on standard error."""
-    print_message(f"{style('error', 'error', sys.stderr)}: {error}")
+    print_stderr(f"{style('error', 'error', sys.stderr)}: {error}")
 
 
 def print_plugin_failures() -> None:
@@ -60,15 +60,15 @@ def print_plugin_failures() -> None:
     from trainers import registry
 
     for failure in registry.plugin_failures():
-        print_message(f"{style('warning', 'warning', sys.stderr)}: {failure}")
+        print_stderr(f"{style('warning', 'warning', sys.stderr)}: {failure}")
 
 
 def style(text: str, role: str, stream: TextIO | None = None) -> str:
     """Color a text by its role, if the stream shows colors."""
-    return typer.style(text, fg=STYLES[role]) if colored(stream or sys.stdout) else text
+    return typer.style(text, fg=COLORS[role]) if shows_color(stream or sys.stdout) else text
 
 
-def colored(stream: TextIO) -> bool:
+def shows_color(stream: TextIO) -> bool:
     """Whether colors may be written: a terminal that is not dumb, and no NO_COLOR."""
     return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
@@ -81,56 +81,58 @@ def is_terminal(stream: TextIO) -> bool:
         return False
 
 
-def full_screen() -> bool:
+def can_show_dashboard() -> bool:
     """Whether the dashboard can run: input and output are a terminal that is not dumb."""
     return is_terminal(sys.stdin) and is_terminal(sys.stdout) and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def width() -> int:
-    """Columns of the terminal; very wide without one, so that files and pipes lose nothing."""
+def terminal_columns() -> int:
+    """Return the columns of the terminal; very many without one, so that files and pipes lose nothing."""
     return shutil.get_terminal_size((80, 24)).columns if is_terminal(sys.stdout) else 10_000
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right_aligned: Sequence[int] = ()) -> None:
     """Print aligned columns; the last one is truncated to the terminal's width.
 
     Args:
         headings: One for each column.
         rows: Texts without control characters.
-        right: Indices of the columns that are aligned to the right.
+        right_aligned: Indices of the columns that are aligned to the right.
     """
     from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=STYLES["faint"])
-    room = width()
+    # Choose the widths of the columns; the last one gets the rest.
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=COLORS["faint"])
+    columns_left = terminal_columns()
     for i, heading in enumerate(headings):
         longest = max(cell_len(row[i]) for row in [headings, *rows])
-        columns = longest if i < len(headings) - 1 else max(min(longest, room), 1)
-        room -= columns + 2
-        justify: Literal["left", "right"] = "right" if i in right else "left"
+        columns = longest if i < len(headings) - 1 else max(min(longest, columns_left), 1)
+        columns_left -= columns + 2
+        justify: Literal["left", "right"] = "right" if i in right_aligned else "left"
         grid.add_column(Text(heading), justify=justify, width=columns, no_wrap=True, overflow="ellipsis")
+    # Render and print the lines.
     for row in rows:
         grid.add_row(*map(Text, row))  # `Text` shows brackets literally
-    console = Console(width=width(), color_system="standard" if colored(sys.stdout) else None)
+    console = Console(width=terminal_columns(), color_system="standard" if shows_color(sys.stdout) else None)
     with console.capture() as capture:
         console.print(grid)
     for line in capture.get().splitlines():
-        print_data(line.rstrip())
+        print_stdout(line.rstrip())
 
 
-def pairs(rows: Sequence[tuple[str, str]], *, indent: int = 0) -> None:
+def print_pairs(rows: Sequence[tuple[str, str]], *, indent: int = 0) -> None:
     """Print "name   value" lines with aligned values, omitting empty values."""
-    present = [(name, value) for name, value in rows if value]
-    name_width = max((len(name) for name, _ in present), default=0)
-    for name, value in present:
-        print_data(" " * indent + style(name.ljust(name_width), "faint") + "  " + value)
+    non_empty = [(name, value) for name, value in rows if value]
+    name_width = max((len(name) for name, _ in non_empty), default=0)
+    for name, value in non_empty:
+        print_stdout(" " * indent + style(name.ljust(name_width), "faint") + "  " + value)
 
 
-def cut(text: str, limit: int) -> str:
-    """Truncate a text to a number of terminal cells, with an ellipsis."""
+def truncate(text: str, limit: int) -> str:
+    """Return a text of at most `limit` terminal cells, ending in an ellipsis if anything is missing."""
     from rich.cells import cell_len, set_cell_size
 
     return text if cell_len(text) <= limit else set_cell_size(text, max(limit - 1, 0)).rstrip() + "…"
@@ -155,10 +157,10 @@ def flush() -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _silence_stdout()
+        _discard_stdout()
 
 
-def _silence_stdout() -> None:
+def _discard_stdout() -> None:
     """Redirect standard output to /dev/null, so that Python's flush at exit does not fail."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, sys.stdout.fileno())

@@ -22,19 +22,19 @@ def presets(
 
     selected = [registry.preset(preset)] if preset else list(registry.presets().values())
     if as_json:
-        output.print_json([_as_json(spec) for spec in selected])
+        output.print_json([_preset_json(spec) for spec in selected])
         output.print_plugin_failures()
         return
     family = ""
     for number, spec in enumerate(selected):
         if number:
-            output.print_data("")
+            output.print_stdout("")
         if preset is None and spec.family != family:
             family = spec.family
             title = registry.family(family).title
-            output.print_data(title[:1].upper() + title[1:])
+            output.print_stdout(title[:1].upper() + title[1:])
         _print_preset(spec, alone=preset is not None)
-    output.print_message("\ntrain one with: genexplorer train " + selected[0].name)
+    output.print_stderr("\ntrain one with: genexplorer train " + selected[0].name)
     output.print_plugin_failures()
 
 
@@ -42,8 +42,8 @@ def _print_preset(preset: "Preset", *, alone: bool) -> None:
     from genexplorer.session.preset_info import training_time_text
     from trainers import registry
 
-    output.print_data(f"{'' if alone else '  '}{output.style(preset.name, 'accent')}  {preset.summary}")
-    output.pairs(
+    output.print_stdout(f"{'' if alone else '  '}{output.style(preset.name, 'accent')}  {preset.summary}")
+    output.print_pairs(
         [
             ("result", preset.expected),
             ("time", f"about {training_time_text(preset)} on two cores"),
@@ -56,7 +56,7 @@ def _print_preset(preset: "Preset", *, alone: bool) -> None:
     )
 
 
-def _as_json(preset: "Preset") -> dict[str, object]:
+def _preset_json(preset: "Preset") -> dict[str, object]:
     from trainers.presets import assemble
 
     return {

@@ -10,7 +10,10 @@ import typer
 
 from genexplorer.cli import completion
 
-HELP_LENGTH, HELP_MODEL, HELP_SETTINGS = "Length (one of)", "Model and data", "Settings"  # panels of `train --help`
+# Headings of sections in `train --help`.
+HELP_SECTION_LENGTH = "Length (one of)"
+HELP_SECTION_MODEL = "Model and data"
+HELP_SECTION_SETTINGS = "Settings"
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class SettingFlag:
         key: Dotted key of the setting.
         value_type: Type of the value.
         help: Help text.
-        help_panel: Panel of `--help`.
+        help_section: Section of `--help` that lists it.
         metavar: Placeholder of the value in the help; the type by default.
         choices: Values offered by shell completion.
         parser: Converts the text; the type's own conversion by default.
@@ -31,7 +34,7 @@ class SettingFlag:
     key: str
     value_type: type
     help: str
-    help_panel: str = HELP_SETTINGS
+    help_section: str = HELP_SECTION_SETTINGS
     metavar: str | None = None
     choices: tuple[str, ...] = ()
     parser: Callable[[str], Any] | None = None
@@ -46,39 +49,43 @@ def parse_sizes(text: str) -> list[int]:
         raise typer.BadParameter(f"'{text}' is not a list of numbers such as 512,256") from None
 
 
-def one_of(
-    key: str, metavar: str, choices: tuple[str, ...], more_help: str, help_panel: str = HELP_SETTINGS
+def choice_flag(
+    key: str, metavar: str, choices: tuple[str, ...], more_help: str, help_section: str = HELP_SECTION_SETTINGS
 ) -> SettingFlag:
     """Return a flag for a setting with a few values; its help lists them, then continues with `more_help`."""
     text = f"{', '.join(choices[:-1])} or {choices[-1]}{more_help}"
-    return SettingFlag(key, str, text, help_panel, metavar, choices)
+    return SettingFlag(key, str, text, help_section, metavar, choices)
 
 
 _LIKELIHOODS = ("bernoulli", "gaussian", "discretized-logistic")
 _BINARIZATIONS = ("threshold", "static", "dynamic", "none")
 FLAGS = {
-    "--latent-dim": SettingFlag("model.latent_dim", int, "Size of z (VAE, GAN).", HELP_MODEL),
+    "--latent-dim": SettingFlag("model.latent_dim", int, "Size of z (VAE, GAN).", HELP_SECTION_MODEL),
     "--hidden": SettingFlag(
-        "model.hidden", str, "Sizes of hidden layers (VAE, flow).", HELP_MODEL, "N,N,…", parser=parse_sizes
+        "model.hidden", str, "Sizes of hidden layers (VAE, flow).", HELP_SECTION_MODEL, "N,N,…", parser=parse_sizes
     ),
-    "--beta": SettingFlag("model.beta", float, "Weight of the KL term (VAE).", HELP_MODEL),
-    "--kl-warmup": SettingFlag("model.kl_warmup", int, "Steps of linear KL warm-up (VAE).", HELP_MODEL),
-    "--likelihood": one_of("model.likelihood", "KIND", _LIKELIHOODS, "; normal for 2-D data (VAE).", HELP_MODEL),
-    "--binarization": one_of("data.binarization", "KIND", _BINARIZATIONS, " (images).", HELP_MODEL),
-    "--binarisation": SettingFlag("data.binarization", str, "Old name of --binarization.", HELP_MODEL, hidden=True),
-    "--epochs": SettingFlag("schedule.epochs", float, "Passes over the data.", HELP_LENGTH),
-    "--steps": SettingFlag("schedule.steps", int, "Optimizer updates.", HELP_LENGTH),
-    "--minutes": SettingFlag("schedule.minutes", float, "Training time without pauses.", HELP_LENGTH),
+    "--beta": SettingFlag("model.beta", float, "Weight of the KL term (VAE).", HELP_SECTION_MODEL),
+    "--kl-warmup": SettingFlag("model.kl_warmup", int, "Steps of linear KL warm-up (VAE).", HELP_SECTION_MODEL),
+    "--likelihood": choice_flag(
+        "model.likelihood", "KIND", _LIKELIHOODS, "; normal for 2-D data (VAE).", HELP_SECTION_MODEL
+    ),
+    "--binarization": choice_flag("data.binarization", "KIND", _BINARIZATIONS, " (images).", HELP_SECTION_MODEL),
+    "--binarisation": SettingFlag(
+        "data.binarization", str, "Old name of --binarization.", HELP_SECTION_MODEL, hidden=True
+    ),
+    "--epochs": SettingFlag("schedule.epochs", float, "Passes over the data.", HELP_SECTION_LENGTH),
+    "--steps": SettingFlag("schedule.steps", int, "Optimizer updates.", HELP_SECTION_LENGTH),
+    "--minutes": SettingFlag("schedule.minutes", float, "Training time without pauses.", HELP_SECTION_LENGTH),
     "--batch-size": SettingFlag("optim.batch_size", int, "Images, or 2-D points, per step."),
     "--lr": SettingFlag("optim.lr", float, "Learning rate."),
     "--seed": SettingFlag("seed", int, "Seed of all random numbers."),
-    "--device": one_of("execution.device", "NAME", ("auto", "cpu", "cuda", "mps"), "."),
+    "--device": choice_flag("execution.device", "NAME", ("auto", "cpu", "cuda", "mps"), "."),
     "--threads": SettingFlag("execution.threads", int, "Number of threads; 0 is automatic."),
     "--deterministic": SettingFlag(
         "execution.deterministic", bool, "A resumed run equals an uninterrupted one bit for bit."
     ),
-    "--compile": one_of("execution.compile", "WHEN", ("auto", "on", "off"), ": compile the training step."),
-    "--precision": one_of(
+    "--compile": choice_flag("execution.compile", "MODE", ("auto", "on", "off"), ": compile the training step."),
+    "--precision": choice_flag(
         "execution.precision", "NAME", ("auto", "float32", "bfloat16"), ": precision of matrix products in training."
     ),
 }
@@ -91,7 +98,9 @@ def with_setting_flags(command: Callable[..., None]) -> Callable[..., None]:
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
         parameters += (
-            [_option(flag, name) for flag, name in names.items()] if parameter.name == "flags" else [parameter]
+            [_option_parameter(flag, name) for flag, name in names.items()]
+            if parameter.name == "flags"
+            else [parameter]
         )
 
     @wraps(command)
@@ -102,13 +111,13 @@ def with_setting_flags(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _option(flag: str, name: str) -> inspect.Parameter:
+def _option_parameter(flag: str, name: str) -> inspect.Parameter:
     spec = FLAGS[flag]
     option = typer.Option(
         flag,
         help=spec.help,
         metavar=spec.metavar,
-        rich_help_panel=spec.help_panel,
+        rich_help_panel=spec.help_section,
         autocompletion=completion.one_of(*spec.choices) if spec.choices else None,
         parser=spec.parser,
         hidden=spec.hidden,

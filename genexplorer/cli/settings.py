@@ -1,4 +1,4 @@
-"""Settings of a run: flags override the environment, that overrides a file, that overrides the preset. No torch.
+"""Settings of a run, in order of priority: flags, environment variables, a file, the preset. No torch.
 
 Every setting has a dotted key, such as `model.beta`. In the environment it is `GENEXPLORER__MODEL__BETA`; in a TOML
 file `beta` under `[model]`; on the command line a flag (`--beta`) or `--set model.beta=4`.
@@ -18,13 +18,13 @@ from genexplorer.session.new_run import parse_assignment, parse_value
 from trainers import plan, presets, registry
 from trainers.config import RunConfig
 
-VARIABLE_PREFIX = "GENEXPLORER__"
-MAX_FILE_BYTES = 1 << 20
+ENVIRONMENT_PREFIX = "GENEXPLORER__"
+MAX_SETTINGS_FILE_BYTES = 1 << 20
 
 
 @dataclass
 class SettingsLayer:
-    """One layer of settings: values by dotted key, and the flag, variable or file of each."""
+    """Settings from one place: values by dotted key, and the flag, variable or file that set each."""
 
     values: dict[str, Any] = field(default_factory=dict)
     origins: dict[str, str] = field(default_factory=dict)
@@ -61,7 +61,7 @@ def resolve(
 
     Args:
         preset: Name of the preset; None takes it from the file.
-        flags: Values by flag, such as {"--beta": 4.0}; None is not given.
+        flags: Values by flag, such as {"--beta": 4.0}; None means that the flag is not given.
         assignments: Texts of `--set`, such as "model.beta=4".
         data: A data set's name or a folder.
         config_file: A TOML file.
@@ -71,23 +71,25 @@ def resolve(
         ConfigError: with the key, what is allowed, and the origin of the value.
         DataError: if the data cannot be read.
     """
-    file_layer = read_file(config_file) if config_file else {}
-    name = preset or file_layer.get("preset")
+    # Find the preset.
+    file_settings = read_file(config_file) if config_file else {}
+    name = preset or file_settings.get("preset")
     if not isinstance(name, str) or not name:
         names = ", ".join(registry.presets())
         if config_file is None:
             raise ConfigError("choose a preset", f"one of {names} ('genexplorer presets' describes them)")
         raise ConfigError(f"{config_file}: has no preset", f'add preset = "vae-2d", or give one of {names}')
-    file_source = SettingsLayer(origins={key: str(config_file) for key in presets.flatten(file_layer)})
-    sources = [_from_flags(flags, assignments, data), _from_environment(environment or os.environ), file_source]
+    # Assemble the layers; the values of the file are checked with the preset.
+    file_layer = SettingsLayer(origins={key: str(config_file) for key in presets.flatten(file_settings)})
+    layers = [_flag_layer(flags, assignments, data), _environment_layer(environment or os.environ), file_layer]
     try:
-        layers = [presets.from_dotted(source.values) for source in reversed(sources[:2])]
-        config = presets.assemble(name, file_layer, *layers)
+        overrides = [presets.from_dotted(layer.values) for layer in reversed(layers[:2])]
+        config = presets.assemble(name, file_settings, *overrides)
         return plan.resolve(config)
     except ConfigError as error:
         # Name the flag, variable or file that set the value.
         key = error.message.partition(":")[0]
-        origin = next((origin for source in sources if (origin := source.origin_of(key))), "")
+        origin = next((origin for layer in layers if (origin := layer.origin_of(key))), "")
         raise ConfigError(f"{error.message} [from {origin}]" if origin else error.message, error.hint) from None
 
 
@@ -99,13 +101,15 @@ def read_file(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
+            content = file.read(MAX_SETTINGS_FILE_BYTES + 1)
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror}", "'genexplorer train PRESET --write-config FILE' writes one"
         ) from None
-    if len(content) > MAX_FILE_BYTES:
-        raise ConfigError(f"{path}: longer than {MAX_FILE_BYTES // 1024} KiB", "is it a TOML file of settings?")
+    if len(content) > MAX_SETTINGS_FILE_BYTES:
+        raise ConfigError(
+            f"{path}: longer than {MAX_SETTINGS_FILE_BYTES // 1024} KiB", "is it a TOML file of settings?"
+        )
     try:
         return tomllib.loads(content.decode(_encoding(content)))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -117,7 +121,7 @@ def _encoding(content: bytes) -> str:
     return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
-def data_values(data: str) -> dict[str, Any]:
+def data_settings(data: str) -> dict[str, Any]:
     """Return the settings of `--data NAME|DIR`.
 
     Raises:
@@ -139,29 +143,29 @@ def data_values(data: str) -> dict[str, Any]:
     raise ConfigError(f"--data {data}: neither a data set nor a folder", f"known: {names}; or a folder of IDX files")
 
 
-def _from_flags(flags: Mapping[str, Any], assignments: Sequence[str], data: str | None) -> SettingsLayer:
-    source = SettingsLayer()
+def _flag_layer(flags: Mapping[str, Any], assignments: Sequence[str], data: str | None) -> SettingsLayer:
+    layer = SettingsLayer()
     for flag, value in flags.items():
         if value is not None:
-            source.add(FLAGS[flag].key, value, flag)
-    for key, value in (data_values(data) if data is not None else {}).items():
-        source.add(key, value, "--data")
+            layer.add(FLAGS[flag].key, value, flag)
+    for key, value in (data_settings(data) if data is not None else {}).items():
+        layer.add(key, value, "--data")
     for assignment in assignments:
         key, value = parse_assignment(assignment, "--set")
-        source.add(key, value, f"--set {key}")
-    return source
+        layer.add(key, value, f"--set {key}")
+    return layer
 
 
-def _from_environment(environment: Mapping[str, str]) -> SettingsLayer:
-    source = SettingsLayer()
+def _environment_layer(environment: Mapping[str, str]) -> SettingsLayer:
+    layer = SettingsLayer()
     for variable in sorted(environment):
-        if not variable.startswith(VARIABLE_PREFIX):
+        if not variable.startswith(ENVIRONMENT_PREFIX):
             continue
-        key = variable.removeprefix(VARIABLE_PREFIX).lower().replace("__", ".")
+        key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
         if not all(key.split(".")):
-            raise ConfigError(f"{variable}: not a setting", f"for instance {VARIABLE_PREFIX}MODEL__BETA=4")
-        source.add(key, parse_value(environment[variable]), variable)
-    return source
+            raise ConfigError(f"{variable}: not a setting", f"for instance {ENVIRONMENT_PREFIX}MODEL__BETA=4")
+        layer.add(key, parse_value(environment[variable]), variable)
+    return layer
 
 
 def to_toml(config: RunConfig) -> str:
@@ -172,8 +176,8 @@ def to_toml(config: RunConfig) -> str:
     import tomlkit
 
     def without_null(values: Mapping[str, Any]) -> dict[str, Any]:
-        present = {key: value for key, value in values.items() if value is not None}
-        return {key: without_null(value) if isinstance(value, Mapping) else value for key, value in present.items()}
+        non_null = {key: value for key, value in values.items() if value is not None}
+        return {key: without_null(value) if isinstance(value, Mapping) else value for key, value in non_null.items()}
 
     document = tomlkit.document()
     document.add(tomlkit.comment("Train with: genexplorer train --config THIS_FILE"))

@@ -12,7 +12,7 @@ import typer
 from genexplorer import paths
 from genexplorer.cli import completion, output
 from genexplorer.cli.options import AsJson, RunsDir, open_store
-from genexplorer.cli.setting_flags import HELP_MODEL, HELP_SETTINGS, with_setting_flags
+from genexplorer.cli.setting_flags import HELP_SECTION_MODEL, HELP_SECTION_SETTINGS, with_setting_flags
 from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from trainers.config import RunConfig
     from trainers.plan import Plan
 
-HELP_RUN, HELP_WATCH = "Run", "Watching"
-LOADING_TIMEOUT_S = 120.0
+# Headings of further sections in `train --help`.
+HELP_SECTION_RUN = "Run"
+HELP_SECTION_WATCHING = "Watching"
+LOADING_TIMEOUT_S = 120.0  # --detach waits so long until the model and the data are loaded
 
 EPILOG = """\
 Each setting has a dotted key, as listed by --dry-run. Flags and --set override the environment \
@@ -30,7 +32,7 @@ Each setting has a dotted key, as listed by --dry-run. Flags and --set override 
 Closing the dashboard, the terminal or the connection does not affect the training."""
 
 
-class Watch(StrEnum):
+class WatchMode(StrEnum):
     """What the command does after the worker has started."""
 
     DASHBOARD = "dashboard"
@@ -52,7 +54,7 @@ def train(
             metavar="NAME|DIR",
             help="A data set, or a folder of IDX files.",
             autocompletion=completion.data_sets,
-            rich_help_panel=HELP_MODEL,
+            rich_help_panel=HELP_SECTION_MODEL,
         ),
     ] = None,
     flags: Mapping[str, Any] | None = None,
@@ -63,26 +65,35 @@ def train(
             metavar="KEY=VALUE",
             help="Any setting, such as --set model.beta=4. Repeat for more.",
             autocompletion=completion.keys,
-            rich_help_panel=HELP_SETTINGS,
+            rich_help_panel=HELP_SECTION_SETTINGS,
         ),
     ] = None,
     config_file: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="Read settings from a TOML file.", rich_help_panel=HELP_SETTINGS),
+        typer.Option(
+            "--config", metavar="FILE", help="Read settings from a TOML file.", rich_help_panel=HELP_SECTION_SETTINGS
+        ),
     ] = None,
-    name: Annotated[str, typer.Option("--name", help="Automatic if not given.", rich_help_panel=HELP_RUN)] = "",
+    name: Annotated[str, typer.Option("--name", help="Automatic if not given.", rich_help_panel=HELP_SECTION_RUN)] = "",
     tags: Annotated[
         list[str] | None,
-        typer.Option("--tag", metavar="TAG", help="A label. Repeat for more.", rich_help_panel=HELP_RUN),
+        typer.Option("--tag", metavar="TAG", help="A label. Repeat for more.", rich_help_panel=HELP_SECTION_RUN),
     ] = None,
     runs_dir: RunsDir = None,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return at once.", rich_help_panel=HELP_WATCH)] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return at once.", rich_help_panel=HELP_SECTION_WATCHING)
+    ] = False,
     plain: Annotated[
         bool,
-        typer.Option("--plain", help="Print progress lines. Ctrl+C leaves it training.", rich_help_panel=HELP_WATCH),
+        typer.Option(
+            "--plain", help="Print progress lines. Ctrl+C leaves it training.", rich_help_panel=HELP_SECTION_WATCHING
+        ),
     ] = False,
     foreground: Annotated[
-        bool, typer.Option("--foreground", help="Print progress lines. Ctrl+C stops it.", rich_help_panel=HELP_WATCH)
+        bool,
+        typer.Option(
+            "--foreground", help="Print progress lines. Ctrl+C stops it.", rich_help_panel=HELP_SECTION_WATCHING
+        ),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print settings, parameters and expected time; do not train.")
@@ -99,7 +110,7 @@ def train(
     """
     from genexplorer.cli import settings
 
-    watch = _watch_mode(detach=detach, plain=plain, foreground=foreground, as_json=as_json)
+    watch = _choose_watch_mode(detach=detach, plain=plain, foreground=foreground, as_json=as_json)
     plan = settings.resolve(
         preset, flags=flags or {}, assignments=assignments or (), data=data, config_file=config_file
     )
@@ -107,12 +118,12 @@ def train(
     if write_config is not None:
         text = settings.to_toml(plan.config)
         if str(write_config) == "-":
-            output.print_data(text.rstrip())
+            output.print_stdout(text.rstrip())
         else:
             from genexplorer.jobs.image_files import replace_file
 
             replace_file(write_config, text.encode())
-            output.print_message(
+            output.print_stderr(
                 f"wrote {write_config}; train it with: genexplorer train --config {shlex.quote(str(write_config))}"
             )
     if dry_run:
@@ -123,7 +134,12 @@ def train(
 
 
 def launch(
-    config: "RunConfig", runs_dir: Path | None, *, name: str = "", tags: Sequence[str] = (), watch: Watch = Watch.LINES
+    config: "RunConfig",
+    runs_dir: Path | None,
+    *,
+    name: str = "",
+    tags: Sequence[str] = (),
+    watch: WatchMode = WatchMode.LINES,
 ) -> "RunStatus":
     """Create a run folder and start its worker. Ctrl+C meanwhile stops a foreground run and leaves any other running.
 
@@ -137,23 +153,23 @@ def launch(
     try:
         return launcher.start(folder)
     except KeyboardInterrupt:
-        if watch is Watch.FOREGROUND:
+        if watch is WatchMode.FOREGROUND:
             follow.stop_and_wait(folder, follow.RunFollower(folder))
         else:
             follow.print_still_training(folder)
-        raise typer.Exit(follow.INTERRUPTED) from None
+        raise typer.Exit(follow.INTERRUPTED_EXIT_CODE) from None
 
 
-def _watch_mode(*, detach: bool, plain: bool, foreground: bool, as_json: bool) -> Watch:
+def _choose_watch_mode(*, detach: bool, plain: bool, foreground: bool, as_json: bool) -> WatchMode:
     if detach + plain + foreground > 1:
         raise ConfigError("--detach, --plain and --foreground exclude each other", "give one of them")
     if as_json and (plain or foreground):
         raise ConfigError("--json prints one value and returns", "omit --plain and --foreground")
     if detach or as_json:
-        return Watch.DETACHED
+        return WatchMode.DETACHED
     if foreground:
-        return Watch.FOREGROUND
-    return Watch.LINES if plain or not output.full_screen() else Watch.DASHBOARD
+        return WatchMode.FOREGROUND
+    return WatchMode.LINES if plain or not output.can_show_dashboard() else WatchMode.DASHBOARD
 
 
 def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
@@ -182,11 +198,11 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
         if value is None or value == "":
             text = output.style("(not set)", "faint")
         rows.append((key, text.lower() if isinstance(value, bool) else text))
-    output.pairs(rows)
-    output.print_data("")
+    output.print_pairs(rows)
+    output.print_stdout("")
     images = ("images", "×".join(map(str, shape)) + " (C×H×W)")
     duration = formatting.duration(estimate.seconds) if estimate.seconds is not None else "unknown"
-    output.pairs(
+    output.print_pairs(
         [
             ("parameters", f"{plan.num_parameters():,}"),
             images if plan.dataset.kind == "images" else ("data", "2-D points"),
@@ -197,39 +213,39 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
 
 
 def _start(
-    config: "RunConfig", runs_dir: Path | None, *, name: str, tags: Sequence[str], watch: Watch, as_json: bool
+    config: "RunConfig", runs_dir: Path | None, *, name: str, tags: Sequence[str], watch: WatchMode, as_json: bool
 ) -> None:
     """Create a run, start its worker, and watch it."""
     from genexplorer.cli import follow
     from genexplorer.runs.status.run_status import read_status
 
     status = launch(config, runs_dir, name=name, tags=tags, watch=watch)
-    if watch is Watch.DETACHED:
+    if watch is WatchMode.DETACHED:
         # Wait until the model and the data are loaded, so that errors in them are reported.
         deadline = time.monotonic() + LOADING_TIMEOUT_S
         while status.state.active and status.phase in ("", "loading") and time.monotonic() < deadline:
-            time.sleep(follow.POLL_S)
+            time.sleep(follow.POLL_INTERVAL_S)
             status = read_status(status.folder)
-        if not status.state.active and status.state in follow.END_CODES:
-            follow.finish(status)
+        if not status.state.active and status.state in follow.EXIT_CODES:
+            follow.exit_with_outcome(status)
     # Report the run.
     if as_json:
         from genexplorer.cli.runs.json_output import status_json
 
         output.print_json(status_json(status))
     else:
-        output.print_message(f"{status.name}: {config.preset} on {status.data}, process {status.pid}, {status.folder}")
+        output.print_stderr(f"{status.name}: {config.preset} on {status.data}, process {status.pid}, {status.folder}")
     match watch:
-        case Watch.DETACHED:
+        case WatchMode.DETACHED:
             from genexplorer.runs.command_hints import run_command, runs_dir_option
 
             dashboard = f"'genexplorer{runs_dir_option(status.folder.parent)}' opens the dashboard"
-            output.print_message(f"{dashboard}, '{run_command('runs stop', status.folder)}' stops it")
-        case Watch.DASHBOARD:
+            output.print_stderr(f"{dashboard}, '{run_command('runs stop', status.folder)}' stops it")
+        case WatchMode.DASHBOARD:
             from genexplorer.cli.open_ui import open_dashboard
 
             open_dashboard(runs_dir, status.folder)
-        case Watch.LINES:
+        case WatchMode.LINES:
             follow.follow_detachable(status.folder)
-        case Watch.FOREGROUND:
+        case WatchMode.FOREGROUND:
             follow.follow_in_foreground(status.folder)

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(p for package in ("genexplorer", "trainers") for p in (ROOT / package).rglob("*.py"))
 EMPTY_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "stuff", "base", "tools"}
-SET_UP = r"(\w+\.)*(app|\w+_app)\.(add_typer|command|callback)|_assemble"
+SET_UP = r"(\w+\.)*(app|\w+_app)\.(add_typer|command|callback)|_add_commands"
 LOADS_THAT_RUN_CODE = ("torch.load", "pickle.load", "pickle.loads", "joblib.load", "yaml.load", "eval", "exec")
 
 

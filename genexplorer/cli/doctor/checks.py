@@ -1,4 +1,4 @@
-"""The checks of `genexplorer doctor`. Each returns a finding and, if needed, advice."""
+"""The checks of `genexplorer doctor`. Each returns a finding and, if needed, a hint."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ from trainers.storage import atomic_files
 
 LOW_DISK_BYTES = 2_000_000_000
 LOW_MEMORY_BYTES = 1_500_000_000
-PACKAGES = ("numpy", "pillow", "pydantic", "safetensors", "textual", "typer", "pyqtgraph")
+REPORTED_PACKAGES = ("numpy", "pillow", "pydantic", "safetensors", "textual", "typer", "pyqtgraph")
 TORCH_SCRIPT = """
 import json, torch
 from trainers.numerics import precision
@@ -64,12 +64,12 @@ class Finding:
     name: str
     level: Literal["ok", "warning", "broken"]
     message: str
-    advice: str = ""
+    hint: str = ""
 
 
-def warn_if(condition: bool, name: str, message: str, advice: str) -> Finding:
-    """Return a warning with advice if a condition holds, else that all is well."""
-    return Finding(name, "warning", message, advice) if condition else Finding(name, "ok", message)
+def warn_if(condition: bool, name: str, message: str, hint: str) -> Finding:
+    """Return a warning with a hint if a condition holds, else that all is well."""
+    return Finding(name, "warning", message, hint) if condition else Finding(name, "ok", message)
 
 
 def all_checks(runs_dir: Path) -> Iterator[Finding]:
@@ -107,7 +107,7 @@ def python_version() -> Finding:
 def packages() -> Finding:
     """Versions of the packages other than torch and Qt."""
     versions, missing = [], []
-    for name in PACKAGES:
+    for name in REPORTED_PACKAGES:
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
@@ -149,20 +149,20 @@ def compiled_code() -> Finding:
     with _TOOLCHAIN_LOCK:
         report = probe_toolchain()
     folder, problem = report["folder"], report["problem"]
-    advice = "export XDG_CACHE_HOME=$HOME/.cache, or another folder that can be written"
-    return warn_if(bool(problem), "compiled code", f"{problem}; stored in {folder}" if problem else folder, advice)
+    hint = "export XDG_CACHE_HOME=$HOME/.cache, or another folder that can be written"
+    return warn_if(bool(problem), "compiled code", f"{problem}; stored in {folder}" if problem else folder, hint)
 
 
 @cache
 def probe_toolchain() -> dict[str, str]:
     """Compile and load a line of C++ in a child process, with the environment of a worker."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-P", "-c", TOOLCHAIN_SCRIPT],
             env=environment.compute_environment(os.environ),
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
-        report: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+        report: dict[str, str] = json.loads(process.stdout.splitlines()[-1])
     except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
         return {"folder": "", "problem": "", "error": f"the compiler could not be tried: {error}", "hint": ""}
     return report
@@ -172,15 +172,15 @@ def probe_toolchain() -> dict[str, str]:
 def probe_torch() -> dict[str, Any] | Finding:
     """Import torch in a child process and return its report, or why that failed."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", TORCH_SCRIPT], capture_output=True, text=True, timeout=120, check=False
         )
     except subprocess.TimeoutExpired:
         return Finding("torch", "broken", "importing it took more than 2 minutes", "is the disk very slow?")
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    if process.returncode:
+        last = (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
         return Finding("torch", "broken", last[:200], "reinstall torch: pip install --force-reinstall torch")
-    report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    report: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     return report
 
 
@@ -206,8 +206,8 @@ def plugins() -> Finding:
 
     names = [entry.name for group in registry.PLUGIN_GROUPS for entry in entry_points(group=group)]
     failures = "; ".join(map(str, registry.plugin_failures()))
-    advice = "mend or uninstall it; everything else works without it"
-    return warn_if(bool(failures), "plug-ins", failures or ", ".join(names) or "none installed", advice)
+    hint = "mend or uninstall it; everything else works without it"
+    return warn_if(bool(failures), "plug-ins", failures or ", ".join(names) or "none installed", hint)
 
 
 def threads() -> Finding:
@@ -230,8 +230,8 @@ def memory() -> Finding:
 
     state = psutil.virtual_memory()
     message = f"{state.available / 1e9:.1f} of {state.total / 1e9:.1f} GB free"
-    advice = "a training with the viewer needs about 1.5 GB; close other programs"
-    return warn_if(state.available < LOW_MEMORY_BYTES, "memory", message, advice)
+    hint = "a training with the viewer needs about 1.5 GB; close other programs"
+    return warn_if(state.available < LOW_MEMORY_BYTES, "memory", message, hint)
 
 
 def database() -> Finding:
@@ -249,8 +249,8 @@ def writable(name: str, folder: Path) -> Finding:
             os.fsync(file.fileno())
     except OSError as error:
         is_runs_dir = name == "runs folder"
-        advice = "choose another with --runs-dir or GENEXPLORER_RUNS" if is_runs_dir else "check its permissions"
-        return Finding(name, "broken", f"{existing}: {error.strerror}", advice)
+        hint = "choose another with --runs-dir or GENEXPLORER_RUNS" if is_runs_dir else "check its permissions"
+        return Finding(name, "broken", f"{existing}: {error.strerror}", hint)
     note = "" if existing == folder else " (created when needed)"
     return Finding(name, "ok", f"{folder}{note}")
 
@@ -260,8 +260,8 @@ def state_folder() -> Finding:
     try:
         return writable("state folder", paths.state_dir())
     except OSError as error:
-        advice = f"export {paths.STATE_VARIABLE}=/tmp/genexplorer-state, or another folder that can be written"
-        return Finding("state folder", "broken", f"{error.filename}: {error.strerror}", advice)
+        hint = f"export {paths.STATE_VARIABLE}=/tmp/genexplorer-state, or another folder that can be written"
+        return Finding("state folder", "broken", f"{error.filename}: {error.strerror}", hint)
 
 
 def runs_folder(folder: Path) -> Finding:
@@ -269,7 +269,7 @@ def runs_folder(folder: Path) -> Finding:
     finding = writable("runs folder", folder)
     if finding.level == "broken":
         return finding
-    advice = "choose a folder on a local disk with --runs-dir or GENEXPLORER_RUNS"
+    hint = "choose a folder on a local disk with --runs-dir or GENEXPLORER_RUNS"
     with tempfile.TemporaryDirectory(prefix=".genexplorer-doctor-", dir=existing_part(folder)) as created:
         part = "locks of files"
         try:
@@ -285,7 +285,7 @@ def runs_folder(folder: Path) -> Finding:
             atomic_files.sync_folder(Path(created))
         except (OSError, sqlite3.Error) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            return Finding("runs folder", "broken", f"{folder}: {part} does not work there ({reason})", advice)
+            return Finding("runs folder", "broken", f"{folder}: {part} does not work there ({reason})", hint)
     return finding
 
 
@@ -298,8 +298,8 @@ def disk(folder: Path) -> Finding:
     """Free disk space for runs."""
     free = shutil.disk_usage(existing_part(folder)).free
     message = f"{free / 1e9:.1f} GB free for runs"
-    advice = "a run takes up to 0.3 GB; 'genexplorer runs empty-trash' frees space"
-    return warn_if(free < LOW_DISK_BYTES, "disk", message, advice)
+    hint = "a run takes up to 0.3 GB; 'genexplorer runs empty-trash' frees space"
+    return warn_if(free < LOW_DISK_BYTES, "disk", message, hint)
 
 
 def terminal() -> Finding:
@@ -312,10 +312,10 @@ def terminal() -> Finding:
     if os.environ.get("NO_COLOR"):
         colors = "no colors (NO_COLOR)"
     message = f"{columns}×{rows}, {kind}, {colors}"
-    advice = "the dashboard needs 80×24 or more"
+    hint = "the dashboard needs 80×24 or more"
     if kind == "dumb":
-        advice = "TERM=dumb cannot show the dashboard; set TERM to your terminal's name"
-    return warn_if(kind == "dumb" or columns < 80 or rows < 24, "terminal", message, advice)
+        hint = "TERM=dumb cannot show the dashboard; set TERM to your terminal's name"
+    return warn_if(kind == "dumb" or columns < 80 or rows < 24, "terminal", message, hint)
 
 
 def display() -> Finding:
@@ -324,10 +324,10 @@ def display() -> Finding:
         return Finding("display", "ok", "macOS")
     if names := display_variables():
         message, error = ", ".join(f"{name}={os.environ[name]}" for name in names), connection_error()
-        advice = "connect with 'ssh -X', or write an image: genexplorer manifold RUN --out FILE.png"
-        return warn_if(bool(error), "display", f"{message}: {error}" if error else message, advice)
-    advice = "the viewer cannot open here; 'genexplorer manifold RUN --out FILE.png' writes an image instead"
-    return Finding("display", "warning", "none (neither DISPLAY nor WAYLAND_DISPLAY is set)", advice)
+        hint = "connect with 'ssh -X', or write an image: genexplorer manifold RUN --out FILE.png"
+        return warn_if(bool(error), "display", f"{message}: {error}" if error else message, hint)
+    hint = "the viewer cannot open here; 'genexplorer manifold RUN --out FILE.png' writes an image instead"
+    return Finding("display", "warning", "none (neither DISPLAY nor WAYLAND_DISPLAY is set)", hint)
 
 
 def display_variables() -> list[str]:
@@ -338,15 +338,15 @@ def display_variables() -> list[str]:
 def connection_error() -> str:
     """Connect to the display in a child process, since Qt aborts where it cannot; return why that failed, or ""."""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-P", "-c", DISPLAY_SCRIPT],
             capture_output=True, text=True, errors="replace", timeout=DISPLAY_TIMEOUT_S, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return f"it does not respond within {DISPLAY_TIMEOUT_S:.0f} s"
-    if done.returncode == 0:
+    if process.returncode == 0:
         return ""
-    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
     return (next((line for line in lines if "connect" in line), "") or (lines or ["Qt aborted"])[0])[:200]
 
 
@@ -370,12 +370,12 @@ def qt() -> Finding:
     return Finding("qt", level, f"{message}, missing {', '.join(missing)}", qt_install_command(missing))
 
 
-QT_PLUGIN = "Qt6/plugins/platforms/libqxcb.so"
-QT_PARTS = (QT_PLUGIN, "Qt6/lib/libQt6Gui.so.6", "Qt6/lib/libQt6XcbQpa.so.6")
+QT_PLUGIN_FILE = "Qt6/plugins/platforms/libqxcb.so"
+QT_LIBRARY_FILES = (QT_PLUGIN_FILE, "Qt6/lib/libQt6Gui.so.6", "Qt6/lib/libQt6XcbQpa.so.6")
 LOAD_SCRIPT = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
 
 # Libraries that Debian and Ubuntu have in a package named after the library.
-QT_LIBRARIES = (
+QT_NAMED_LIBRARIES = (
     *("libEGL.so.1", "libGL.so.1", "libOpenGL.so.0", "libxkbcommon.so.0", "libxkbcommon-x11.so.0", "libdbus-1.so.3"),
     *("libfontconfig.so.1", "libfreetype.so.6", "libX11.so.6", "libX11-xcb.so.1", "libSM.so.6", "libICE.so.6"),
     *("libxcb.so.1", "libxcb-cursor.so.0", "libxcb-glx.so.0", "libxcb-icccm.so.4", "libxcb-image.so.0"),
@@ -385,7 +385,7 @@ QT_LIBRARIES = (
 )
 QT_PACKAGES = {"libglib-2.0.so.0": "libglib2.0-0", "libgthread-2.0.so.0": "libglib2.0-0"} | {
     library: re.sub(r"(\d)?\.so\.", lambda match: f"{match[1]}-" if match[1] else "", library).lower()
-    for library in QT_LIBRARIES
+    for library in QT_NAMED_LIBRARIES
 }  # libxcb-cursor.so.0: libxcb-cursor0; after a digit with a hyphen, libdbus-1.so.3: libdbus-1-3
 
 
@@ -393,13 +393,13 @@ def missing_qt_libraries() -> list[str]:
     """Return the file names of missing libraries that Qt needs on X11, without starting Qt, which would abort."""
     spec = util.find_spec("PyQt6")
     root = Path(next(iter(spec.submodule_search_locations or ()), "")) if spec else Path()
-    if not (root / QT_PLUGIN).exists():
+    if not (root / QT_PLUGIN_FILE).exists():
         return []
     if not shutil.which("ldd"):
         # Load the plugin in a child process; its error names the first missing library.
-        errors = _output_of([sys.executable, "-c", LOAD_SCRIPT, str(root / QT_PLUGIN)])
+        errors = _output_of([sys.executable, "-c", LOAD_SCRIPT, str(root / QT_PLUGIN_FILE)])
         return sorted(set(re.findall(r"(lib\S+?\.so[.\d]*): cannot open shared object", errors)))
-    listings = [_output_of(["ldd", str(root / part)]) for part in QT_PARTS if (root / part).exists()]
+    listings = [_output_of(["ldd", str(root / part)]) for part in QT_LIBRARY_FILES if (root / part).exists()]
     return sorted(set(re.findall(r"^\s*(\S+) => not found", "\n".join(listings), re.MULTILINE)))
 
 

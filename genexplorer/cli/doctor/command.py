@@ -1,4 +1,4 @@
-"""The command `genexplorer doctor`: print the checks with advice."""
+"""The command `genexplorer doctor`: print the findings with hints."""
 
 import typer
 
@@ -19,14 +19,14 @@ def doctor(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
         if as_json:
             continue
         symbol, role = SYMBOLS[finding.level]
-        output.print_data(f"{output.style(symbol, role)} {finding.name:<14}{finding.message}")
-        if finding.advice:
-            output.print_data(" " * 16 + "→ " + finding.advice)
+        output.print_stdout(f"{output.style(symbol, role)} {finding.name:<14}{finding.message}")
+        if finding.hint:
+            output.print_stdout(" " * 16 + "→ " + finding.hint)
     broken = [finding.name for finding in findings if finding.level == "broken"]
     if as_json:
-        checks = [{"name": f.name, "level": f.level, "found": f.message, "advice": f.advice} for f in findings]
+        checks = [{"name": f.name, "level": f.level, "found": f.message, "advice": f.hint} for f in findings]
         output.print_json({"healthy": not broken, "checks": checks})
     else:
-        output.print_message(f"broken: {', '.join(broken)}" if broken else "all required components are available")
+        output.print_stderr(f"broken: {', '.join(broken)}" if broken else "all required components are available")
     if broken:
         raise typer.Exit(1)

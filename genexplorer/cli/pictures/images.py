@@ -10,19 +10,20 @@ import typer
 from genexplorer.cli import output
 from genexplorer.cli.options import AutoScale, Columns, OutFile, Rows, Run, RunsDir, Scale, Seed, Step, find_run
 from genexplorer.cli.pictures import latents
-from genexplorer.cli.pictures.query import ModelQuery, QueryResult
+from genexplorer.cli.pictures.image_command import ImageCommand, OperationResult
 from genexplorer.errors import ConfigError
 
-MAX_COUNT = 10_000
-FEW_POINTS = 300  # fewer samples than this are drawn as larger dots
-_MARGIN = 0.25  # around the three points of a plane, as a share of its side
-FULL_PLANE = {"u": (0.0, 1.0, 0.0, 1.0), "z": (-3.0, 3.0, -3.0, 3.0)}
-MAX_SAMPLES = 20_000
+MAX_NUM_SAMPLES = 10_000  # samples in one image
+MIN_SMALL_DOTS = 300  # so many 2-D samples, or more, are drawn as smaller dots
+_PLANE_MARGIN_FRACTION = 0.25  # margin around the three points of a plane, as a fraction of their range
+# The part of the latent plane that is drawn by default, (x0, x1, y0, y1), by its coordinates.
+FULL_PLANE_BOUNDS = {"u": (0.0, 1.0, 0.0, 1.0), "z": (-3.0, 3.0, -3.0, 3.0)}
+MAX_DRAWN_SAMPLES = 20_000  # samples drawn over a density
 
 
 @dataclass(frozen=True)
 class PlaneSpec:
-    """A plane in latent space, given in one of three ways."""
+    """A plane in latent space, given by two axes, by three latents, or by the two principal components."""
 
     axes: tuple[int, int] | None = None
     through: tuple[latents.LatentRef, ...] = ()
@@ -43,7 +44,7 @@ def manifold(
     coords: Annotated[
         Coords | None, typer.Option("--coords", help="Regular grid in u = Φ(z), the normal quantiles, or in z (u).")
     ] = None,
-    bounds: Annotated[
+    bounds_text: Annotated[
         str | None,
         typer.Option("--bounds", metavar="X0,X1,Y0,Y1", help="Part of the plane (u: 0,1,0,1; z: -3,3,-3,3)."),
     ] = None,
@@ -70,18 +71,19 @@ def manifold(
     if plane is not None and coords is Coords.U:
         raise ConfigError("--coords u: only for a 2-D latent space", "omit --coords")
     coords = coords or (Coords.U if plane is None else Coords.Z)
-    area = parse_bounds(bounds, coords)
-    with ModelQuery(run, out, step, runs_dir, needs="manifold" if plane is None else "plane") as query:
-        basis = None if plane is None else find_basis(query, plane)
-        area = area or (FULL_PLANE[coords] if basis is None else area_around(basis.meta.get("points")))
-        draw_manifold(query, area, coords, rows=rows, columns=columns, scale=scale, basis=basis)
+    bounds = parse_bounds(bounds_text, coords)
+    with ImageCommand(run, out, step, runs_dir, capability="manifold" if plane is None else "plane") as command:
+        basis = None if plane is None else request_basis(command, plane)
+        if bounds is None:
+            bounds = FULL_PLANE_BOUNDS[coords] if basis is None else bounds_around(basis.meta.get("points"))
+        draw_manifold(command, bounds, coords, rows=rows, columns=columns, scale=scale, basis=basis)
 
 
 def sample(
     run: Run,
     out: OutFile,
     step: Step = None,
-    count: Annotated[int, typer.Option("--count", min=1, max=MAX_COUNT, help="Number of samples.")] = 64,
+    count: Annotated[int, typer.Option("--count", min=1, max=MAX_NUM_SAMPLES, help="Number of samples.")] = 64,
     columns: Columns = 8,
     seed: Seed = 0,
     temperature: Annotated[
@@ -91,44 +93,44 @@ def sample(
     runs_dir: RunsDir = None,
 ) -> None:
     """Draw samples: z from the prior, decoded."""
-    with ModelQuery(run, out, step, runs_dir, needs="sample") as query:
-        draw_samples(query, count=count, columns=columns, seed=seed, temperature=temperature, scale=scale)
+    with ImageCommand(run, out, step, runs_dir, capability="sample") as command:
+        draw_samples(command, count=count, columns=columns, seed=seed, temperature=temperature, scale=scale)
 
 
 def draw_manifold(
-    query: ModelQuery,
-    area: Sequence[float] = FULL_PLANE["u"],
+    command: ImageCommand,
+    bounds: Sequence[float] = FULL_PLANE_BOUNDS["u"],
     coords: Coords = Coords.U,
     *,
     rows: int = 20,
     columns: int = 20,
     scale: int = 1,
-    basis: QueryResult | None = None,
+    basis: OperationResult | None = None,
 ) -> None:
-    """Write the images decoded on a grid over part of the latent plane, or of the plane of a basis."""
-    params = {"rows": rows, "columns": columns, "bounds": list(area), "coords": coords.value}
-    result = query.send("manifold", params, dict(basis.arrays) if basis else None)
+    """Write images decoded on a grid within bounds (x0, x1, y0, y1) of the latent plane, or of the plane of a basis."""
+    params = {"rows": rows, "columns": columns, "bounds": list(bounds), "coords": coords.value}
+    result = command.send("manifold", params, dict(basis.arrays) if basis else None)
     images = result.arrays["images"]
-    about = result.about | ({"plane": str(basis.meta["title"])} if basis else {})
-    query.write(images.reshape(-1, *images.shape[2:]), columns, scale, about)
+    file_metadata = result.file_metadata | ({"plane": str(basis.meta["title"])} if basis else {})
+    command.write(images.reshape(-1, *images.shape[2:]), columns, scale, file_metadata)
 
 
 def draw_samples(
-    query: ModelQuery, *, count: int = 64, columns: int = 8, seed: int = 0, temperature: float = 1.0, scale: int = 1
+    command: ImageCommand, *, count: int = 64, columns: int = 8, seed: int = 0, temperature: float = 1.0, scale: int = 1
 ) -> None:
     """Write samples; 2-D points are drawn over the data."""
-    result = query.send("sample", {"count": count, "seed": seed, "temperature": temperature})
+    result = command.send("sample", {"count": count, "seed": seed, "temperature": temperature})
     samples = result.arrays["images"]
-    if not query.is_points:
-        query.write(samples, min(columns, count), scale, result.about)
+    if not command.is_2d_data:
+        command.write(samples, min(columns, count), scale, result.file_metadata)
         return
     from genexplorer.jobs import point_images
 
-    data = query.send("points", {"count": 4000})
-    picture = point_images.PointImage(tuple(data.meta["bounds"]))
-    picture.draw_points(data.arrays["points"], point_images.DATA_COLOR)
-    picture.draw_points(samples, point_images.SAMPLES_COLOR, 3.0 if len(samples) < FEW_POINTS else 1.6)
-    query.write(picture.to_array()[None], 1, scale, result.about)
+    data = command.send("points", {"count": 4000})
+    image = point_images.PointImage(tuple(data.meta["bounds"]))
+    image.draw_points(data.arrays["points"], point_images.DATA_COLOR)
+    image.draw_points(samples, point_images.SAMPLES_COLOR, 3.0 if len(samples) < MIN_SMALL_DOTS else 1.6)
+    command.write(image.to_array()[None], 1, scale, result.file_metadata)
 
 
 def parse_plane(axes: str | None, through: str | None, *, principal: bool) -> PlaneSpec | None:
@@ -152,28 +154,28 @@ def parse_plane(axes: str | None, through: str | None, *, principal: bool) -> Pl
     return PlaneSpec(principal=True) if principal else None
 
 
-def find_basis(query: ModelQuery, plane: PlaneSpec) -> QueryResult:
+def request_basis(command: ImageCommand, plane: PlaneSpec) -> OperationResult:
     """Return origin and directions of a plane in a larger latent space, and print its title."""
     import numpy as np
 
     if plane.axes is not None:
-        basis = query.send("plane", {"kind": "axes", "indices": list(plane.axes)})
+        basis = command.send("plane", {"kind": "axes", "indices": list(plane.axes)})
     elif plane.principal:
-        basis = query.send("plane", {"kind": "principal"})
+        basis = command.send("plane", {"kind": "principal"})
     else:
-        z = np.stack([latents.find(query, latent) for latent in plane.through])
-        basis = query.send("plane", {"kind": "points"}, {"z": z})
-    output.print_message(f"plane: {basis.meta['title']}")
+        z = np.stack([latents.resolve(command, latent_ref) for latent_ref in plane.through])
+        basis = command.send("plane", {"kind": "points"}, {"z": z})
+    output.print_stderr(f"plane: {basis.meta['title']}")
     return basis
 
 
-def area_around(points: Any) -> tuple[float, float, float, float]:
+def bounds_around(points: Any) -> tuple[float, float, float, float]:
     """Return a square (x0, x1, y0, y1) around the points of a plane; the default range without points."""
     if not points:
-        return FULL_PLANE["z"]
+        return FULL_PLANE_BOUNDS["z"]
     a, b = [point[0] for point in points], [point[1] for point in points]
     center = (min(a) + max(a)) / 2, (min(b) + max(b)) / 2
-    half = max(max(a) - min(a), max(b) - min(b)) * (0.5 + _MARGIN)
+    half = max(max(a) - min(a), max(b) - min(b)) * (0.5 + _PLANE_MARGIN_FRACTION)
     return center[0] - half, center[0] + half, center[1] - half, center[1] + half
 
 
@@ -207,15 +209,15 @@ class DensityChoice(StrEnum):
 def density(
     run: Run,
     out: OutFile,
-    of: Annotated[
+    density_choice: Annotated[
         DensityChoice | None, typer.Option("--of", help="Density to show (the model's, if it has one).")
     ] = None,
-    bounds: Annotated[
+    bounds_text: Annotated[
         str | None, typer.Option("--bounds", metavar="X0,X1,Y0,Y1", help="Range of the 2-D data (all).")
     ] = None,
     side: Annotated[int, typer.Option("--side", min=64, max=4096, help="Pixels of the image's longer side.")] = 512,
     count: Annotated[
-        int, typer.Option("--count", min=0, max=MAX_SAMPLES, help="Number of samples drawn over it.")
+        int, typer.Option("--count", min=0, max=MAX_DRAWN_SAMPLES, help="Number of samples drawn over it.")
     ] = 1000,
     seed: Seed = 0,
     step: Step = None,
@@ -224,28 +226,29 @@ def density(
     """Draw the log-density of a model of 2-D data as a heat map, with samples."""
     from genexplorer.jobs import point_images
 
-    area = parse_bounds(bounds, Coords.Z)
-    with ModelQuery(run, out, step, runs_dir, needs="density") as query:
-        data = query.send("points", {"count": 4000})
-        x0, x1, y0, y1 = area or data.meta["bounds"]
-        picture = point_images.PointImage((x0, x1, y0, y1), side)
-        of = of or (DensityChoice.MODEL if query.can("log_prob") else DensityChoice.NOTHING)
-        # Draw a log-density, on a grid with the aspect ratio of the area; or the data.
-        if of is DensityChoice.NOTHING:
-            picture.draw_points(data.arrays["points"], point_images.DATA_COLOR)
+    bounds = parse_bounds(bounds_text, Coords.Z)
+    with ImageCommand(run, out, step, runs_dir, capability="density") as command:
+        data = command.send("points", {"count": 4000})
+        x0, x1, y0, y1 = bounds or data.meta["bounds"]
+        image = point_images.PointImage((x0, x1, y0, y1), side)
+        if density_choice is None:
+            density_choice = DensityChoice.MODEL if command.has_capability("log_prob") else DensityChoice.NOTHING
+        # Draw a log-density, on a grid with the aspect ratio of the bounds; or the data.
+        if density_choice is DensityChoice.NOTHING:
+            image.draw_points(data.arrays["points"], point_images.DATA_COLOR)
         else:
             aspect, cells = (x1 - x0) / (y1 - y0), min(side // 2, 256)
             rows, columns = round(min(1.0, 1 / aspect) * cells), round(min(1.0, aspect) * cells)
-            params: dict[str, Any] = {"of": of.value, "rows": max(rows, 1), "columns": max(columns, 1)}
-            density_map = query.send("density", params | {"bounds": [x0, x1, y0, y1]})
-            picture.draw_density(density_map.arrays["log_prob"])
-            output.print_message(f"log-density: {density_map.meta['how']}")
+            params: dict[str, Any] = {"of": density_choice.value, "rows": max(rows, 1), "columns": max(columns, 1)}
+            density_map = command.send("density", params | {"bounds": [x0, x1, y0, y1]})
+            image.draw_density(density_map.arrays["log_prob"])
+            output.print_stderr(f"log-density: {density_map.meta['how']}")
         # Draw samples over it.
         if count:
-            samples = query.send("sample", {"count": count, "seed": seed})
-            picture.draw_points(samples.arrays["images"], point_images.SAMPLES_COLOR)
-        about = data.about | {"picture": "density", "of": of.value, "seed": str(seed)}
-        query.write(picture.to_array()[None], 1, 1, about)
+            samples = command.send("sample", {"count": count, "seed": seed})
+            image.draw_points(samples.arrays["images"], point_images.SAMPLES_COLOR)
+        file_metadata = data.file_metadata | {"picture": "density", "of": density_choice.value, "seed": str(seed)}
+        command.write(image.to_array()[None], 1, 1, file_metadata)
 
 
 def progress(
@@ -269,4 +272,4 @@ def progress(
     width, height = animation.size_px
     steps = f"steps {animation.first_step:,} to {animation.last_step:,}"
     size = f"{animation.num_frames} frames of {width}×{height} px"
-    output.print_message(f"wrote {animation.path}: {animation.image_kind}, {size}, {steps}")
+    output.print_stderr(f"wrote {animation.path}: {animation.image_kind}, {size}, {steps}")

@@ -8,7 +8,7 @@ import typer
 
 from genexplorer.cli.options import AutoScale, OutFile, Run, RunsDir, Seed, Step
 from genexplorer.cli.pictures import latents
-from genexplorer.cli.pictures.query import ModelQuery
+from genexplorer.cli.pictures.image_command import ImageCommand
 from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_COUNT, MAX_ROWS = 200, 100
-ANIMATION_STEPS = 8  # frames from one image to the next
-RANDOM_ROWS = 5
+FRAMES_PER_IMAGE = 8  # of an animation, from one image to the next
+DEFAULT_NUM_PATHS = 5
 
 
 class Mode(StrEnum):
@@ -56,54 +56,59 @@ def interpolate(
     from genexplorer.runs.artifacts.images import make_grid
 
     ends = [latents.parse(text, option) if text else None for text, option in ((start, "--from"), (end, "--to"))]
-    fixed = None not in ends
-    rows = rows or (1 if fixed else RANDOM_ROWS)
-    if fixed and rows > 1:
+    both_given = None not in ends
+    rows = rows or (1 if both_given else DEFAULT_NUM_PATHS)
+    if both_given and rows > 1:
         raise ConfigError(f"--rows {rows}: two given ends have one path", "omit --from or --to")
-    formats = {**image_files.MOVING_FORMATS, **{e: f for e, f in image_files.STILL_FORMATS.items() if e != ".webp"}}
-    with ModelQuery(run, out, step, runs_dir, needs="decode", formats=formats) as query:
-        animations.require_encoder(query.format)
+    formats = image_files.MOVING_FORMATS | image_files.STILL_FORMATS
+    with ImageCommand(run, out, step, runs_dir, capability="decode", formats=formats) as command:
+        animations.require_encoder(command.format)
         # Find the two ends of each row, (rows, 2, d); ends that are not given are samples.
-        (size,) = query.card.latent_shape
+        (size,) = command.card.latent_shape
         pairs = np.empty((rows, 2, size), np.float32)
-        if not fixed:
-            pairs[:] = query.send("sample", {"count": 2 * rows, "seed": seed}).arrays["z"].reshape(rows, 2, size)
-        for i, latent in enumerate(ends):
-            if latent is not None:
-                pairs[:, i] = latents.find(query, latent)
+        if not both_given:
+            pairs[:] = command.send("sample", {"count": 2 * rows, "seed": seed}).arrays["z"].reshape(rows, 2, size)
+        for i, latent_ref in enumerate(ends):
+            if latent_ref is not None:
+                pairs[:, i] = latents.resolve(command, latent_ref)
         # Decode the paths between them.
-        animated = query.format in ("GIF", "WEBP", "MP4")
-        frames = (count - 1) * ANIMATION_STEPS + 1 if animated else count
-        answers = [query.send("interpolate", {"count": frames, "mode": mode.value}, {"z": pair}) for pair in pairs]
-        paths = np.stack([answer.arrays["images"] for answer in answers])  # (rows, frames, …)
+        is_animation = command.format in ("GIF", "WEBP", "MP4")
+        frames = (count - 1) * FRAMES_PER_IMAGE + 1 if is_animation else count
+        results = [command.send("interpolate", {"count": frames, "mode": mode.value}, {"z": pair}) for pair in pairs]
+        paths = np.stack([result.arrays["images"] for result in results])  # (rows, frames, …)
         # Write them.
-        about = answers[0].about | {"count": str(count)}
-        if query.is_points:
-            _draw_point_paths(query, paths, animated=animated, scale=scale, about=about)
-        elif animated:
+        file_metadata = results[0].file_metadata | {"count": str(count)}
+        if command.is_2d_data:
+            _draw_point_paths(command, paths, is_animation=is_animation, scale=scale, file_metadata=file_metadata)
+        elif is_animation:
             # Each frame shows one image of each path, arranged in about a square.
             columns = math.isqrt(rows - 1) + 1
-            query.write_animation([make_grid(paths[:, i], columns) for i in range(frames)], scale, about)
+            command.write_animation([make_grid(paths[:, i], columns) for i in range(frames)], scale, file_metadata)
         else:
-            query.write(paths.reshape(-1, *paths.shape[2:]), count, scale or 1, about)
+            command.write(paths.reshape(-1, *paths.shape[2:]), count, scale or 1, file_metadata)
 
 
 def _draw_point_paths(
-    query: ModelQuery, paths: "NDArray[np.float32]", *, animated: bool, scale: int, about: dict[str, str]
+    command: ImageCommand,
+    paths: "NDArray[np.float32]",
+    *,
+    is_animation: bool,
+    scale: int,
+    file_metadata: dict[str, str],
 ) -> None:
     """Draw paths of 2-D points, (rows, count, 2), over the data."""
     from genexplorer.jobs import point_images
 
-    data = query.send("points", {"count": 2000})
+    data = command.send("points", {"count": 2000})
 
-    def draw(count: int) -> Any:
-        picture = point_images.PointImage(tuple(data.meta["bounds"]))
-        picture.draw_points(data.arrays["points"], point_images.DATA_COLOR)
+    def draw_first(count: int) -> Any:
+        image = point_images.PointImage(tuple(data.meta["bounds"]))
+        image.draw_points(data.arrays["points"], point_images.DATA_COLOR)
         for path in paths:
-            picture.draw_path(path[:count])
-        return picture.to_array()
+            image.draw_path(path[:count])
+        return image.to_array()
 
-    if animated:
-        query.write_animation([draw(count) for count in range(1, paths.shape[1] + 1)], scale, about)
+    if is_animation:
+        command.write_animation([draw_first(count) for count in range(1, paths.shape[1] + 1)], scale, file_metadata)
     else:
-        query.write(draw(paths.shape[1])[None], 1, scale or 1, about)
+        command.write(draw_first(paths.shape[1])[None], 1, scale or 1, file_metadata)

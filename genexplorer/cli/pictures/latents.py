@@ -10,18 +10,18 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from genexplorer.cli.pictures.query import ModelQuery
+    from genexplorer.cli.pictures.image_command import ImageCommand
 
 HELP = "seed of a sample, test:N for a test image, or coordinates such as 0.5,-1"
-_HINT = "give a seed such as 7, a test image such as test:12, or coordinates such as 0.5,-1"
-MAX_SEED = 2**63 - 1
+_FORMAT_HINT = "give a seed such as 7, a test image such as test:12, or coordinates such as 0.5,-1"
+MAX_SEED = 2**63 - 1  # the largest signed 64-bit integer
 
 
 @dataclass(frozen=True)
 class LatentRef:
-    """Reference to a latent."""
+    """Reference to a latent: a sample, a test image or coordinates."""
 
-    kind: Literal["sample", "test", "latent"]
+    origin: Literal["sample", "test image", "coordinates"]
     number: int = 0  # the seed, or the index in the test set
     coordinates: tuple[float, ...] = ()
 
@@ -32,9 +32,9 @@ def parse(text: str, option: str) -> LatentRef:
     Raises:
         ConfigError: if it is malformed.
     """
-    before, _, after = text.strip().partition(":")
-    if after and before == "test" and after.isascii() and after.isdigit():
-        return LatentRef("test", int(after))
+    prefix, _, index = text.strip().partition(":")
+    if index and prefix == "test" and index.isascii() and index.isdigit():
+        return LatentRef("test image", int(index))
     if text.strip().isascii() and text.strip().isdigit() and int(text) <= MAX_SEED:
         return LatentRef("sample", int(text))
     try:
@@ -42,12 +42,12 @@ def parse(text: str, option: str) -> LatentRef:
     except ValueError:
         coordinates = ()
     if len(coordinates) < 2 or not all(map(math.isfinite, coordinates)):
-        raise ConfigError(f"{option} {text[:60]}: not a latent", _HINT)
-    return LatentRef("latent", coordinates=coordinates)
+        raise ConfigError(f"{option} {text[:60]}: not a latent", _FORMAT_HINT)
+    return LatentRef("coordinates", coordinates=coordinates)
 
 
-def find(query: "ModelQuery", latent: LatentRef) -> "NDArray[np.float32]":
-    """Return a latent, (d,). A test image is encoded, or inverted by optimization without an encoder.
+def resolve(command: "ImageCommand", latent_ref: LatentRef) -> "NDArray[np.float32]":
+    """Return the latent of a reference, (d,). A test image is encoded or, without an encoder, inverted by optimization.
 
     Raises:
         ConfigError: if the number of coordinates is wrong, or the index is beyond the test set.
@@ -55,20 +55,22 @@ def find(query: "ModelQuery", latent: LatentRef) -> "NDArray[np.float32]":
     """
     import numpy as np
 
-    (size,) = query.card.latent_shape
-    if latent.kind == "latent":
-        if len(latent.coordinates) != size:
-            raise ConfigError(f"{len(latent.coordinates)} coordinates: the latent has {size}", _HINT)
-        return np.array(latent.coordinates, np.float32)
-    if latent.kind == "sample":
-        z = query.send("sample", {"count": 1, "seed": latent.number}).arrays["z"]
-    elif latent.number >= query.num_test:
-        raise ConfigError(f"test:{latent.number}: the test set has {query.num_test:,} images", "use a smaller index")
-    elif query.can("encode"):
-        z = query.send("encode", {"indices": [latent.number]}).arrays["mu"]
-    elif query.can("invert"):
-        z = query.send("invert", {"indices": [latent.number]}).arrays["z"]
+    (size,) = command.card.latent_shape
+    if latent_ref.origin == "coordinates":
+        if len(latent_ref.coordinates) != size:
+            raise ConfigError(f"{len(latent_ref.coordinates)} coordinates: the latent has {size}", _FORMAT_HINT)
+        return np.array(latent_ref.coordinates, np.float32)
+    if latent_ref.origin == "sample":
+        z = command.send("sample", {"count": 1, "seed": latent_ref.number}).arrays["z"]
+    elif latent_ref.number >= command.num_test:
+        raise ConfigError(
+            f"test:{latent_ref.number}: the test set has {command.num_test:,} images", "use a smaller index"
+        )
+    elif command.has_capability("encode"):
+        z = command.send("encode", {"indices": [latent_ref.number]}).arrays["mu"]
+    elif command.has_capability("invert"):
+        z = command.send("invert", {"indices": [latent_ref.number]}).arrays["z"]
     else:
-        reason = query.card.capability("encode").reason
-        raise UserError(f"test:{latent.number}: {reason}", "use seeds of samples instead")
+        reason = command.card.capability("encode").reason
+        raise UserError(f"test:{latent_ref.number}: {reason}", "use seeds of samples instead")
     return np.asarray(z[0], np.float32)

@@ -7,7 +7,7 @@ import typer
 
 from genexplorer.cli import output
 from genexplorer.cli.options import Columns, OutFile, Run, RunsDir, Scale, Seed, Step
-from genexplorer.cli.pictures.query import ModelQuery
+from genexplorer.cli.pictures.image_command import ImageCommand
 from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 MAX_COUNT = 10_000
 MAX_INVERSIONS = 1000
-STEPS, RESTARTS = 200, 8
-DEFAULT_SEARCH: Mapping[str, object] = {"steps": STEPS, "restarts": RESTARTS, "seed": 0}
+DEFAULT_SEARCH_STEPS, DEFAULT_RESTARTS = 200, 8
+DEFAULT_SEARCH: Mapping[str, object] = {"steps": DEFAULT_SEARCH_STEPS, "restarts": DEFAULT_RESTARTS, "seed": 0}
 
 
 def reconstruct(
@@ -32,10 +32,10 @@ def reconstruct(
     runs_dir: RunsDir = None,
 ) -> None:
     """Draw test images above their reconstructions; a model without encoder is inverted by optimization."""
-    with ModelQuery(run, out, step, runs_dir, needs=("encode", "invert")) as query:
-        indices = choose_test_images(count, first, seed, query.num_test)
-        draw = draw_reconstructions if query.can("encode") else draw_inversions
-        draw(query, indices, columns=columns, scale=scale)
+    with ImageCommand(run, out, step, runs_dir, capability=("encode", "invert")) as command:
+        indices = choose_test_images(count, first, seed, command.num_test)
+        draw = draw_reconstructions if command.has_capability("encode") else draw_inversions
+        draw(command, indices, columns=columns, scale=scale)
 
 
 def invert(
@@ -44,10 +44,12 @@ def invert(
     step: Step = None,
     first: Annotated[int, typer.Option("--first", min=0, help="Index of the first test image.")] = 0,
     count: Annotated[int, typer.Option("--count", min=1, max=MAX_INVERSIONS, help="Number of test images.")] = 10,
-    steps: Annotated[int, typer.Option("--steps", min=1, max=10_000, help="Optimization steps.")] = STEPS,
+    steps: Annotated[
+        int, typer.Option("--steps", min=1, max=10_000, help="Optimization steps.")
+    ] = DEFAULT_SEARCH_STEPS,
     restarts: Annotated[
         int, typer.Option("--restarts", min=1, max=64, help="Random restarts for each image.")
-    ] = RESTARTS,
+    ] = DEFAULT_RESTARTS,
     prior: Annotated[
         float | None,
         typer.Option(
@@ -63,23 +65,23 @@ def invert(
     params: dict[str, object] = {"steps": steps, "restarts": restarts, "seed": seed}
     if prior is not None:
         params["prior"] = prior
-    with ModelQuery(run, out, step, runs_dir, needs="invert") as query:
-        indices = choose_test_images(count, first, None, query.num_test)
-        draw_inversions(query, indices, columns=columns, scale=scale, params=params)
+    with ImageCommand(run, out, step, runs_dir, capability="invert") as command:
+        indices = choose_test_images(count, first, None, command.num_test)
+        draw_inversions(command, indices, columns=columns, scale=scale, params=params)
 
 
-def draw_reconstructions(query: ModelQuery, indices: Sequence[int], *, columns: int = 10, scale: int = 1) -> None:
+def draw_reconstructions(command: ImageCommand, indices: Sequence[int], *, columns: int = 10, scale: int = 1) -> None:
     """Write test images above their reconstructions and print their metrics."""
-    encoded = query.send("encode", {"indices": list(indices)})
+    encoded = command.send("encode", {"indices": list(indices)})
     x, recon = encoded.arrays["x"], encoded.arrays["recon"]
     for name, (title, unit) in encoded.meta.get("metric_labels", {}).items():
         values = encoded.arrays[name]
-        output.print_message(f"{title}: mean {values.mean():.4g}, largest {values.max():.4g} {unit}".rstrip())
-    _write_pairs(query, x, recon, columns, scale, encoded.about)
+        output.print_stderr(f"{title}: mean {values.mean():.4g}, largest {values.max():.4g} {unit}".rstrip())
+    _write_pairs(command, x, recon, columns, scale, encoded.file_metadata)
 
 
 def draw_inversions(
-    query: ModelQuery,
+    command: ImageCommand,
     indices: Sequence[int],
     *,
     columns: int = 10,
@@ -87,30 +89,32 @@ def draw_inversions(
     params: Mapping[str, object] = DEFAULT_SEARCH,
 ) -> None:
     """Write test images above their reconstructions by a latent search with parameters, and print the error."""
-    result = query.send("invert", {"indices": list(indices), **params})
+    result = command.send("invert", {"indices": list(indices), **params})
     x, recon, error = result.arrays["x"], result.arrays["recon"], result.arrays["error"]
-    unit = "coordinate" if query.is_points else "pixel"
-    output.print_message(f"mean squared error per {unit}: mean {error.mean():.4g}, largest {error.max():.4g}")
-    _write_pairs(query, x, recon, columns, scale, result.about)
+    unit = "coordinate" if command.is_2d_data else "pixel"
+    output.print_stderr(f"mean squared error per {unit}: mean {error.mean():.4g}, largest {error.max():.4g}")
+    _write_pairs(command, x, recon, columns, scale, result.file_metadata)
 
 
-def _write_pairs(query: ModelQuery, x: Any, recon: Any, columns: int, scale: int, about: Mapping[str, str]) -> None:
+def _write_pairs(
+    command: ImageCommand, x: Any, recon: Any, columns: int, scale: int, file_metadata: Mapping[str, str]
+) -> None:
     """Write images above their reconstructions; points (N, 2) are joined to their reconstructions, over the data."""
-    if not query.is_points:
-        query.write(interleave(x, recon, columns), min(columns, len(x)), scale, about)
+    if not command.is_2d_data:
+        command.write(interleave(x, recon, columns), min(columns, len(x)), scale, file_metadata)
         return
     import numpy as np
 
     from genexplorer.jobs import point_images
 
-    data: Any = query.send("points", {"count": 4000}).arrays["points"]
-    picture = point_images.PointImage(point_images.bounds_of(x, recon, data))
-    picture.draw_points(data, point_images.DATA_COLOR)
+    data: Any = command.send("points", {"count": 4000}).arrays["points"]
+    image = point_images.PointImage(point_images.bounds_of(x, recon, data))
+    image.draw_points(data, point_images.DATA_COLOR)
     for pair in np.stack((x, recon), axis=1):
-        picture.draw_path(pair, point_images.PATH_COLOR)
-    picture.draw_points(x, point_images.SAMPLES_COLOR, 4.0)
-    picture.draw_points(recon, point_images.PATH_COLOR, 2.0)
-    query.write(picture.to_array()[None], 1, scale, about)
+        image.draw_path(pair, point_images.PATH_COLOR)
+    image.draw_points(x, point_images.SAMPLES_COLOR, 4.0)
+    image.draw_points(recon, point_images.PATH_COLOR, 2.0)
+    command.write(image.to_array()[None], 1, scale, file_metadata)
 
 
 def interleave(above: "NDArray[np.uint8]", below: "NDArray[np.uint8]", columns: int) -> "NDArray[np.uint8]":

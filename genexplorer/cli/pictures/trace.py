@@ -7,12 +7,13 @@ import typer
 
 from genexplorer.cli import output
 from genexplorer.cli.options import OutFile, Run, RunsDir, Scale, Step
-from genexplorer.cli.pictures.query import ModelQuery, QueryResult
+from genexplorer.cli.pictures.image_command import ImageCommand, OperationResult
 from genexplorer.errors import ConfigError
+from genexplorer.runs.sanitize import one_line
 
 MAX_COUNT = 100
-NUM_POINTS = 1500  # 2-D points traced together
-FEW_POINTS = 100  # fewer points than this are drawn as larger dots
+NUM_TRACED_POINTS = 1500  # 2-D points that are traced if none is chosen by --index
+MAX_LARGE_DOTS = 100  # at most so many 2-D points are drawn as larger dots
 
 
 class Direction(StrEnum):
@@ -46,60 +47,61 @@ def trace(
     """Draw the image after every transform of a flow, and print each log-determinant."""
     if seed is not None and (index is not None or direction is Direction.FORWARD):
         raise ConfigError("--seed is for a sampled z", "use it with --direction inverse and without --index")
-    with ModelQuery(run, out, step, runs_dir, needs="trace") as query:
-        if index is not None and index + count > query.num_test:
-            raise ConfigError(f"the test set has {query.num_test:,} images", "lower --index or --count")
-        if query.is_points and index is None and count == 1:
-            count = NUM_POINTS
-        result = _trace(query, index, seed, temperature, min(count, max(1, query.num_test)), direction)
-        _draw(query, result, scale)
+    with ImageCommand(run, out, step, runs_dir, capability="trace") as command:
+        if index is not None and index + count > command.num_test:
+            raise ConfigError(f"the test set has {command.num_test:,} images", "lower --index or --count")
+        if command.is_2d_data and index is None and count == 1:
+            count = NUM_TRACED_POINTS
+        result = _request_trace(command, index, seed, temperature, min(count, max(1, command.num_test)), direction)
+        _write_image(command, result, scale)
     _print_log_dets(result)
 
 
-def _trace(
-    query: ModelQuery, index: int | None, seed: int | None, temperature: float, count: int, direction: Direction
-) -> QueryResult:
+def _request_trace(
+    command: ImageCommand, index: int | None, seed: int | None, temperature: float, count: int, direction: Direction
+) -> OperationResult:
+    """Trace test images forward, their z back, or, without an index, a sampled z."""
     if direction is Direction.INVERSE and index is None:
-        return query.send("trace", {"seed": seed or 0, "temperature": temperature, "count": count})
+        return command.send("trace", {"seed": seed or 0, "temperature": temperature, "count": count})
     first = index or 0
-    forward = query.send("trace", {"indices": list(range(first, first + count))})
+    forward = command.send("trace", {"indices": list(range(first, first + count))})
     if direction is Direction.FORWARD:
         return forward
-    return query.send("trace", {}, {"z": forward.arrays["z"]})
+    return command.send("trace", {}, {"z": forward.arrays["z"]})
 
 
-def _draw(query: ModelQuery, result: QueryResult, scale: int) -> None:
-    """Write a row for each image with a column for each stage; 2-D points get a panel for each stage."""
+def _write_image(command: ImageCommand, result: OperationResult, scale: int) -> None:
+    """Write a row for each image with a column for each transform; 2-D points get an image for each transform."""
     import numpy as np
 
     from genexplorer.jobs import point_images
 
-    stages: Any = result.arrays["stages"]
-    if query.is_points:
-        batch = stages if stages.ndim == 3 else stages[:, None]  # (K + 1, N, 2)
-        bounds = point_images.bounds_of(*batch)  # all panels on one scale
-        panels = []
-        for points in batch:
-            picture = point_images.PointImage(bounds, 224)
-            picture.draw_points(points, point_images.SAMPLES_COLOR, 1.0 if len(points) > FEW_POINTS else 3.0)
-            panels.append(picture.to_array())
-        query.write(np.stack(panels), min(len(panels), 6), scale, result.about)
+    # One image, or one point, comes without the axis of the batch.
+    intermediates: Any = result.arrays["stages"]  # (K + 1, N, H, W, C), or (K + 1, N, 2)
+    if intermediates.ndim < (3 if command.is_2d_data else 5):
+        intermediates = intermediates[:, None]
+    if command.is_2d_data:
+        bounds = point_images.bounds_of(*intermediates)  # all images have one scale
+        intermediate_images = []
+        for points in intermediates:
+            image = point_images.PointImage(bounds, 224)
+            image.draw_points(points, point_images.SAMPLES_COLOR, 1.0 if len(points) > MAX_LARGE_DOTS else 3.0)
+            intermediate_images.append(image.to_array())
+        command.write(np.stack(intermediate_images), min(len(intermediate_images), 6), scale, result.file_metadata)
         return
-    batch = stages if stages.ndim == 5 else stages[:, None]  # (K + 1, N, H, W, C)
-    rows = np.swapaxes(batch, 0, 1)
-    query.write(rows.reshape(-1, *rows.shape[2:]), rows.shape[1], scale, result.about)
+    rows = np.swapaxes(intermediates, 0, 1)
+    command.write(rows.reshape(-1, *rows.shape[2:]), rows.shape[1], scale, result.file_metadata)
 
 
-def _print_log_dets(result: QueryResult) -> None:
+def _print_log_dets(result: OperationResult) -> None:
     import numpy as np
 
     labels, ladj = result.meta["labels"], np.asarray(result.arrays["ladj"], np.float64)
     mean_ladj = ladj.reshape(len(labels) - 1, -1).mean(1)
     cells = []
     for i, (label, mean, std) in enumerate(zip(labels, result.arrays["mean"], result.arrays["std"], strict=True)):
-        printable = "".join(c for c in str(label)[:40] if c.isprintable())
-        cells.append([printable, f"{mean_ladj[i - 1]:+.2f}" if i else "", f"{mean:.3f}", f"{std:.3f}"])
-    output.table(["stage", "log|det| nats", "mean", "std"], cells, right=(1, 2, 3))
-    output.print_message(
+        cells.append([one_line(str(label), 40), f"{mean_ladj[i - 1]:+.2f}" if i else "", f"{mean:.3f}", f"{std:.3f}"])
+    output.print_table(["stage", "log|det| nats", "mean", "std"], cells, right_aligned=(1, 2, 3))
+    output.print_stderr(
         f"total log|det| {mean_ladj.sum():+.2f} nats; round-trip error: max |x − f⁻¹(f(x))| {result.meta['error']:.2g}"
     )

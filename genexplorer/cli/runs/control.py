@@ -1,4 +1,4 @@
-"""`genexplorer runs pause | resume | stop`: send a command to workers and wait for each answer."""
+"""`genexplorer runs pause | resume | stop`: send a command to workers and wait until each has applied it."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genexplorer.cli import output
-from genexplorer.cli.options import MaybeRuns, RunsDir, open_store
+from genexplorer.cli.options import OptionalRuns, RunsDir, open_store
 from genexplorer.errors import ConfigError, UserError
 
 if TYPE_CHECKING:
     from genexplorer.session.actions import ActionResult
 
-All = Annotated[bool, typer.Option("--all", help="Every active run.")]
-Timeout = Annotated[float, typer.Option("--timeout", min=0.0, metavar="S", help="Seconds to wait for the answer.")]
+AllActive = Annotated[bool, typer.Option("--all", help="Every active run.")]
+Timeout = Annotated[float, typer.Option("--timeout", min=0.0, metavar="S", help="Seconds to wait for the worker.")]
 
 
-def pause(names: MaybeRuns = None, all_active: All = False, timeout: Timeout = 30.0, runs_dir: RunsDir = None) -> None:
+def pause(
+    names: OptionalRuns = None, all_active: AllActive = False, timeout: Timeout = 30.0, runs_dir: RunsDir = None
+) -> None:
     """Pause runs: they keep their memory and release their cores."""
     from genexplorer.session import actions
 
@@ -26,7 +28,9 @@ def pause(names: MaybeRuns = None, all_active: All = False, timeout: Timeout = 3
     apply_to_each(names, runs_dir, pause_one, resume_hint, all_active=all_active)
 
 
-def resume(names: MaybeRuns = None, all_active: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
+def resume(
+    names: OptionalRuns = None, all_active: AllActive = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None
+) -> None:
     """Resume paused runs; restart stopped, failed and lost ones from their newest checkpoint."""
     from genexplorer.session import actions
 
@@ -34,7 +38,9 @@ def resume(names: MaybeRuns = None, all_active: All = False, timeout: Timeout = 
     apply_to_each(names, runs_dir, resume_one, resume_hint, all_active=all_active)
 
 
-def stop(names: MaybeRuns = None, all_active: All = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None) -> None:
+def stop(
+    names: OptionalRuns = None, all_active: AllActive = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None
+) -> None:
     """Stop runs; they save their state first and can be resumed."""
     from genexplorer.session import actions
 
@@ -65,7 +71,7 @@ def apply_to_each(
     if all_active:
         folders = [status.folder for status in store.list() if status.state.active]
         if not folders:
-            output.print_message("no active runs")
+            output.print_stderr("no active runs")
     elif not names:
         raise ConfigError("no run given", "give an id, a name, 'latest', or --all")
     else:
@@ -79,7 +85,7 @@ def apply_to_each(
     for folder in folders:
         result = action(folder, store.runs_dir)
         if result.ok:
-            output.print_message(result.message + hint(folder))
+            output.print_stderr(result.message + hint(folder))
         else:
             output.print_error(UserError(result.message, result.hint))
             codes.append(result.exit_code)

@@ -49,7 +49,7 @@ def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
         spec = specs.get(name)
         description = {"unit": spec.unit, "title": spec.title, "setup": spec.setup} if spec else {"unit": ""}
         metrics[name] = {"value": point.value, "step": point.step, **description}
-    kinds = Counter(picture.kind for picture in (if_readable(reader.images) or []))
+    kinds = Counter(image.kind for image in (if_readable(reader.images) or []))
     return {
         **status_json(status),
         "metrics": metrics,

@@ -19,7 +19,7 @@ from genexplorer.runs import layout
 if TYPE_CHECKING:
     from genexplorer.runs.store import RunStore
 
-MAX_NOTE = 20_000
+MAX_NOTE_CHARACTERS = 20_000
 
 
 def rename(
@@ -32,7 +32,7 @@ def rename(
     folder = store.find(run)
     store.rename(folder, name)
     status = read_status(folder)
-    output.print_message(f"{status.id} renamed to {status.name}")
+    output.print_stderr(f"{status.id} renamed to {status.name}")
 
 
 def tag(
@@ -52,7 +52,7 @@ def tag(
         labels = dict.fromkeys([*read_status(folder).tags, *(tags or ())])
         store.set_tags(folder, [label for label in labels if label not in (remove or ())])
     for label in read_status(folder).tags:
-        output.print_data(label)
+        output.print_stdout(label)
 
 
 def note(
@@ -68,9 +68,9 @@ def note(
     store = open_store(runs_dir)
     folder = store.find(run)
     if text is not None:
-        store.set_note(folder, sys.stdin.read(MAX_NOTE) if text == "-" else text)
+        store.set_note(folder, sys.stdin.read(MAX_NOTE_CHARACTERS) if text == "-" else text)
     elif current := read_status(folder).note:
-        output.print_data(current)
+        output.print_stdout(current)
 
 
 def delete(runs: Runs, runs_dir: RunsDir = None) -> None:
@@ -97,13 +97,13 @@ def restore(
     store = open_store(runs_dir)
     if run is None:
         for entry in store.trash():
-            output.print_data(f"{_id_of(entry)}  {_name_of(entry)}".rstrip())
+            output.print_stdout(f"{_id_of(entry)}  {_name_of(entry)}".rstrip())
         return
     result = actions.restore(_find_in_trash(store, run))
     if not result.ok:
         output.print_error(UserError(result.message, result.hint))
         raise typer.Exit(result.exit_code)
-    output.print_message(result.message)
+    output.print_stderr(result.message)
 
 
 def empty_trash(yes: Yes = False, runs_dir: RunsDir = None) -> None:
@@ -111,7 +111,7 @@ def empty_trash(yes: Yes = False, runs_dir: RunsDir = None) -> None:
     store = open_store(runs_dir)
     entries = store.trash()
     if not entries:
-        output.print_message("the trash is empty")
+        output.print_stderr("the trash is empty")
         return
     files = (path for entry in entries for path in entry.rglob("*") if path.is_file() and not path.is_symlink())
     size = sum(path.lstat().st_size for path in files)
@@ -119,7 +119,7 @@ def empty_trash(yes: Yes = False, runs_dir: RunsDir = None) -> None:
     if not yes:
         typer.confirm(f"Delete {runs} permanently?", abort=True, err=True)
     store.empty_trash()
-    output.print_message(f"permanently deleted {runs}")
+    output.print_stderr(f"permanently deleted {runs}")
 
 
 def _find_in_trash(store: "RunStore", selector: str) -> Path:
@@ -159,5 +159,5 @@ def import_(
     result = import_run(source.expanduser(), open_store(runs_dir))
     status = read_status(result.folder)
     skipped = f", {result.num_skipped} unexpected files skipped" if result.num_skipped else ""
-    output.print_message(f"{status.name}: {result.num_files} files{skipped}")
-    output.print_data(str(result.folder))
+    output.print_stderr(f"{status.name}: {result.num_files} files{skipped}")
+    output.print_stdout(str(result.folder))

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
     from genexplorer.runs.record import LogLine, RunStatus, State
 
-OPTIONAL = ("speed", "preset", "started")  # columns dropped in a narrow terminal, in this order
-STATE_STYLES = {"running": "accent", "succeeded": "good", "failed": "error", "lost": "error", "damaged": "error"}
-POLL_S = 0.25
+OPTIONAL_COLUMNS = ("speed", "preset", "started")  # a narrow terminal drops them, in this order
+STATE_ROLES = {"running": "accent", "succeeded": "good", "failed": "error", "lost": "error", "damaged": "error"}
+POLL_INTERVAL_S = 0.25
 
 
 def list_runs(
@@ -31,7 +31,7 @@ def list_runs(
     """List runs, newest first."""
     from genexplorer.cli.runs.json_output import status_json
 
-    states, store = _states(state), open_store(runs_dir)
+    states, store = _parse_states(state), open_store(runs_dir)
     matching = (run for run in store.list() if run.state in states and (tag is None or tag in run.tags))
     runs = list(itertools.islice(matching, limit))
     if as_json:
@@ -41,20 +41,20 @@ def list_runs(
 
         # Drop columns until the rest fits the terminal.
         columns = list_columns(runs)
-        for name in OPTIONAL:
+        for name in OPTIONAL_COLUMNS:
             widths = [max(map(cell_len, [heading, *cells])) + 2 for heading, cells in columns.items()]
-            if sum(widths) - 2 > output.width():
+            if sum(widths) - 2 > output.terminal_columns():
                 columns.pop(name)
         names = list(columns)
-        right = [i for i, name in enumerate(names) if name in ("done", "speed") or "/" in name]
-        output.table(names, list(zip(*columns.values(), strict=True)), right=right)
+        right_aligned = [i for i, name in enumerate(names) if name in ("done", "speed") or "/" in name]
+        output.print_table(names, list(zip(*columns.values(), strict=True)), right_aligned=right_aligned)
     elif tag or state:
-        output.print_message(f"no matching runs in {store.runs_dir}")
+        output.print_stderr(f"no matching runs in {store.runs_dir}")
     else:
-        output.print_message(f"no runs in {store.runs_dir} yet; start one with: genexplorer train vae-2d")
+        output.print_stderr(f"no runs in {store.runs_dir} yet; start one with: genexplorer train vae-2d")
 
 
-def _states(name: str | None) -> "set[State]":
+def _parse_states(name: str | None) -> "set[State]":
     from genexplorer.errors import ConfigError
     from genexplorer.runs.record import State
 
@@ -78,8 +78,8 @@ def list_columns(runs: "list[RunStatus]") -> dict[str, list[str]]:
     return {
         "": [formatting.state_symbol(status.state) for status in runs],
         "state": [status.state.value for status in runs],
-        "name": [output.cut(status.name or status.id, 24) for status in runs],
-        "preset": [output.cut(status.preset or status.family, 16) for status in runs],
+        "name": [output.truncate(status.name or status.id, 24) for status in runs],
+        "preset": [output.truncate(status.preset or status.family, 16) for status in runs],
         "done": [formatting.percent(status.progress) for status in runs],
         objective: [formatting.number(s.primary_value) if s.primary_value is not None else "" for s in runs],
         "speed": [formatting.speed(status, short=True) for status in runs],
@@ -109,7 +109,7 @@ def show(
     elif toml:
         from genexplorer.cli.settings import to_toml
 
-        output.print_data(to_toml(reader.config()).rstrip())
+        output.print_stdout(to_toml(reader.config()).rstrip())
     else:
         _print_run(reader, status)
     if status.state is State.DAMAGED:
@@ -120,19 +120,19 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
     from genexplorer.cli.runs.json_output import if_readable
     from genexplorer.session import formatting
 
-    symbol = output.style(formatting.state_symbol(status.state), STATE_STYLES.get(status.state.value, "faint"))
+    symbol = output.style(formatting.state_symbol(status.state), STATE_ROLES.get(status.state.value, "faint"))
     is_shown = status.state.active and status.phase not in ("", "training", status.state.value)
     phase = f", {status.phase}" if is_shown else ""
-    output.print_data(f"{symbol} {status.name}  {status.state.value}{phase}")
-    output.pairs(
+    output.print_stdout(f"{symbol} {status.name}  {status.state.value}{phase}")
+    output.print_pairs(
         [
             ("id", status.id),
             ("reason", status.reason),
             ("preset", f"{status.preset or status.family} on {status.data}" if status.data else ""),
             ("tags", ", ".join(status.tags)),
-            ("progress", _progress(status)),
+            ("progress", _progress_text(status)),
             ("speed", formatting.speed(status)),
-            ("worker", _worker(status)),
+            ("worker", _worker_text(status)),
             ("newest snapshot", f"step {status.snapshot_step:,}" if status.snapshot_step is not None else "none yet"),
             ("alerts", str(status.num_alerts) if status.num_alerts else ""),
             ("started", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.created)) if status.created else ""),
@@ -142,10 +142,10 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
     )
     _print_metrics(reader)
     for alert in if_readable(reader.alerts) or []:
-        output.print_data("  " + output.style(f"{alert.severity} at step {alert.step:,}: {alert.message}", "warning"))
+        output.print_stdout("  " + output.style(f"{alert.severity} at step {alert.step:,}: {alert.message}", "warning"))
     if status.note:
-        output.print_data("")
-        output.print_data(status.note)
+        output.print_stdout("")
+        output.print_stdout(status.note)
 
 
 def _print_metrics(reader: "RunReader") -> None:
@@ -155,7 +155,7 @@ def _print_metrics(reader: "RunReader") -> None:
     specs, latest = if_readable(reader.specs) or {}, if_readable(reader.latest) or {}
     if not latest:
         return
-    output.print_data("")
+    output.print_stdout("")
     names = [name for name in specs if name in latest] + sorted(set(latest) - set(specs))
     rows = []
     for name in names:
@@ -164,10 +164,10 @@ def _print_metrics(reader: "RunReader") -> None:
         rows.append(
             (name, formatting.number(point.value, spec.unit if spec else ""), f"step {point.step:,}", description)
         )
-    output.table(("metric", "latest", "at", "description"), rows, right=(1, 2))
+    output.print_table(("metric", "latest", "at", "description"), rows, right_aligned=(1, 2))
 
 
-def _progress(status: "RunStatus") -> str:
+def _progress_text(status: "RunStatus") -> str:
     from genexplorer.session import formatting
 
     of = f" of {status.total_steps:,}" if status.total_steps else ""
@@ -178,7 +178,7 @@ def _progress(status: "RunStatus") -> str:
     return text + (f", {formatting.time_left(status)}" if status.state.value == "running" else "")
 
 
-def _worker(status: "RunStatus") -> str:
+def _worker_text(status: "RunStatus") -> str:
     parts = [f"attempt {status.attempt}"] if status.attempt else []
     if status.state.active and status.pid:
         parts.append(f"process {status.pid}" + (f" on {status.host}" if status.host else ""))
@@ -202,23 +202,23 @@ def logs(
     reader = RunReader(find_run(run, runs_dir))
     status = reader.status()
     if raw:
-        output.print_data(reader.log_tail(lines).rstrip() or "(nothing)")
+        output.print_stdout(reader.log_tail(lines).rstrip() or "(nothing)")
         return
     entries = reader.log(limit=lines)
     for line in entries:
         print_log_line(line)
     last = entries[-1].id if entries else 0
     if follow:
-        live = True
-        while live:
-            live = reader.status().state.active  # before the lines: those of the end are printed, too
+        is_active = True
+        while is_active:
+            is_active = reader.status().state.active  # read before the lines, so that the last ones are printed as well
             for line in reader.log(limit=1000, after=last):
                 print_log_line(line)
                 last = line.id
-            if live:
-                time.sleep(POLL_S)
+            if is_active:
+                time.sleep(POLL_INTERVAL_S)
     elif not status.state.active and (tail := reader.log_tail(12).strip()) and status.state.resumable:
-        output.print_message(f"last lines of the worker's output ({status.state.value}):\n{tail}")
+        output.print_stderr(f"last lines of the worker's output ({status.state.value}):\n{tail}")
 
 
 def print_log_line(line: "LogLine") -> None:
@@ -227,4 +227,4 @@ def print_log_line(line: "LogLine") -> None:
 
     role = {"error": "error", "warning": "warning"}.get(line.severity)
     message = output.style(f"{line.severity}: {line.message}", role) if role else line.message
-    output.print_data(f"{formatting.clock(line.time)}  step {line.step:>7,}  {message}")
+    output.print_stdout(f"{formatting.clock(line.time)}  step {line.step:>7,}  {message}")

@@ -14,7 +14,8 @@ import pytest
 from genexplorer import paths
 from genexplorer.cli import settings
 from genexplorer.cli.doctor import checks
-from genexplorer.cli.pictures import images, interpolate, query, reconstruct, trace
+from genexplorer.cli.pictures import images, interpolate, reconstruct, trace
+from genexplorer.cli.pictures.image_command import OperationResult
 from genexplorer.errors import ConfigError
 from genexplorer.session import command_lines, eta
 from tests.fixtures.fake_run import write_run
@@ -88,15 +89,15 @@ def test_presets_have_results_and_warnings(cli: Cli) -> None:
     assert failing and all(preset.expected_failure in result for preset in failing)
 
 
-class FakeQuery:
-    """Records the requests of a command; answers those for latents, and fails the one for the image."""
+class FakeCommand:
+    """Records the requests of a command; returns results of those for latents, and fails the one for the image."""
 
     requests: ClassVar[list[tuple[str, Any, Any]]] = []
-    num_test, format, is_points = 10_000, "PNG", False
+    num_test, format, is_2d_data = 10_000, "PNG", False
     card = SimpleNamespace(latent_shape=(2,))
 
     def __init__(self, run: str, out: Path, step: int | None, runs_dir: Path | None, **given: Any) -> None:
-        self.requests.append((run, step, given["needs"]))
+        self.requests.append((run, step, given["capability"]))
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +105,7 @@ class FakeQuery:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def can(self, capability: str) -> bool:
+    def has_capability(self, capability: str) -> bool:
         return True
 
     def send(self, op: str, params: Any, arrays: Any = None) -> Any:
@@ -112,13 +113,13 @@ class FakeQuery:
         plane = {name: np.zeros(2) for name in ("origin", "e1", "e2")}
         match op:
             case "plane":
-                return query.QueryResult(plane, {"title": "a plane", "points": [[0, 0], [4, 0], [2, 2]]}, {})
+                return OperationResult(plane, {"title": "a plane", "points": [[0, 0], [4, 0], [2, 2]]}, {})
             case "points":
-                return query.QueryResult({"points": np.zeros((1, 2))}, {"bounds": [-1, 1, -1, 1]}, {})
+                return OperationResult({"points": np.zeros((1, 2))}, {"bounds": [-1, 1, -1, 1]}, {})
             case "sample" if "temperature" not in params and params["count"] == 1:
-                return query.QueryResult({"z": np.full((1, 2), params["seed"])}, {}, {})
+                return OperationResult({"z": np.full((1, 2), params["seed"])}, {}, {})
             case "encode" if len(params["indices"]) == 1:
-                return query.QueryResult({"mu": np.full((1, 2), -params["indices"][0])}, {}, {})
+                return OperationResult({"mu": np.full((1, 2), -params["indices"][0])}, {}, {})
         raise ConfigError("enough")
 
 
@@ -199,11 +200,11 @@ def test_a_copied_command_sends_the_same_request(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, line: str, op: str, params: dict[str, object], arrays: Any
 ) -> None:
     for module in (images, interpolate, trace, reconstruct):
-        monkeypatch.setattr(module, "ModelQuery", FakeQuery)
-    FakeQuery.requests.clear()
+        monkeypatch.setattr(module, "ImageCommand", FakeCommand)
+    FakeCommand.requests.clear()
     assert cli(*shlex.split(line)[1:]).err.splitlines()[-1] == "error: enough", line
-    assert FakeQuery.requests[0][0] == shlex.split(line)[2]
-    *_, (asked_op, asked_params, given) = FakeQuery.requests
+    assert FakeCommand.requests[0][0] == shlex.split(line)[2]
+    *_, (asked_op, asked_params, given) = FakeCommand.requests
     assert (asked_op, asked_params) == (op, params)
     if op == "interpolate":
         assert given["z"].tolist() == arrays
@@ -220,9 +221,9 @@ def test_a_copied_training_is_the_same_training(cli: Cli, tmp_path: Path) -> Non
     assert plan["config"] == config.model_dump(mode="json")
 
 
-def level_and_advice(check: Callable[[], checks.Finding]) -> tuple[str, str]:
+def level_and_hint(check: Callable[[], checks.Finding]) -> tuple[str, str]:
     finding = check()
-    return finding.level, finding.advice
+    return finding.level, finding.hint
 
 
 TORCH_REPORT = {"version": "2", "cuda": [], "mps": False, "bfloat16": True}
@@ -248,17 +249,17 @@ def test_the_doctor_gives_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     file = tmp_path / "file"
     file.touch()
     found = checks.writable("runs folder", file / "runs")
-    assert (found.level, "--runs-dir" in found.advice) == ("broken", True)
+    assert (found.level, "--runs-dir" in found.hint) == ("broken", True)
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
-    assert level_and_advice(checks.display)[0] == "warning"
+    assert level_and_hint(checks.display)[0] == "warning"
     monkeypatch.setattr(checks, "missing_qt_libraries", lambda: ["libxcb-cursor.so.0", "libodd.so.1"])
-    level, advice = level_and_advice(checks.qt)
+    level, hint = level_and_hint(checks.qt)
     assert level == "warning", "no display, no window, nothing broken"
-    assert "apt install libxcb-cursor0" in advice
-    assert "libodd.so.1" in advice
+    assert "apt install libxcb-cursor0" in hint
+    assert "libodd.so.1" in hint
     monkeypatch.setenv("DISPLAY", ":0")
-    assert level_and_advice(checks.qt)[0] == "broken"
+    assert level_and_hint(checks.qt)[0] == "broken"
 
 
 def test_a_torch_that_cannot_be_imported_is_reported_with_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +267,7 @@ def test_a_torch_that_cannot_be_imported_is_reported_with_its_last_line(monkeypa
     checks.probe_torch.cache_clear()
     try:
         found = checks.torch_and_device()
-        assert level_and_advice(checks.steps)[0] == "warning"
+        assert level_and_hint(checks.steps)[0] == "warning"
     finally:
         checks.probe_torch.cache_clear()
     assert found.level == "broken"
@@ -286,7 +287,7 @@ def test_the_doctor_reports_what_makes_steps_fast(monkeypatch: pytest.MonkeyPatc
     report |= {"bfloat16": False}
     toolchain |= {"error": "no C++ compiler is installed", "hint": "sudo apt install g++"}
     found = checks.steps()
-    assert found.level == "warning" and "g++" in found.advice
+    assert found.level == "warning" and "g++" in found.hint
     assert found.message == "not compiled: no C++ compiler is installed, float32 matmul, mimalloc allocator"
 
 
@@ -298,11 +299,11 @@ def test_the_doctor_tries_what_a_run_relies_on(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(atomic_files, "sync_folder", fails)
     finding = checks.runs_folder(tmp_path)
-    assert finding.level == "broken" and "--runs-dir" in finding.advice
+    assert finding.level == "broken" and "--runs-dir" in finding.hint
     assert finding.message == f"{tmp_path}: sync of a folder does not work there (Input/output error)"
     monkeypatch.setenv(paths.STATE_VARIABLE, "/proc/none")
     finding = checks.state_folder()
-    assert finding.level == "broken" and finding.advice.startswith(f"export {paths.STATE_VARIABLE}=")
+    assert finding.level == "broken" and finding.hint.startswith(f"export {paths.STATE_VARIABLE}=")
     problem = {"problem": "/x cannot be written", "folder": "/tmp/y"}
     monkeypatch.setattr(checks, "probe_toolchain", lambda: {**TOOLCHAIN_REPORT, **problem})
     finding = checks.compiled_code()

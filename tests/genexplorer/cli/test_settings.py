@@ -134,7 +134,7 @@ def test_a_missing_or_oversized_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="No such file"):
         resolve(config_file=tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="longer than"):
-        resolve(config_file=toml_file(tmp_path, "#" * (settings.MAX_FILE_BYTES + 1)))
+        resolve(config_file=toml_file(tmp_path, "#" * (settings.MAX_SETTINGS_FILE_BYTES + 1)))
 
 
 def test_a_written_config_reads_back_as_the_same_run(tmp_path: Path) -> None:

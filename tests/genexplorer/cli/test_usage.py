@@ -155,11 +155,11 @@ def test_a_table_shows_texts_literally_and_fits_the_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [("[red]7[/red]", "a title that is long"), ("8", "")]
-    output.table(("n", "title"), rows, right=(0,))
+    output.print_table(("n", "title"), rows, right_aligned=(0,))
     piped = capsys.readouterr().out
     assert piped == "           n  title\n[red]7[/red]  a title that is long\n           8\n"
-    monkeypatch.setattr(output, "width", lambda: 23)
-    output.table(("n", "title"), rows, right=(0,))
+    monkeypatch.setattr(output, "terminal_columns", lambda: 23)
+    output.print_table(("n", "title"), rows, right_aligned=(0,))
     assert capsys.readouterr().out.splitlines()[1] == "[red]7[/red]  a title …"
 
 

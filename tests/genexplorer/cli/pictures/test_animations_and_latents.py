@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from genexplorer.cli.pictures import images, latents, query
+from genexplorer.cli.pictures import images, latents
+from genexplorer.cli.pictures.image_command import OperationResult
 from genexplorer.errors import ConfigError, UserError
 from genexplorer.jobs import animations, point_images, progress_gif
 from tests.fixtures.fake_run import write_run
@@ -114,8 +115,8 @@ def test_a_map_is_brightest_at_its_peak_and_survives_infinities() -> None:
     ("text", "end"),
     [
         ("7", latents.LatentRef("sample", 7)),
-        ("test:12", latents.LatentRef("test", 12)),
-        ("-0.5, 2", latents.LatentRef("latent", coordinates=(-0.5, 2.0))),
+        ("test:12", latents.LatentRef("test image", 12)),
+        ("-0.5, 2", latents.LatentRef("coordinates", coordinates=(-0.5, 2.0))),
     ],
 )
 def test_a_reference_to_a_latent(text: str, end: latents.LatentRef) -> None:
@@ -128,30 +129,30 @@ def test_an_invalid_latent_is_an_error(text: str) -> None:
         latents.parse(text, "--from")
 
 
-def standing(**can: bool) -> Any:
-    def answer(op: str, params: Any) -> query.QueryResult:
-        return query.QueryResult({"z": np.full((1, 3), 1.0), "mu": np.full((1, 3), 2.0)}, {"op": op}, {})
+def fake_command(**capabilities: bool) -> Any:
+    def send(op: str, params: Any) -> OperationResult:
+        return OperationResult({"z": np.full((1, 3), 1.0), "mu": np.full((1, 3), 2.0)}, {"op": op}, {})
 
     card = SimpleNamespace(latent_shape=(3,), capability=lambda name: SimpleNamespace(reason="it has none"))
-    return SimpleNamespace(send=answer, card=card, num_test=10, can=lambda name: can.get(name, False))
+    return SimpleNamespace(send=send, card=card, num_test=10, has_capability=lambda name: capabilities.get(name, False))
 
 
 def test_a_test_image_is_encoded_or_else_inverted() -> None:
-    assert latents.find(standing(encode=True), latents.LatentRef("test", 3)).tolist() == [2, 2, 2]
-    assert latents.find(standing(invert=True), latents.LatentRef("test", 3)).tolist() == [1, 1, 1]
+    assert latents.resolve(fake_command(encode=True), latents.LatentRef("test image", 3)).tolist() == [2, 2, 2]
+    assert latents.resolve(fake_command(invert=True), latents.LatentRef("test image", 3)).tolist() == [1, 1, 1]
     with pytest.raises(UserError, match="it has none"):
-        latents.find(standing(), latents.LatentRef("test", 3))
+        latents.resolve(fake_command(), latents.LatentRef("test image", 3))
     with pytest.raises(ConfigError, match="the test set has 10 images"):
-        latents.find(standing(encode=True), latents.LatentRef("test", 10))
+        latents.resolve(fake_command(encode=True), latents.LatentRef("test image", 10))
     with pytest.raises(ConfigError, match="the latent has 3"):
-        latents.find(standing(), latents.LatentRef("latent", coordinates=(1.0, 2.0)))
+        latents.resolve(fake_command(), latents.LatentRef("coordinates", coordinates=(1.0, 2.0)))
 
 
 def test_a_plane_from_options() -> None:
     assert images.parse_plane(None, None, principal=False) is None
     assert images.parse_plane("3, 7", None, principal=False) == images.PlaneSpec(axes=(3, 7))
     through = images.parse_plane(None, "0;test:4;1,2", principal=False)
-    assert through is not None and [end.kind for end in through.through] == ["sample", "test", "latent"]
+    assert through is not None and [end.origin for end in through.through] == ["sample", "test image", "coordinates"]
     for given in (("3", None, False), ("3,x", None, False), (None, "1,2", False), ("1,2", None, True)):
         with pytest.raises(ConfigError):
             images.parse_plane(given[0], given[1], principal=given[2])

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from genexplorer import paths
-from genexplorer.cli.pictures import query, reconstruct
+from genexplorer.cli.pictures import image_command, reconstruct
 from genexplorer.errors import ConfigError, RunStateError, UserError
 from genexplorer.jobs import image_files, progress_gif
 from genexplorer.runs.artifacts.images import make_grid
@@ -131,9 +131,9 @@ def test_a_run_without_images_or_snapshots_is_an_error(cli: Cli, tmp_path: Path)
 
 def test_the_snapshot_at_or_before_a_step(run: Path) -> None:
     reader = RunReader(run)
-    assert query.snapshot_at(reader, None) == 700
-    assert query.snapshot_at(reader, 7) == 5
-    assert query.snapshot_at(reader, 10**9) == 700
+    assert image_command.snapshot_at(reader, None) == 700
+    assert image_command.snapshot_at(reader, 7) == 5
+    assert image_command.snapshot_at(reader, 10**9) == 700
 
 
 def test_without_a_display_the_viewer_names_the_command_and_exits_with_9(

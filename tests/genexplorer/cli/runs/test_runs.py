@@ -46,7 +46,7 @@ def test_a_list_is_newest_first_and_can_be_filtered(cli: Cli, store: RunStore) -
 
 
 def test_a_narrow_terminal_drops_columns(cli: Cli, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(output, "width", lambda: 60)
+    monkeypatch.setattr(output, "terminal_columns", lambda: 60)
     lines = cli("runs", "list").out.splitlines()
     assert max(map(len, lines)) <= 60
     assert "brave-fox" in lines[2]
@@ -185,7 +185,7 @@ def test_following_prints_metrics_until_the_run_ends(capsys: pytest.CaptureFixtu
 def test_a_progress_line_fits_a_narrow_terminal(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = RunReader(store.find("brave-fox"))
     message = reader.status(), reader.latest(), reader.specs()
-    monkeypatch.setattr(output, "width", lambda: 80)
+    monkeypatch.setattr(output, "terminal_columns", lambda: 80)
     line = follow.progress_line(*message)
     assert len(line) <= 70 and "test ELBO (EMA) −" in line and line.endswith("succeeded")
 
@@ -200,7 +200,7 @@ def test_following_continues_after_an_interruption(store: RunStore, capsys: pyte
 
 def test_a_run_that_failed_gives_its_exit_code_and_reason(cli: Cli, store: RunStore) -> None:
     with pytest.raises(Exception) as caught:
-        follow.finish(RunReader(store.find("red-elm")).status())
+        follow.exit_with_outcome(RunReader(store.find("red-elm")).status())
     assert getattr(caught.value, "exit_code", None) == 5
 
 

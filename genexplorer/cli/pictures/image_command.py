@@ -1,4 +1,4 @@
-"""Requests of a command to a run's model, checked before the model is loaded; the result is written as an image."""
+"""Base of the commands that request something of a run's model and write the result as an image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,36 +16,36 @@ if TYPE_CHECKING:
     from genexplorer.explore.client import ExplorerClient
     from genexplorer.runs.reader import RunReader
 
-ANIMATION_PX = 280  # the shorter side of an animation that is enlarged automatically
-TIMEOUT_S = 3600.0  # an inversion of many images takes minutes; Ctrl+C ends it
+MIN_ANIMATION_PX = 280  # smaller animations are enlarged until their shorter side has so many pixels
+REQUEST_TIMEOUT_S = 3600.0  # an inversion of many images takes minutes; Ctrl+C ends it
 
 
 @dataclass(frozen=True)
-class QueryResult:
-    """Result of a request: arrays, metadata, and text fields for the image file."""
+class OperationResult:
+    """Result of an operation on a model; `genexplorer.explore.protocol` describes arrays and metadata of each."""
 
     arrays: Mapping[str, Any]
     meta: Mapping[str, Any]
-    about: dict[str, str]
+    file_metadata: dict[str, str]  # text fields that a PNG file stores beside the image
 
 
 def new_client() -> "ExplorerClient":
     """Return a client for requests; its child process shares the cores with trainings."""
     from genexplorer.explore.client import ExplorerClient
 
-    return ExplorerClient(lambda answer: None, lambda line: None)
+    return ExplorerClient(lambda response: None, lambda line: None)
 
 
-class ModelQuery:
-    """A model and the file that its images are written to; a context manager that ends the model process.
+class ImageCommand:
+    """The run, snapshot, client and output file of a command; a context manager that ends the model process.
 
     Args:
         run: Id, name or prefix of the run.
-        out: The file to write.
+        out: Path of the image or animation to write; an existing file is replaced.
         step: Use the newest snapshot at or before this step; None is the newest of all.
         runs_dir: Value of --runs-dir.
-        needs: Capability that the model must have; of several, at least one.
-        formats: File formats by suffix; still images by default.
+        capability: Capability that the model must have; of several, at least one.
+        formats: File formats by suffix, such as {".png": "PNG"}; those of still images by default.
         client: Client for all requests; a new one by default.
 
     Raises:
@@ -62,7 +62,7 @@ class ModelQuery:
         step: int | None,
         runs_dir: Path | None,
         *,
-        needs: str | tuple[str, ...],
+        capability: str | tuple[str, ...],
         formats: Mapping[str, str] | None = None,
         client: "ExplorerClient | None" = None,
     ) -> None:
@@ -70,24 +70,25 @@ class ModelQuery:
         from genexplorer.runs.command_hints import run_command
         from genexplorer.runs.reader import RunReader
 
+        # Check the file name, the run and the capability before the model is loaded.
         self.format = image_files.format_of(out, formats or image_files.STILL_FORMATS)
-        self._out, self._client = out, client or new_client()
+        self._out_file, self._client = out, client or new_client()
         self._folder = find_run(run, runs_dir)
         reader = RunReader(self._folder)
         self._name = reader.status().name
         self._step = snapshot_at(reader, step)
         self.card = reader.card(self._step)
-        capabilities = [self.card.capability(name) for name in ((needs,) if isinstance(needs, str) else needs)]
-        if not any(capability.available for capability in capabilities):
+        names = (capability,) if isinstance(capability, str) else capability
+        if not any(map(self.has_capability, names)):
             # Suggest what this model can do instead.
             hint = f"'{run_command('sample', self._folder)}' works for all models"
-            if needs == "manifold" and self.can("plane"):
+            if capability == "manifold" and self.has_capability("plane"):
                 hint = "choose a plane with --axes, --through or --principal"
-            elif needs in ("manifold", "plane") and self.can("density"):
+            elif capability in ("manifold", "plane") and self.has_capability("density"):
                 hint = f"'{run_command('density', self._folder)}' draws 2-D data"
-            elif needs == "invert" and self.can("encode"):
+            elif capability == "invert" and self.has_capability("encode"):
                 hint = f"'{run_command('reconstruct', self._folder)}' encodes and decodes"
-            raise UserError(f"{self._name} cannot do this: {capabilities[0].reason}", hint)
+            raise UserError(f"{self._name} cannot do this: {self.card.capability(names[0]).reason}", hint)
         self.num_test = self.card.data.num_test
 
     def __enter__(self) -> Self:
@@ -96,60 +97,67 @@ class ModelQuery:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def can(self, capability: str) -> bool:
+    def has_capability(self, capability: str) -> bool:
         """Whether the model has a capability."""
         return self.card.capability(capability).available
 
     @property
-    def is_points(self) -> bool:
+    def is_2d_data(self) -> bool:
         """Whether the data are 2-D points."""
         return self.card.data.kind == "points"
 
-    def send(self, op: str, params: Mapping[str, object], arrays: Mapping[str, Any] | None = None) -> QueryResult:
+    def send(self, op: str, params: Mapping[str, object], arrays: Mapping[str, Any] | None = None) -> OperationResult:
         """Send a request, show its progress and return the result."""
         from genexplorer.explore.protocol import Result
 
         with output.progress_bar(op) as show_progress:
             show_progress(0.0, "loading the model")
-            answer = self._client.call(
+            response = self._client.call(
                 self._folder,
                 op,
                 params=params,
                 arrays=arrays,
                 snapshot_step=self._step,
-                timeout_s=TIMEOUT_S,
+                timeout_s=REQUEST_TIMEOUT_S,
                 on_progress=lambda progress: show_progress(progress.fraction, progress.message),
             )
-        assert isinstance(answer.body, Result)
-        share = answer.body.meta.get("not_finite")
-        if isinstance(share, float):
+        assert isinstance(response.body, Result)
+        not_finite_fraction = response.body.meta.get("not_finite")
+        if isinstance(not_finite_fraction, float):
             warning = output.style("warning", "warning")
-            output.print_message(f"{warning}: {share:.0%} of the values are not finite and shown black")
-        about = {"Software": "genexplorer", "run": self._folder.name, "step": str(answer.snapshot_step), "picture": op}
-        about |= {key: str(value) for key, value in params.items() if key != "indices"}
-        return QueryResult(answer.body.arrays, answer.body.meta, about)
+            output.print_stderr(f"{warning}: {not_finite_fraction:.0%} of the values are not finite and shown black")
+        file_metadata = {
+            "Software": "genexplorer",
+            "run": self._folder.name,
+            "step": str(response.snapshot_step),
+            "picture": op,
+        }
+        file_metadata |= {key: str(value) for key, value in params.items() if key != "indices"}
+        return OperationResult(response.body.arrays, response.body.meta, file_metadata)
 
-    def write(self, images: "NDArray[np.uint8]", columns: int, scale: int, about: Mapping[str, str]) -> None:
-        """Write images (N, H, W, C) in rows of `columns`."""
+    def write(self, images: "NDArray[np.uint8]", columns: int, scale: int, file_metadata: Mapping[str, str]) -> None:
+        """Write images (N, H, W, C) as one image, in rows of `columns`, each pixel enlarged to `scale` × `scale`."""
         from genexplorer.jobs import image_files
         from genexplorer.runs.artifacts.images import make_grid
 
-        picture = image_files.to_image(make_grid(images, columns), scale)
-        image_files.write_image(self._out, picture, about)
-        self._report(picture.width, picture.height, about)
+        image = image_files.to_image(make_grid(images, columns), scale)
+        image_files.write_image(self._out_file, image, file_metadata)
+        self._report(image.width, image.height, file_metadata)
 
-    def write_animation(self, frames: "Sequence[NDArray[np.uint8]]", scale: int, about: Mapping[str, str]) -> None:
-        """Write frames (H, W, C) as an animation that plays forth and back; scale 0 is automatic."""
+    def write_animation(
+        self, frames: "Sequence[NDArray[np.uint8]]", scale: int, file_metadata: Mapping[str, str]
+    ) -> None:
+        """Write frames (H, W, C) as an animation that plays back and forth; scale 0 is automatic."""
         from genexplorer.jobs import animations, image_files
 
-        scale = scale or max(1, -(-ANIMATION_PX // min(frames[0].shape[:2])))
-        pictures = [image_files.to_image(frame, scale) for frame in frames]
-        image_files.replace_file(self._out, animations.encode(*animations.append_reversed(pictures), self.format))
-        self._report(pictures[0].width, pictures[0].height, about, f", {len(pictures)} frames")
+        scale = scale or max(1, -(-MIN_ANIMATION_PX // min(frames[0].shape[:2])))
+        images = [image_files.to_image(frame, scale) for frame in frames]
+        image_files.replace_file(self._out_file, animations.encode(*animations.append_reversed(images), self.format))
+        self._report(images[0].width, images[0].height, file_metadata, f", {len(images)} frames")
 
-    def _report(self, width: int, height: int, about: Mapping[str, str], suffix: str = "") -> None:
-        step = int(about["step"])
-        output.print_message(f"wrote {self._out}: {self._name} at step {step:,}, {width}×{height} px{suffix}")
+    def _report(self, width: int, height: int, file_metadata: Mapping[str, str], suffix: str = "") -> None:
+        step = int(file_metadata["step"])
+        output.print_stderr(f"wrote {self._out_file}: {self._name} at step {step:,}, {width}×{height} px{suffix}")
 
 
 def snapshot_at(reader: "RunReader", step: int | None) -> int:
