@@ -25,6 +25,7 @@ class ViewerContext(QObject):
         palette_changed: The colors changed between light and dark.
         status_message(str): A message for the status bar: "saved manifold.png".
         alert(str): An error, shown until it is dismissed.
+        run_removed(Path, str): The folder of the open run is gone; its name. No run is open any more.
         curve_requested(str): The curve of a quantity, such as "kl", should be shown.
     """
 
@@ -34,6 +35,7 @@ class ViewerContext(QObject):
     palette_changed = pyqtSignal()
     status_message = pyqtSignal(str)
     alert = pyqtSignal(str)
+    run_removed = pyqtSignal(object, str)
     curve_requested = pyqtSignal(str)
 
     def __init__(
@@ -107,6 +109,11 @@ class ViewerContext(QObject):
         """
         if self.run is None:
             return
+        if _is_removed(self.run.folder):
+            folder, name = self.run.folder, self.run.status.name
+            self.open(None)
+            self.run_removed.emit(folder, name)
+            return
         self.run.watcher_idle = idle
         with self.run.batch_read():  # listeners read from the same open files
             changed = self.run.poll()
@@ -146,3 +153,14 @@ class ViewerContext(QObject):
         if force or step != self._last_step:
             self._last_step = step
             self.step_changed.emit(-1 if step is None else step)
+
+
+def _is_removed(folder: Path) -> bool:
+    """Return whether a folder no longer exists; a disk that does not answer is another matter."""
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False

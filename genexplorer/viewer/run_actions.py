@@ -124,6 +124,10 @@ class RunActions(QObject):
             config, name, runs_dir = dialog.config, dialog.form.name, self._own_runs_dir
             self._run_action("starting…", lambda: actions.start_run(runs_dir, config, name=name), opens=True)
 
+    def restore(self, trash: Path) -> None:
+        """Move a deleted run back from the trash and open it."""
+        self._run_action("restoring…", lambda: actions.restore(trash), opens=True)
+
     def close(self) -> None:
         """Drop outcomes that are still pending."""
         self._background.close()

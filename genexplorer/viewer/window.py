@@ -16,6 +16,7 @@ from PyQt6.QtGui import (
 )
 from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
+from genexplorer.runs import layout
 from genexplorer.session.palette import Palette
 from genexplorer.session.run_poller import ACTIVE_POLL_S, IdleTracker
 from genexplorer.viewer import style
@@ -37,6 +38,7 @@ from genexplorer.viewer.widgets.labels import rule
 _INPUT_EVENTS = (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.Wheel)
 _DEFAULT_SIZE_PX = (1280, 860)
 _MIN_SIZE_PX = (800, 560)
+_OPEN_HINT = "Choose a run above, drop a run folder here, or press N to train."
 
 
 class MainWindow(QMainWindow):
@@ -47,6 +49,7 @@ class MainWindow(QMainWindow):
         self.context, self.preferences = context, preferences
         self._first_run: Path | None = None
         self._painted = False
+        self._was_maximized = False  # before the full screen
         self.more = QMenu(self)
         self.run_actions = RunActions(context, self)
         self.title = TitleBar(context, self.more)
@@ -79,7 +82,8 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(application_icon(self.context.palette.accent, self.context.palette.surface))
         self.setMinimumSize(*_MIN_SIZE_PX)
         self.setAcceptDrops(True)
-        self.no_run.set_text("No run open.", "Choose one above, drop a run folder here, or press N to train.")
+        self._trash: Path | None = None  # the run that was open, where it was deleted and can be restored
+        self.undo_delete = self.no_run.add_button("Undo delete", self._restore_run)
         self.no_run.add_button("New run…", self.run_actions.new_run, default=True)
         self.no_run.add_button("Open folder…", self.choose_folder)
         self._stack, self._opening_page = QStackedWidget(), EmptyState()
@@ -116,6 +120,7 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         context, title = self.context, self.title
         self.run_actions.opening.connect(self.pages.start)
+        self.run_actions.opening.connect(self.banner.clear)  # its lines are about the former run
         title.run_chosen.connect(self.run_actions.open)
         title.folder_requested.connect(self.choose_folder)
         title.new_run_requested.connect(self.run_actions.new_run)
@@ -125,6 +130,7 @@ class MainWindow(QMainWindow):
         self.status.alerts_button.clicked.connect(self.show_alerts)
         context.alert.connect(self.banner.show_alert)
         context.run_changed.connect(self._show_run)
+        context.run_removed.connect(self._show_removed_run)
         context.curve_requested.connect(self._show_curve)
         context.data_changed.connect(lambda changed: self._show_title() if "status" in changed else None)
         hints = QGuiApplication.styleHints()
@@ -185,11 +191,27 @@ class MainWindow(QMainWindow):
 
     def _show_run(self) -> None:
         has_run = self.context.run is not None
+        self.no_run.set_text("No run open.", _OPEN_HINT)
+        self.undo_delete.hide()
         self._stack.setCurrentWidget(self.pages if has_run else self.no_run)
         self.time.setVisible(has_run)
         self._rule_below_tabs.setVisible(has_run)
         self.pages.bar.setEnabled(has_run)
         self._show_title()
+
+    def _show_removed_run(self, folder: Path, name: str) -> None:
+        """Say what became of the run that was open, and offer to restore it from the trash."""
+        self._trash = folder.parent / f"{layout.TRASH_PREFIX}{folder.name}"
+        is_in_trash = self._trash.is_dir()
+        if is_in_trash:
+            self.no_run.set_text(f"{name} was deleted.", f"It is in the trash of {folder.parent}. {_OPEN_HINT}")
+        else:
+            self.no_run.set_text(f"{name} is gone.", f"{folder} was moved or removed. {_OPEN_HINT}")
+        self.undo_delete.setVisible(is_in_trash)
+
+    def _restore_run(self) -> None:
+        if self._trash is not None:
+            self.run_actions.restore(self._trash)
 
     def _show_title(self) -> None:
         run = self.context.run
@@ -275,10 +297,13 @@ class MainWindow(QMainWindow):
         self._update_polling()
         for widget in (self.title, self.pages.bar, self.status):
             widget.setVisible(not full_screen)
+        if full_screen:
+            self._was_maximized = self.isMaximized()
         self.time.setContentsMargins(0, 0, 0, GAP if full_screen else 0)  # space at the edge, where the status bar was
         style.enlarge(style.FULL_SCREEN_SCALE if full_screen else 1.0)
         self._apply_palette(self.context.palette)
-        (self.showFullScreen if full_screen else self.showNormal)()
+        leave = self.showMaximized if self._was_maximized else self.showNormal
+        (self.showFullScreen if full_screen else leave)()
 
     def show_keys(self) -> None:
         """Show what each key does."""
@@ -399,6 +424,7 @@ class MainWindow(QMainWindow):
         self.hide()
         self.pages.closing()
         self.time.closing()
+        self.status.closing()
         self.run_actions.close()
         self.context.close()
         if event is not None:

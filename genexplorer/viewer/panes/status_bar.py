@@ -1,12 +1,14 @@
 """The status bar (latency of the model, age of the snapshot, messages, newest alert) and the banner of failures."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from genexplorer.runs import layout
+from genexplorer.runs.record import AlertRow
 from genexplorer.session import formatting
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
@@ -72,6 +74,11 @@ class ViewerStatusBar(QWidget):
         context.run_changed.connect(self._on_run)
         context.data_changed.connect(lambda changed: self._show_alert() if "alerts" in changed else None)
         context.step_changed.connect(lambda _step: self.refresh())
+        self._unsubscribe = context.playback.subscribe(self._show_alert)
+
+    def closing(self) -> None:
+        """Unsubscribe."""
+        self._unsubscribe()
 
     def show_message(self, line: str) -> None:
         """Show a message for a few seconds."""
@@ -100,14 +107,26 @@ class ViewerStatusBar(QWidget):
 
     def _show_alert(self) -> None:
         run = self._context.run
-        alerts = list(run.alerts) if run is not None else []
+        alerts = [] if run is None else alerts_until(run.alerts, self._shown_step)
         self.alert.setVisible(bool(alerts))
-        self.alerts_button.setVisible(bool(alerts))
+        self.alerts_button.setVisible(run is not None and bool(run.alerts))
         if alerts:
             newest = alerts[-1]
             more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
-            set_role(self.alert, "muted" if newest.severity == "info" else "warning")
-            _set_text(self.alert, f"⚠ {newest.message}{more}")
+            is_info = newest.severity == "info"
+            set_role(self.alert, "muted" if is_info else "warning")
+            _set_text(self.alert, f"{'' if is_info else '⚠ '}{newest.message}{more}")
+
+    @property
+    def _shown_step(self) -> int | None:
+        """The step that the window shows; None while it follows the newest: an alert may be newer than its snapshot."""
+        playback = self._context.playback
+        return None if playback.following else playback.selected_step
+
+
+def alerts_until(alerts: Sequence[AlertRow], step: int | None) -> list[AlertRow]:
+    """Return the alerts at or before a step, oldest first; None returns all."""
+    return [alert for alert in alerts if step is None or alert.step <= step]
 
 
 def _set_text(label: QLabel, line: str) -> None:

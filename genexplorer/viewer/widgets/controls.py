@@ -221,8 +221,8 @@ class EmptyState(QWidget):
         for label in (self.reason, self.hint):
             label.setMinimumHeight(max(0, label.heightForWidth(_EMPTY_STATE_WIDTH_PX)))
 
-    def add_button(self, label: str, callback: Callable[[], object], *, default: bool = False) -> None:
-        """Add a button."""
+    def add_button(self, label: str, callback: Callable[[], object], *, default: bool = False) -> QPushButton:
+        """Add a button and return it."""
         if not self._buttons.count():
             self._buttons.addStretch(1)
             self._buttons.addStretch(1)
@@ -231,3 +231,4 @@ class EmptyState(QWidget):
         button.setDefault(default)
         button.clicked.connect(lambda: callback())
         self._buttons.insertWidget(self._buttons.count() - 1, button)
+        return button

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.explore.protocol import Failure
 from genexplorer.runs.record import AlertRow
+from genexplorer.session import actions
 from genexplorer.session.actions import ActionResult
 from genexplorer.viewer.dialogs.alerts import AlertsDialog
 from genexplorer.viewer.main import report_errors
@@ -120,3 +121,44 @@ def test_the_alerts_dialog_shows_the_hint_of_an_alert(window: MainWindow) -> Non
     texts = [label.text() for label in AlertsDialog(run, window).findChildren(QLabel)]
     assert "KL of dimension 1 fell to 0.02 nats" in texts and "an alert without a hint" in texts
     assert sum("KL warm-up" in text for text in texts) == 1
+
+
+def test_alerts_follow_the_time_bar_and_information_is_no_warning(window: MainWindow) -> None:
+    run, status = window.context.run, window.status
+    assert run is not None
+    run.alerts = [
+        AlertRow(1, 1.0, 500, "info", "kl_dim_collapsed", "KL of latent dimension 3 is below 0.01 nats"),
+        AlertRow(2, 2.0, 938, "warning", "loss_spike", "the loss jumped"),
+    ]
+    window.context.playback.follow()
+    window.context.data_changed.emit(frozenset({"alerts"}))
+    assert status.alert.text() == "⚠ the loss jumped and 1 more" and status.alert.property("role") == "warning"
+    window.context.playback.select(500)
+    assert status.alert.text().startswith("KL of latent") and status.alert.property("role") == "muted"
+    window.context.playback.select(50)
+    assert not status.alert.isVisible() and status.alerts_button.isVisible()
+    window.context.playback.follow()
+    assert "the loss jumped" in status.alert.text()
+
+
+def test_the_run_that_is_shown_can_be_deleted_and_restored(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    folder = write_run(tmp_path / "runs", steps=60, name="red-elm")
+    window = stage.window(folder)
+    actions.delete(folder, folder.parent)
+    qtbot.waitUntil(lambda: window.context.run is None, timeout=5000)
+    assert window.no_run.isVisible() and window.no_run.reason.text() == "red-elm was deleted."
+    assert not window.banner.lines() and window.undo_delete.isVisible()
+    window.undo_delete.click()
+    qtbot.waitUntil(lambda: window.context.run is not None, timeout=5000)
+    assert window.context.run is not None and window.context.run.folder == folder and folder.is_dir()
+    assert window.pages.isVisible() and not window.undo_delete.isVisible()
+
+
+def test_a_run_whose_folder_is_gone_is_not_called_damaged(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    folder = write_run(tmp_path / "runs", steps=60, name="red-elm")
+    window = stage.window(folder)
+    folder.rename(tmp_path / "elsewhere")
+    qtbot.waitUntil(lambda: window.context.run is None, timeout=5000)
+    assert window.no_run.reason.text() == "red-elm is gone." and "moved or removed" in window.no_run.hint.text()
+    assert not window.undo_delete.isVisible()
+    assert window.open_run(tmp_path / "elsewhere") and window.pages.isVisible()

@@ -69,3 +69,9 @@ def test_a_monitor_is_restored_as_it_was() -> None:
     stored = json.loads(json.dumps(monitor.to_json()))
     assert (stored["collapsed"], stored["alive"], stored["unmeasurable"]) == ([0], [1], True)
     assert AlertMonitor.from_json(stored) == monitor
+
+
+def test_unused_dimensions_are_information_until_hardly_any_is_active() -> None:
+    for num_active, severity in ((19, "info"), (9, "info"), (5, "info"), (4, "warning"), (0, "warning")):
+        values = {f"kl_dim_{dim}": 2.0 if dim < num_active else 0.0 for dim in range(20)}
+        assert [alert.severity for alert in evaluated(AlertMonitor(), 1, 0.5, values)] == [severity]

@@ -23,6 +23,7 @@ from trainers.registry import ImageShape
 T = TypeVar("T", float, Tensor)
 MAX_WARMUP_FRACTION = 0.5  # of the training that the KL warm-up may take
 _MAX_ROWS = 4096  # decoded at once to estimate the ELBO of single images
+_MIN_ACTIVE_FRACTION = 0.25  # of the latent dimensions; fewer active ones are a posterior collapse
 _WARMUP_PROGRESS = 0.1  # fraction of the training in which a latent dimension may still become active
 
 
@@ -184,7 +185,10 @@ class Vae(Model):
             message = (
                 f"KL of latent {dims} {verb} below {metrics.COLLAPSED_KL_NATS} nats: the decoder ignores {pronoun}"
             )
-            severity: Severity = "warning" if 2 * len(collapsed) >= len(kl) else "info"  # pruning a few is normal
+            # A VAE of many dimensions prunes those that it does not need; hardly any left is a posterior collapse.
+            num_active = len(kl) - len(collapsed)
+            is_collapse = num_active < 2 or num_active < _MIN_ACTIVE_FRACTION * len(kl)
+            severity: Severity = "warning" if is_collapse else "info"
             yield ModelWarning("kl_dim_collapsed", message, severity, dims)
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
