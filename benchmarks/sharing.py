@@ -273,9 +273,9 @@ class _MouseDrag:
         return {"rows": 20, "columns": 20, "bounds": [-3 + shift, 3 + shift, -3.0, 3.0], "coords": "z"}
 
     def _receive(self, response: Response) -> None:
-        if isinstance(response.body, Result) and response.generation in self._sent_at:
+        if isinstance(response.body, Result) and response.request_number in self._sent_at:
             self.num_responses += 1
-            self._latencies_s.append(time.perf_counter() - self._sent_at.pop(response.generation))
+            self._latencies_s.append(time.perf_counter() - self._sent_at.pop(response.request_number))
 
 
 def _attach(pids: dict[str, int], names: Sequence[str]) -> None:

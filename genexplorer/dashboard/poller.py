@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from genexplorer.dashboard.run_view_builder import RunViewBuilder
-from genexplorer.dashboard.view import ComparedRun, DashboardView, RunView, ViewRequest
+from genexplorer.dashboard.content import ComparedRun, ContentRequest, DashboardContent, RunContent
+from genexplorer.dashboard.run_content_builder import RunContentBuilder
 from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
@@ -18,13 +18,13 @@ _LIST_PAUSE_FACTOR = 5  # on a slow disk, the pause is this many times as long a
 
 
 class Poller:
-    """Turns the current `ViewRequest` into a `DashboardView`, again and again.
+    """Reads the `DashboardContent` that the current `ContentRequest` describes, again and again.
 
     `run` belongs to one thread; the other methods may be called from any.
 
     Args:
         runs_dir: The folder of runs.
-        on_view: Called in the polling thread with each new view; must return at once.
+        on_content: Called in the polling thread with each new content; must return at once.
         clock: Unix time; tests freeze it.
         idle: Tracks when the dashboard was last used; polls are rarer while it is idle.
     """
@@ -32,28 +32,27 @@ class Poller:
     def __init__(
         self,
         runs_dir: Path,
-        on_view: Callable[[DashboardView], None],
+        on_content: Callable[[DashboardContent], None],
         *,
         clock: Callable[[], float] = time.time,
         idle: IdleTracker | None = None,
     ) -> None:
         self._store = RunStore(runs_dir)
-        self._on_view = on_view
+        self._on_content = on_content
         self._clock = clock
         self._idle = idle or IdleTracker()
-        self._request = ViewRequest()
+        self._request = ContentRequest()
         self._wake = threading.Event()
         self._closed = threading.Event()
-        self._view_builders: dict[Path, RunViewBuilder] = {}  # of the displayed runs, by folder
+        self._content_builders: dict[Path, RunContentBuilder] = {}  # of the displayed runs, by folder
         self._runs: tuple[RunStatus, ...] = ()
-        self._read_errors: dict[
-            Path, str
-        ] = {}  # by run folder; the list does not open the databases, so it cannot find them
+        # By run folder; the list does not open the databases, so it cannot find them.
+        self._read_errors: dict[Path, str] = {}
         self._loaded = False
         self._list_error = ""
         self._list_due = 0.0
 
-    def request(self, request: ViewRequest) -> None:
+    def request(self, request: ContentRequest) -> None:
         """Set what to show from now on; a changed request wakes the poller at once."""
         if request != self._request:
             self._request = request
@@ -80,29 +79,29 @@ class Poller:
     def run(self) -> None:
         """Poll until `close`."""
         while not self._closed.is_set():
-            view = self.poll(self._request)
+            content = self.poll(self._request)
             if not self._closed.is_set():
-                self._on_view(view)
+                self._on_content(content)
             self._wake.wait(self._idle.poll_s)
             self._wake.clear()
 
-    def poll(self, request: ViewRequest) -> DashboardView:
-        """Return the view of a request, of the newest run where none is selected."""
+    def poll(self, request: ContentRequest) -> DashboardContent:
+        """Return the requested content, of the newest run where none is selected."""
         self._read_list()
         if request.selected is None and self._runs:
             request = replace(request, selected=self._runs[0].folder)
         # Forget the runs that are no longer displayed.
         displayed = {request.selected, *request.compared}
-        for folder in self._view_builders.keys() - displayed:
-            del self._view_builders[folder]
+        for folder in self._content_builders.keys() - displayed:
+            del self._content_builders[folder]
         # Read the displayed ones.
         run = self._build_run(request)
         compared = [self._build_compared(folder, request) for folder in request.compared]
         if run is not None:
             self._update_status(run.status)
-        # Assemble the view.
+        # Assemble the content.
         readable = tuple(entry for entry in compared if entry is not None)
-        return DashboardView(self._runs, run, readable, self._loaded, self._list_error, self._clock())
+        return DashboardContent(self._runs, run, readable, self._loaded, self._list_error, self._clock())
 
     def _read_list(self) -> None:
         """Read the folder of runs, if its next reading is due."""
@@ -134,30 +133,30 @@ class Poller:
         if index is not None and self._runs[index] != status:
             self._runs = (*self._runs[:index], status, *self._runs[index + 1 :])
 
-    def _build_run(self, request: ViewRequest) -> RunView | None:
+    def _build_run(self, request: ContentRequest) -> RunContent | None:
         status = self._status_of(request.selected)
         if status is None:
             return None
         try:
-            return self._view_builder(status.folder, is_watched=True).build(request, self._clock())
+            return self._content_builder(status.folder, is_watched=True).build(request, self._clock())
         except Exception as error:  # the folder may be deleted or damaged while it is read
-            self._view_builders.pop(status.folder, None)
-            return RunView(status.folder, status, error=str(error) or type(error).__name__)
+            self._content_builders.pop(status.folder, None)
+            return RunContent(status.folder, status, error=str(error) or type(error).__name__)
 
-    def _build_compared(self, folder: Path, request: ViewRequest) -> ComparedRun | None:
+    def _build_compared(self, folder: Path, request: ContentRequest) -> ComparedRun | None:
         if self._status_of(folder) is None:
             return None
         try:
-            return self._view_builder(folder, is_watched=folder == request.selected).build_compared(request)
+            return self._content_builder(folder, is_watched=folder == request.selected).build_compared(request)
         except Exception:  # the list of runs shows what is wrong with it
-            self._view_builders.pop(folder, None)
+            self._content_builders.pop(folder, None)
             return None
 
     def _status_of(self, folder: Path | None) -> RunStatus | None:
         return next((status for status in self._runs if status.folder == folder), None)
 
-    def _view_builder(self, folder: Path, *, is_watched: bool) -> RunViewBuilder:
-        if folder not in self._view_builders:
-            self._view_builders[folder] = RunViewBuilder(folder)
-        self._view_builders[folder].set_watched(is_watched=is_watched, is_idle=self._idle.is_idle)
-        return self._view_builders[folder]
+    def _content_builder(self, folder: Path, *, is_watched: bool) -> RunContentBuilder:
+        if folder not in self._content_builders:
+            self._content_builders[folder] = RunContentBuilder(folder)
+        self._content_builders[folder].report_watched(is_watched=is_watched, is_idle=self._idle.is_idle)
+        return self._content_builders[folder]

@@ -40,8 +40,8 @@ class ExplorerClient:
     """Sends requests to a model process, which is started when first needed and restarted after a crash.
 
     Every method may be called from any thread, and only `call` waits. The callbacks are called on the process's reading
-    thread, in the order of the responses; within a lane and topic generations only grow. During a drag, a response may
-    belong to an older generation than the newest request.
+    thread, in the order of the responses; within a lane and topic, their request numbers only grow. During a drag, a
+    response may belong to an older request than the newest.
 
     Args:
         on_response: Receives every response except those of `call`.
@@ -61,7 +61,7 @@ class ExplorerClient:
         self._condition = threading.Condition()
         self._pending: dict[RequestKey, Request] = {}
         self._calls: dict[int, _PendingCall] = {}
-        self._generation = 0
+        self._request_number = 0
         self._child: ChildProcess | None = None
         self._writer_thread: threading.Thread | None = None
         self._closed = False
@@ -101,7 +101,7 @@ class ExplorerClient:
             topic: Requests of one lane with different topics do not replace each other.
 
         Returns:
-            The generation of the request, which its responses repeat; later requests have larger ones.
+            The number of the request, which its responses repeat; later requests have larger ones.
 
         Raises:
             WorkerError: if the client is closed.
@@ -147,14 +147,14 @@ class ExplorerClient:
         """
         call = _PendingCall(on_progress)
         with self._condition:
-            topic = f"{_CALL_TOPIC_PREFIX}{self._generation + 1}"
-            generation = self.send(
+            topic = f"{_CALL_TOPIC_PREFIX}{self._request_number + 1}"
+            request_number = self.send(
                 lane, run, op, params=params, arrays=arrays, snapshot_step=snapshot_step, topic=topic
             )
-            self._calls[generation] = call
+            self._calls[request_number] = call
         if not call.done.wait(timeout_s):
             with self._condition:
-                self._calls.pop(generation, None)
+                self._calls.pop(request_number, None)
                 self.cancel(lane, topic)
             raise WorkerError(f"the model process did not respond to '{op}' within {timeout_s:.0f} s", "try again")
         if call.response is None:
@@ -206,13 +206,15 @@ class ExplorerClient:
         **contents: Mapping[str, Any],
     ) -> int:
         """Replace the pending request of a lane and topic, and wake the writing thread."""
-        self._generation += 1
-        self._pending[(lane, topic)] = Request(lane, self._generation, run, snapshot_step, op, topic=topic, **contents)
+        self._request_number += 1
+        self._pending[(lane, topic)] = Request(
+            lane, self._request_number, run, snapshot_step, op, topic=topic, **contents
+        )
         if self._writer_thread is None:
             self._writer_thread = threading.Thread(target=self._write, name="model-requests", daemon=True)
             self._writer_thread.start()
         self._condition.notify_all()
-        return self._generation
+        return self._request_number
 
     def _write(self) -> None:
         while True:
@@ -221,7 +223,7 @@ class ExplorerClient:
                 if self._closed:
                     return
                 # Take the oldest request of the lane with the highest priority.
-                request = min(self._pending.values(), key=lambda r: (LANES.index(r.lane), r.generation))
+                request = min(self._pending.values(), key=lambda r: (LANES.index(r.lane), r.request_number))
                 del self._pending[(request.lane, request.topic)]
                 child = self._child if self.is_alive else None  # it may have exited unnoticed
             self._deliver(child, request)
@@ -233,7 +235,7 @@ class ExplorerClient:
                 child.write(request)
         except ProtocolError as error:
             body = Failure(f"the request cannot be sent: {error}", "")
-            self._receive(Response(request.lane, request.generation, request.op, -1, body, 0.0, request.topic))
+            self._receive(Response(request.lane, request.request_number, request.op, -1, body, 0.0, request.topic))
         except (OSError, ValueError) as error:
             if child is None:  # it could not be started; an exit is reported by its reading thread
                 self._exited(None, f"it cannot be started: {error}")
@@ -249,9 +251,9 @@ class ExplorerClient:
 
     def _receive(self, response: Response) -> None:
         with self._condition:
-            call = self._calls.get(response.generation)
+            call = self._calls.get(response.request_number)
             if call is not None and not isinstance(response.body, Progress):
-                del self._calls[response.generation]
+                del self._calls[response.request_number]
                 call.response = response
                 call.done.set()
             closed = self._closed
@@ -271,8 +273,8 @@ class ExplorerClient:
             self._on_exit(reason)
 
     def _fail_calls(self, reason: str) -> None:
-        unsent = {request.generation for request in self._pending.values()}
-        for generation in [g for g in self._calls if g not in unsent]:
-            call = self._calls.pop(generation)
+        unsent = {request.request_number for request in self._pending.values()}
+        for request_number in [g for g in self._calls if g not in unsent]:
+            call = self._calls.pop(request_number)
             call.failure = reason
             call.done.set()

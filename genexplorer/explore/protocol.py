@@ -86,10 +86,10 @@ _DTYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "uint8": np.dty
 
 @dataclass(frozen=True)
 class Request:
-    """A request. `generation` grows with every request of a client, so that late responses can be recognized."""
+    """A request. `request_number` counts the requests of a client, so that late responses can be recognized."""
 
     lane: Lane
-    generation: int
+    request_number: int
     run: str  # the run folder's path
     snapshot_step: int | None
     op: str
@@ -111,7 +111,7 @@ class Response:
     """A response; `snapshot_step` is the step of the weights used, `seconds` how long the model process computed."""
 
     lane: Lane
-    generation: int
+    request_number: int
     op: str
     snapshot_step: int  # -1 if no snapshot has been chosen
     body: Progress | Result | Failure
@@ -123,7 +123,7 @@ _BODY_TYPES: dict[str, type[Progress | Result | Failure]] = {"progress": Progres
 _NOT_IN_HEADER = ("arrays", "body")
 _FIELD_TYPES: dict[str, type] = {
     **dict.fromkeys(("lane", "run", "op", "topic", "message", "hint"), str),
-    **dict.fromkeys(("generation", "snapshot_step"), int),
+    **dict.fromkeys(("request_number", "snapshot_step"), int),
     **dict.fromkeys(("seconds", "fraction"), float),
     **dict.fromkeys(("params", "meta"), dict),
 }

@@ -67,7 +67,7 @@ class Scheduler:
 
     def _priority(self, key: RequestKey) -> tuple[int, int]:
         first = self._started[key].request if key in self._started else self._pending[key]
-        return LANES.index(first.lane), first.generation
+        return LANES.index(first.lane), first.request_number
 
     def _start(self, key: RequestKey, request: Request) -> None:
         start = time.perf_counter()
@@ -105,7 +105,7 @@ class Scheduler:
             close()
 
     def _respond(self, request: Request, step: int, body: Progress | Result | Failure, seconds: float = 0.0) -> None:
-        self._send(Response(request.lane, request.generation, request.op, step, body, seconds, request.topic))
+        self._send(Response(request.lane, request.request_number, request.op, step, body, seconds, request.topic))
 
 
 def _failure(error: Exception) -> Failure:

@@ -80,7 +80,7 @@ def main() -> None:
     def receive(request: Request) -> None:
         if not models:
             warming = Progress(0.0, WARM_UP_MESSAGE)
-            responses.send(Response(request.lane, request.generation, request.op, -1, warming, 0.0, request.topic))
+            responses.send(Response(request.lane, request.request_number, request.op, -1, warming, 0.0, request.topic))
         scheduler.submit(request)
 
     threading.Thread(target=_listen, args=(os.fdopen(_REQUESTS, "rb"), receive), daemon=True).start()

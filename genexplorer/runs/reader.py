@@ -40,7 +40,7 @@ _MAX_LOG_LINES = 2_000
 class RunReader:
     """Reads one run folder. Each query opens the database for a moment; nothing stays open, so there is no `close`.
 
-    Queries in a block of `batch_read` share one connection, as opening takes as long as a query.
+    Queries in a block of `open_database` share one connection, as opening takes as long as a query.
 
     Args:
         folder: The run folder.
@@ -53,8 +53,8 @@ class RunReader:
         self._connection: Connection | None = None
 
     @contextmanager
-    def batch_read(self) -> Iterator[None]:
-        """Answer the queries of a block from one connection and one snapshot of the database; keep the block short.
+    def open_database(self) -> Iterator[None]:
+        """Answer the queries of a `with` block from one connection and one snapshot of the database; keep it short.
 
         Raises:
             DamagedRunError: if the database cannot be read.
@@ -134,21 +134,21 @@ class RunReader:
         )
 
     def series(
-        self, metric: str, x: XAxis = "step", max_points: int = 1000, bounds: tuple[float, float] | None = None
+        self, metric: str, x_axis: XAxis = "step", max_points: int = 1000, bounds: tuple[float, float] | None = None
     ) -> Series:
         """Return a reduced curve; the cost does not grow with the length of the run.
 
         Args:
             metric: Its name; an unknown one gives an empty curve.
-            x: The axis of `Series.x`, and of `bounds`.
+            x_axis: The quantity on the x axis, of which `Series.x` and `bounds` are values.
             max_points: The maximum number of buckets.
             bounds: The visible part of the axis, both ends included; buckets at its ends may reach beyond.
 
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        empty = read.empty_series(metric, x)
-        return self._read(lambda connection: read.series(connection, metric, x, max_points, bounds), empty)
+        empty = read.empty_series(metric, x_axis)
+        return self._read(lambda connection: read.series(connection, metric, x_axis, max_points, bounds), empty)
 
     def specs(self) -> dict[str, MetricSpec]:
         """Return the declared metrics in order.

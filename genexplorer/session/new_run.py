@@ -104,7 +104,7 @@ class NewRunForm(Observable):
         return tuple(map(str, registry.plugin_failures()))
 
     @property
-    def expectation(self) -> str:
+    def expected_result(self) -> str:
         """The reference result of the preset and the expected time as of the last `errors`.
 
         'test ELBO −136.5 nats after 40 epochs · about 2:10, estimated from brave-fox'

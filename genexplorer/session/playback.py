@@ -1,4 +1,4 @@
-"""The displayed snapshot of a run: the newest, a fixed one, or playing through all."""
+"""The selected step of a run: the newest, a fixed one, or playing through all."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -6,26 +6,28 @@ from collections.abc import Sequence
 from genexplorer.session.observable import Observable
 
 
-class SnapshotPlayback(Observable):
-    """The selected step among those with a snapshot; while following, it is the newest one.
+class StepPlayback(Observable):
+    """The selected step among those that can be displayed; while following, it is the newest one.
+
+    They are the steps with an image in the dashboard, and those with a snapshot in the viewer.
 
     Every change of `steps`, `selected_step`, `following` or `playing` notifies the listeners once.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.steps: tuple[int, ...] = ()  # the steps that have a snapshot, ascending
-        self.selected_step: int | None = None  # the step whose snapshot is displayed; None without snapshots
-        self.following = True  # every new snapshot is selected
-        self.playing = False  # `tick` selects the next snapshot
+        self.steps: tuple[int, ...] = ()  # the steps that can be displayed, ascending
+        self.selected_step: int | None = None  # the displayed step; None without steps
+        self.following = True  # every new step is selected
+        self.playing = False  # `tick` selects the next step
 
     @property
     def index(self) -> int | None:
-        """Index of the selected step in `steps`; None without snapshots."""
+        """Index of the selected step in `steps`; None without steps."""
         return None if self.selected_step is None else self.steps.index(self.selected_step)
 
     def set_steps(self, steps: Sequence[int]) -> None:
-        """Set the steps with a snapshot; if the displayed one was deleted, the nearest replaces it."""
+        """Set the steps; if the selected one was deleted, the nearest replaces it."""
         ordered = tuple(sorted(set(steps)))
         selected_step = ordered[-1] if ordered else None
         if ordered and not self.following and self.selected_step is not None:
@@ -38,17 +40,17 @@ class SnapshotPlayback(Observable):
         self._update(ordered[-1] if ordered else None, following=True, steps=ordered)
 
     def select(self, step: int) -> None:
-        """Display the snapshot nearest to a step and stop following."""
+        """Select the nearest of the steps and stop following."""
         if self.steps:
             self._update(_nearest(self.steps, step))
 
     def move(self, count: int) -> None:
-        """Move by a number of snapshots, at most to either end, and stop following."""
+        """Move by a number of the steps, at most to either end, and stop following."""
         if self.index is not None:
             self._update(self.steps[min(max(self.index + count, 0), len(self.steps) - 1)])
 
     def follow(self) -> None:
-        """Display the newest snapshot and follow new ones."""
+        """Select the newest step and follow new ones."""
         self._update(self.steps[-1] if self.steps else None, following=True)
 
     def hold(self) -> None:
@@ -57,7 +59,7 @@ class SnapshotPlayback(Observable):
             self._update(self.selected_step)
 
     def play(self) -> None:
-        """Advance one snapshot per `tick` to the newest; start over if the newest is displayed."""
+        """Advance to the next of the steps with each `tick`, up to the newest; start over if that is selected."""
         if self.steps:
             start = self.steps[0] if self.selected_step in (None, self.steps[-1]) else self.selected_step
             self._update(start, playing=True)
@@ -67,7 +69,7 @@ class SnapshotPlayback(Observable):
         self._update(self.selected_step, following=self.following)
 
     def tick(self) -> None:
-        """Advance one snapshot while playing; playing ends at the newest."""
+        """Select the next step while playing; playing ends at the newest."""
         if not self.playing or self.index is None:
             return
         if self.index + 1 < len(self.steps):

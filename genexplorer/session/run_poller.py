@@ -122,10 +122,10 @@ class RunPoller:
         return ALL_CHANGES if new_attempt else changed | ({"status"} if before else frozenset())
 
     @contextmanager
-    def batch_read(self) -> Iterator[None]:
-        """Open the database once for all reads of a block; opening takes as long as a query."""
+    def open_database(self) -> Iterator[None]:
+        """Open the database once for all reads of a `with` block; opening takes as long as a query."""
         with ExitStack() as opened:
-            self._try(lambda: opened.enter_context(self._reader.batch_read()))
+            self._try(lambda: opened.enter_context(self._reader.open_database()))
             yield
 
     def report_watcher(self) -> None:
@@ -134,27 +134,27 @@ class RunPoller:
         control.touch_watch(self.folder, idle=self.watcher_idle)
 
     def series(
-        self, metric: str, x: XAxis = "step", max_points: int = 1000, bounds: tuple[float, float] | None = None
+        self, metric: str, x_axis: XAxis = "step", max_points: int = 1000, bounds: tuple[float, float] | None = None
     ) -> Series:
         """Return the curve of a metric, cached until a poll finds new values; an empty one if it cannot be read."""
-        key = (metric, x, max_points, bounds)
+        key = (metric, x_axis, max_points, bounds)
         series = self._cached_series.get(key)
         if series is None:
-            series = self._try(lambda: self._reader.series(metric, x, max_points, bounds))
+            series = self._try(lambda: self._reader.series(metric, x_axis, max_points, bounds))
             if series is None:
-                return empty_series(metric, x)
+                return empty_series(metric, x_axis)
             self._cached_series[key] = series
             while len(self._cached_series) > _MAX_CACHED_SERIES:
                 self._cached_series.popitem(last=False)
         return series
 
-    def series_of(self, metrics: Iterable[str], x: XAxis = "step", max_points: int = 1000) -> dict[str, Series]:
+    def series_of(self, metrics: Iterable[str], x_axis: XAxis = "step", max_points: int = 1000) -> dict[str, Series]:
         """Return the curves of several metrics by name, as `series` does, opening the database once."""
         names = list(metrics)
         if not names:
             return {}
-        with self.batch_read():
-            return {name: self.series(name, x, max_points) for name in names}
+        with self.open_database():
+            return {name: self.series(name, x_axis, max_points) for name in names}
 
     def values_at(self, step: int | None) -> dict[str, float]:
         """Return each metric's value at or before a step; its latest value for None."""
@@ -191,14 +191,14 @@ class RunPoller:
         earlier = [ref for ref in refs if step is None or ref.step <= step]
         return earlier[-1] if earlier else refs[0] if refs else None
 
-    def x_at(self, step: int, x: XAxis = "step") -> float | None:
+    def x_at(self, step: int, x_axis: XAxis = "step") -> float | None:
         """Convert a step to images seen or seconds of training; None before the first metric."""
-        if x == "step":
+        if x_axis == "step":
             return float(step)
         metric = next(iter(self.latest), None)
         if metric is None:
             return None
-        steps, positions = self.series(metric, "step").x, self.series(metric, x).x
+        steps, positions = self.series(metric, "step").x, self.series(metric, x_axis).x
         if len(steps) != len(positions) or not len(steps):
             return None
         return float(np.interp(step, steps, positions))

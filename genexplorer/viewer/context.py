@@ -11,7 +11,7 @@ from genexplorer.viewer.model_client import ModelClient
 
 if TYPE_CHECKING:
     from genexplorer.session.palette import Palette
-    from genexplorer.session.playback import SnapshotPlayback
+    from genexplorer.session.playback import StepPlayback
     from genexplorer.session.run_poller import RunPoller
 
 
@@ -40,7 +40,7 @@ class ViewerContext(QObject):
 
     def __init__(
         self,
-        playback: "SnapshotPlayback",
+        playback: "StepPlayback",
         palette: "Palette",
         model_client: ModelClient,
         runs_dir: Path,
@@ -115,7 +115,7 @@ class ViewerContext(QObject):
             self.run_removed.emit(folder, name)
             return
         self.run.watcher_idle = idle
-        with self.run.batch_read():  # listeners read from the same open files
+        with self.run.open_database():  # listeners read from the same open files
             changed = self.run.poll()
             if changed:
                 self.data_changed.emit(changed)

@@ -86,7 +86,7 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
         runs_dir: The folder whose runs the menu lists.
         make_client: Makes the client of the model's process; the real one by default.
     """
-    from genexplorer.session.playback import SnapshotPlayback
+    from genexplorer.session.playback import StepPlayback
     from genexplorer.viewer import style
     from genexplorer.viewer.context import ViewerContext
     from genexplorer.viewer.model_client import ModelClient
@@ -100,7 +100,7 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
     preferences = Preferences()
     palette = style.palette_for(preferences.text("theme"))
     style.apply(app, palette)
-    context = ViewerContext(SnapshotPlayback(), palette, ModelClient(make_client), runs_dir)
+    context = ViewerContext(StepPlayback(), palette, ModelClient(make_client), runs_dir)
     return MainWindow(context, preferences)
 
 

@@ -66,7 +66,7 @@ class _Slot:
     """The requests of one lane and topic."""
 
     in_flight: ModelRequest | None = None
-    generation: int = 0  # the number that the client gave the request in flight
+    request_number: int = 0  # of the request in flight
     waiting: ModelRequest | None = None
 
 
@@ -160,7 +160,7 @@ class ModelClient(QObject):
         """Deliver a response, unless its request was canceled or another one took its place. In Qt's thread."""
         key = (response.lane, response.topic)
         slot = self._slots.get(key)
-        if slot is None or slot.in_flight is None or slot.generation != response.generation:
+        if slot is None or slot.in_flight is None or slot.request_number != response.request_number:
             return
         request = slot.in_flight
         match response.body:
@@ -207,7 +207,7 @@ class ModelClient(QObject):
         slot.in_flight = request
         self._report_busy()
         try:
-            slot.generation = self._client.send(
+            slot.request_number = self._client.send(
                 lane,
                 self._folder,
                 request.op,

@@ -13,7 +13,7 @@ from trainers.storage.atomic_files import write_json
 
 _FILE_NAME = "viewer.json"
 _MAX_FILE_BYTES = 1 << 20
-MAX_INDEX = 10**7  # of a test image in a saved state
+MAX_IMAGE_INDEX = 10**7  # larger indices of test images in the saved settings of a tab are ignored
 _log = logging.getLogger(__name__)
 
 
@@ -35,7 +35,7 @@ class Preferences:
         return value if isinstance(value, dict) else {}
 
     def data(self, key: str) -> bytes:
-        """Return bytes, or none."""
+        """Return bytes; empty where they are missing or damaged."""
         try:
             return base64.b64decode(self.text(key), validate=True)
         except (binascii.Error, ValueError):
@@ -56,7 +56,7 @@ class Preferences:
 
 
 def saved_int(state: Mapping[str, Any], key: str, low: int, high: int, default: int) -> int:
-    """Return an integer of a saved state, or the default where it is missing, of another type, or out of range."""
+    """Return an integer of a tab's saved settings; the default if it is missing, of another type or out of range."""
     value = state.get(key)
     return value if type(value) is int and low <= value <= high else default
 

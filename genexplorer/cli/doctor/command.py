@@ -18,8 +18,8 @@ def doctor(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
         findings.append(finding)
         if as_json:
             continue
-        symbol, role = SYMBOLS[finding.level]
-        output.print_stdout(f"{output.style(symbol, role)} {finding.name:<14}{finding.message}")
+        symbol, color = SYMBOLS[finding.level]
+        output.print_stdout(f"{output.style(symbol, color)} {finding.name:<14}{finding.message}")
         if finding.hint:
             output.print_stdout(" " * 16 + "→ " + finding.hint)
     broken = [finding.name for finding in findings if finding.level == "broken"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from genexplorer.dashboard.charts.braille import SOLID, Dash
 from genexplorer.dashboard.charts.chart import Axis, ChartAnnotation, ChartData, ChartLine
-from genexplorer.dashboard.view import ComparedRun, RunView
+from genexplorer.dashboard.content import ComparedRun, RunContent
 from genexplorer.runs.record import Series, XAxis
 from genexplorer.session import charts, formatting
 from genexplorer.session.charts import Chart, LineStyle, smooth
@@ -27,7 +27,7 @@ class CurveOptions:
     """How curves are displayed."""
 
     quantity: str = ""  # of the large chart; empty: the objective of the model's family
-    x: XAxis = "step"
+    x_axis: XAxis = "step"
     log_scale: bool = False  # of the y axis
     show_full_range: bool = False  # of the y axis; otherwise early values may be cropped
     smoothing_index: int = 0  # index into SMOOTHING_WEIGHTS
@@ -44,25 +44,25 @@ class CurveOptions:
         return " · ".join(part for part in parts if part)
 
 
-def selected_chart(run: RunView, quantity: str) -> Chart | None:
+def selected_chart(run: RunContent, quantity: str) -> Chart | None:
     """Return the chart of a quantity, by default of the objective, else the first."""
     return charts.selected_chart(run.curves.charts, quantity, run.theory.total if run.theory else "")
 
 
-def run_chart(run: RunView, chart: Chart, options: CurveOptions, *, small: bool = False) -> ChartData:
+def run_chart(run: RunContent, chart: Chart, options: CurveOptions, *, small: bool = False) -> ChartData:
     """Return the chart of one run, train and test together; a small one has no annotations and notes."""
     metrics = [(name, run.curves.series[name]) for name in chart.metrics if name in run.curves.series]
     lines = tuple(_chart_line(chart.style(name), series, options) for name, series in metrics if len(series.x))
     # Lines and axis; a small chart has nothing else.
-    axis = _X_AXES[run.curves.x]
+    axis = _X_AXES[run.curves.x_axis]
     if small:
         placeholder = ChartData.placeholder if metrics else ""  # not read yet: unknown whether there are values
         return ChartData(
             chart.label, lines, axis=axis, is_small=True, format_number=formatting.number, placeholder=placeholder
         )
     # Annotations: changed settings and, where steps are known, values that are not finite.
-    annotations = _change_annotations(run, options.x)
-    if options.x == "step":
+    annotations = _change_annotations(run, options.x_axis)
+    if options.x_axis == "step":
         annotations += [
             ChartAnnotation(float(step), "✗NaN", "alert")
             for _, series in metrics
@@ -109,11 +109,11 @@ def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, options: Curve
         notes=options.notes,
         format_number=formatting.number,
         placeholder="These runs have no such curve in common yet.\nm: another metric",
-        axis=_X_AXES[options.x],
+        axis=_X_AXES[options.x_axis],
     )
 
 
-def no_values_text(run: RunView) -> str:
+def no_values_text(run: RunContent) -> str:
     """Return the text that replaces a chart without values."""
     if run.error:
         return "This run cannot be read."
@@ -146,9 +146,9 @@ def _chart_line(style: LineStyle, series: Series, options: CurveOptions) -> Char
     )
 
 
-def _change_annotations(run: RunView, x: XAxis) -> list[ChartAnnotation]:
+def _change_annotations(run: RunContent, x_axis: XAxis) -> list[ChartAnnotation]:
     """Return the setting changes that took effect; their position is unknown on the axis of images."""
-    if x == "images":
+    if x_axis == "images":
         return []
     annotations = []
     for change in run.changes:
@@ -159,5 +159,5 @@ def _change_annotations(run: RunView, x: XAxis) -> list[ChartAnnotation]:
         else:
             value = f"{change.value:g}" if isinstance(change.value, int | float) else str(change.value)
             text = f"▲{change.path.rpartition('.')[2]} {value}"
-        annotations.append(ChartAnnotation(float(change.step) if x == "step" else change.elapsed_s, text))
+        annotations.append(ChartAnnotation(float(change.step) if x_axis == "step" else change.elapsed_s, text))
     return annotations

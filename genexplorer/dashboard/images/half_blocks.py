@@ -13,9 +13,9 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from genexplorer.dashboard.content import TiledImage
 from genexplorer.dashboard.images.tiles import ImageArray, build_montage
 from genexplorer.dashboard.text_fitting import clip
-from genexplorer.dashboard.view import TiledImage
 
 _COLOR_STEP = 4  # color values are rounded down to multiples of it: invisible, but more adjacent cells are equal
 

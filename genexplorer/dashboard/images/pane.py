@@ -4,14 +4,14 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
+from genexplorer.dashboard.content import RunContent
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.text_fitting import clip
-from genexplorer.dashboard.view import RunView
 from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import ImageRef
 from genexplorer.session.objective import objective_values
-from genexplorer.session.playback import SnapshotPlayback
+from genexplorer.session.playback import StepPlayback
 
 _IMAGE_KIND_TITLES = {"trace": "trace: x → z, layer by layer"}  # of kinds that do not explain themselves
 
@@ -27,7 +27,7 @@ class ImagePane(Vertical):
         yield HalfBlockImage(classes="image")
         yield Text(classes="controls")
 
-    def show(self, run: RunView | None, playback: SnapshotPlayback) -> None:
+    def show(self, run: RunContent | None, playback: StepPlayback) -> None:
         """Show a run's image at the selected step."""
         placeholder, caption, controls = "", Content(""), Content("")
         width = self.content_size.width
@@ -42,7 +42,7 @@ class ImagePane(Vertical):
         self.query_one(".controls", Text).show_text(controls, layout=False)
 
 
-def _caption_content(run: RunView, ref: ImageRef, width: int) -> Content:
+def _caption_content(run: RunContent, ref: ImageRef, width: int) -> Content:
     """Return the image's kind, and its step on the right."""
     more = " ▾" if len(run.image_kinds) > 1 else ""
     step = f"step {ref.step:,}"
@@ -51,7 +51,7 @@ def _caption_content(run: RunView, ref: ImageRef, width: int) -> Content:
     return Content.assemble(link(title, "screen.next_kind", "bold"), " " * gap, (step, "$muted"))
 
 
-def _position_content(run: RunView, step: int, width: int) -> Content:
+def _position_content(run: RunContent, step: int, width: int) -> Content:
     """Return the image's number among all steps and, if there is space, the objective at its step."""
     steps = run.image_steps
     position = f"   {steps.index(step) + 1 if step in steps else len(steps)} of {len(steps)}"
@@ -60,12 +60,12 @@ def _position_content(run: RunView, step: int, width: int) -> Content:
     return Content.assemble((next((text for text in texts if len(text) <= width), ""), "$muted"))
 
 
-def _controls_content(playback: SnapshotPlayback) -> Content:
+def _controls_content(playback: StepPlayback) -> Content:
     following = link("● following", "screen.follow", "$accent")
     return Content.assemble(
-        link(" ◂ ", "screen.move_snapshot(-1)", "bold"),
+        link(" ◂ ", "screen.move_step(-1)", "bold"),
         link(" ❚❚ " if playback.playing else " ▶ ", "screen.play", "bold"),
-        link(" ▸ ", "screen.move_snapshot(1)", "bold"),
+        link(" ▸ ", "screen.move_step(1)", "bold"),
         " ",
         following if playback.following else link("○ paused, L follows", "screen.follow"),
     )

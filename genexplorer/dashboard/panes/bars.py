@@ -8,9 +8,9 @@ from textual.content import Content
 from textual.message import Message
 
 from genexplorer.dashboard.charts.chart import Cell
+from genexplorer.dashboard.content import RunContent
 from genexplorer.dashboard.key_bindings import Key
 from genexplorer.dashboard.text_fitting import clip
-from genexplorer.dashboard.view import RunView
 from genexplorer.dashboard.widgets import CellWidget, Text
 from genexplorer.session import formatting
 
@@ -91,7 +91,7 @@ class StatusBar(Text):
         self.set_timer(_NOTICE_DURATION_S, expire)
         self._update()
 
-    def show(self, run: RunView | None) -> None:
+    def show(self, run: RunContent | None) -> None:
         """Show the newest line of a run's log, if there is no notice."""
         self._log_line = Content("")
         if run is not None and run.log:

@@ -14,12 +14,12 @@ from textual.message import Message
 from textual.widgets import Input
 
 from genexplorer.dashboard.charts.curves import COMPARISON_LABELS
+from genexplorer.dashboard.content import DashboardContent, RunContent
 from genexplorer.dashboard.key_bindings import Key, link, widget_action
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.panes.run_list import RunList, RunRow
 from genexplorer.dashboard.screens.dialogs import ConfirmScreen, TextScreen
 from genexplorer.dashboard.screens.run_dialogs import copy_command_screen, diagnosis_screen
-from genexplorer.dashboard.view import DashboardView, RunView
 from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session import actions
@@ -74,7 +74,7 @@ class RunsPane(Vertical):
         self.runs_dir = runs_dir
         self.compared: list[Path] = []
         self.folders: frozenset[Path] = frozenset()  # of all runs, including those that the filter hides
-        self._view = DashboardView()
+        self._content = DashboardContent()
         self._pending_selection = select  # folder of a run to select once it is listed
         self._shown_inputs: tuple[object, ...] = ()
         self._trashed_folders: list[Path] = []  # in the order of their deletion
@@ -94,12 +94,12 @@ class RunsPane(Vertical):
 
     # Display
 
-    def show(self, view: DashboardView) -> None:
-        """Show the runs of a view; selects another run if none is selected or the selected one is gone."""
+    def show(self, content: DashboardContent) -> None:
+        """Show the list of runs; selects another run if none is selected or the selected one is gone."""
         # Take over the runs.
-        if view.runs is not self._view.runs:
-            self.folders = frozenset(status.folder for status in view.runs)
-        self._view = view
+        if content.runs is not self._content.runs:
+            self.folders = frozenset(status.folder for status in content.runs)
+        self._content = content
         self.compared = [folder for folder in self.compared if folder in self.folders]
         # Select the run that was requested, if it is listed by now.
         if self._pending_selection is not None and self._pending_selection in self.folders:
@@ -111,37 +111,37 @@ class RunsPane(Vertical):
             if after:
                 index = before.index(self.selected) if self.selected in before else 0
                 self.run_list.select(after[min(index, len(after) - 1)])
-            elif not self.folders and view.loaded:
+            elif not self.folders and content.loaded:
                 self.run_list.select(None)
         self._show_rows()
 
     def _show_rows(self) -> None:
-        view, query = self._view, self._filter.value
-        inputs = (view.runs, query, tuple(self.compared), view.loaded, view.error)
+        content, query = self._content, self._filter.value
+        inputs = (content.runs, query, tuple(self.compared), content.loaded, content.error)
         if inputs == self._shown_inputs:
             return
         self._shown_inputs = inputs
         # Rows, or a placeholder.
         labels = dict(zip(self.compared, COMPARISON_LABELS, strict=False))
         rows = [RunRow(status, labels.get(status.folder, "")) for status in self._matching_runs()]
-        if not view.loaded:
+        if not content.loaded:
             placeholder = "Reading the runs…"
-        elif view.error:
-            placeholder = f"Cannot read {self.runs_dir}:\n{view.error}"
-        elif query and view.runs:
+        elif content.error:
+            placeholder = f"Cannot read {self.runs_dir}:\n{content.error}"
+        elif query and content.runs:
             placeholder = "No run matches.\nesc clears the filter."
         else:
             placeholder = _NO_RUNS_TEXT
         self.run_list.show(rows, placeholder)
         # Title: "Runs (3 of 5) · 1 active   / filter"
-        total, active = len(view.runs), sum(status.state.active for status in view.runs)
+        total, active = len(content.runs), sum(status.state.active for status in content.runs)
         count = f"{len(rows)} of {total}" if query else str(total)
         title = f"Runs ({count})" + (f" · {active} active" if active else "") + "  "
         filter_link = link("/ filter", f"screen.{widget_action('RunsPane', 'filter')}", "$muted")
         self._title.show_text(Content(title) + filter_link, layout=False)
 
     def _matching_runs(self) -> tuple[RunStatus, ...]:
-        query, runs = self._filter.value, self._view.runs
+        query, runs = self._filter.value, self._content.runs
         return tuple(status for status in runs if matches(status, query)) if query else runs
 
     # Filter and comparison
@@ -293,7 +293,7 @@ class RunsPane(Vertical):
     def action_copy_command(self) -> None:
         """Offer command lines for the run; the chosen one is copied to the clipboard."""
         if (status := self._require_selected()) is not None:
-            self.app.push_screen(copy_command_screen(status, self._run_view(status), self.runs_dir), self._copy)
+            self.app.push_screen(copy_command_screen(status, self._content_of(status), self.runs_dir), self._copy)
 
     def _copy(self, line: str | None) -> None:
         if line is not None:
@@ -304,18 +304,18 @@ class RunsPane(Vertical):
     def action_diagnose(self) -> None:
         """Show alerts with hints, and the last log lines."""
         status = self._require_selected()
-        run = self._run_view(status) if status is not None else None
+        run = self._content_of(status) if status is not None else None
         if run is not None:
             self.app.push_screen(diagnosis_screen(run))
 
-    def _run_view(self, status: RunStatus) -> RunView | None:
-        run = self._view.run
+    def _content_of(self, status: RunStatus) -> RunContent | None:
+        run = self._content.run
         return run if run is not None and run.folder == status.folder else None
 
     def _require_selected(self) -> RunStatus | None:
         """Return the selected run's status; without a selection, show a notice how to get a run."""
         selected = self.selected
-        status = next((status for status in self._view.runs if status.folder == selected), None)
+        status = next((status for status in self._content.runs if status.folder == selected), None)
         if status is None:
             self._notify("No run selected; n trains a model.")
         return status

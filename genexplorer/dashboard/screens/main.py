@@ -17,6 +17,7 @@ from textual.widgets import ContentSwitcher
 
 from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.scatter import LatentPlaneView
+from genexplorer.dashboard.content import ContentRequest, DashboardContent, RunContent
 from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.dashboard.key_bindings import Key, screen_keys
 from genexplorer.dashboard.panes.bars import Footer, NumberedTabs, StatusBar
@@ -32,15 +33,14 @@ from genexplorer.dashboard.tabs.log import LogPane
 from genexplorer.dashboard.tabs.samples import SamplesPane
 from genexplorer.dashboard.tabs.theory import TheoryPane
 from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, save_theme
-from genexplorer.dashboard.view import DashboardView, RunView, ViewRequest
-from genexplorer.session.playback import SnapshotPlayback
+from genexplorer.session.playback import StepPlayback
 from genexplorer.session.run_poller import IdleTracker
 
 _PLAYBACK_INTERVAL_S = 0.25  # time from one image to the next
 
 
 class MainScreen(Screen[None]):
-    """Requests views from the poller and passes them to the widgets; does no I/O itself.
+    """Requests content from the poller and passes it to the widgets; does no I/O itself.
 
     Args:
         runs_dir: The folder of runs.
@@ -53,8 +53,8 @@ class MainScreen(Screen[None]):
     KEYS: ClassVar[tuple[Key, ...]] = (
         *screen_keys("RunsPane", RunsPane.KEYS),
         *screen_keys("CurvesPane", CurvesPane.KEYS),
-        Key("left_square_bracket", "move_snapshot(-1)", "back", "previous image", "Time", footer=True),
-        Key("right_square_bracket", "move_snapshot(1)", "ahead", "next image", "Time", footer=True),
+        Key("left_square_bracket", "move_step(-1)", "back", "previous image", "Time", footer=True),
+        Key("right_square_bracket", "move_step(1)", "ahead", "next image", "Time", footer=True),
         Key("full_stop", "play", "play", "play or pause the images over time", "Time"),
         Key("L,shift+l", "follow", "follow", "follow the newest step", "Time"),
         Key("k", "next_kind", "images", "next kind of image: samples, reconstructions, …", "Time"),
@@ -76,8 +76,8 @@ class MainScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (120, "-wider"), (170, "-widest")]  # noqa: RUF012 - Textual
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (40, "-tall")]  # noqa: RUF012 - Textual
 
-    class ViewReady(Message):
-        """The poller has a new view; only the newest is shown, so a slow terminal skips views."""
+    class ContentReady(Message):
+        """The poller has new content; only the newest is shown, so a slow terminal skips some."""
 
     def __init__(
         self,
@@ -89,17 +89,17 @@ class MainScreen(Screen[None]):
         idle: IdleTracker | None = None,
     ) -> None:
         super().__init__()
-        self.view = DashboardView()
-        self.playback = SnapshotPlayback()
+        self.content = DashboardContent()
+        self.playback = StepPlayback()
         self._runs_dir = runs_dir
         self._select = select
         self._make_client = make_client
         self._image_kind = ""
         self._top_height: int | None = None  # in rows; None: as the style sheet sets it
         self._playback_timer: Timer | None = None
-        self._newest_view = self.view
-        self._view_pending = False
-        self._poller = Poller(runs_dir, self._receive_view, clock=clock, idle=idle)
+        self._newest_content = self.content
+        self._content_pending = False
+        self._poller = Poller(runs_dir, self._receive_content, clock=clock, idle=idle)
 
     def compose(self) -> ComposeResult:
         """Create the panes and the tabs."""
@@ -125,7 +125,7 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Start polling."""
         self.query_one(RunList).focus()
-        self._poller.request(self._view_request())
+        self._poller.request(self._content_request())
         threading.Thread(target=self._poller.run, name="poller", daemon=True).start()
 
     def on_unmount(self) -> None:
@@ -137,21 +137,21 @@ class MainScreen(Screen[None]):
         self.call_after_refresh(self.redraw)
 
     async def action_run_widget_action(self, widget: str, action: str) -> None:
-        """Run an action of the widget of a class."""
+        """Run an action of the widget whose class is named `widget`."""
         await self.query_one(widget).run_action(action)
 
-    def _receive_view(self, view: DashboardView) -> None:
-        """Receive a view; called in the polling thread."""
-        self._newest_view = view
-        if not self._view_pending:
-            self._view_pending = True
-            self.post_message(self.ViewReady())
+    def _receive_content(self, content: DashboardContent) -> None:
+        """Receive content; called in the polling thread."""
+        self._newest_content = content
+        if not self._content_pending:
+            self._content_pending = True
+            self.post_message(self.ContentReady())
 
-    @on(ViewReady)
+    @on(ContentReady)
     def _show_newest(self) -> None:
-        self._view_pending = False
-        self.view = self._newest_view
-        self.query_one(RunsPane).show(self.view)
+        self._content_pending = False
+        self.content = self._newest_content
+        self.query_one(RunsPane).show(self.content)
         run = self._selected_run()
         if run is not None:
             self.playback.set_steps(run.image_steps)
@@ -159,8 +159,8 @@ class MainScreen(Screen[None]):
 
     @on(CurvesPane.OptionsChanged)
     def redraw(self) -> None:
-        """Show the current view and request the next; widgets skip what has not changed."""
-        self._poller.request(self._view_request())
+        """Show the current content and request the next; widgets skip what has not changed."""
+        self._poller.request(self._content_request())
         runs = self.query_one(RunsPane)
         # In a tall terminal, the top is as high as the list needs, up to a quarter of the screen.
         height = None
@@ -170,17 +170,17 @@ class MainScreen(Screen[None]):
             self._top_height = self.query_one("#top").styles.height = height
         run = self._selected_run()
         if run is None and runs.selected in runs.folders:
-            return  # just selected: its view comes with the next poll
-        # Show the view in the fixed panes and the active tab; the others show theirs once they are active.
-        view = replace(self.view, run=run)
-        empty = "No run selected." if view.runs else f"No runs in {self._runs_dir}"
-        self.query_one(RunHeader).show(run, empty if view.loaded else "")
+            return  # just selected: its content comes with the next poll
+        # Show it in the fixed panes and the active tab; the others show theirs once they are active.
+        content = replace(self.content, run=run)
+        empty = "No run selected." if content.runs else f"No runs in {self._runs_dir}"
+        self.query_one(RunHeader).show(run, empty if content.loaded else "")
         self.query_one(StatusBar).show(run)
         curves = self.query_one(CurvesPane)
         curves.run = run  # its keys work in every tab
         match self._active_tab:
             case "curves":
-                curves.show(view, self.playback)
+                curves.show(content, self.playback)
             case "samples":
                 self.query_one(SamplesPane).show(run, curves.options, self.playback)
             case "config":
@@ -188,23 +188,23 @@ class MainScreen(Screen[None]):
             case "log":
                 self.query_one(LogPane).show(run)
             case "latent":
-                self.query_one(LatentPane).show(run, view.now)
+                self.query_one(LatentPane).show(run, content.now)
             case _:
                 self.query_one(TheoryPane).show(run)
 
-    def _selected_run(self) -> RunView | None:
-        """Return the selected run's view; None if the current view is still of another run."""
-        run = self.view.run
+    def _selected_run(self) -> RunContent | None:
+        """Return the content of the selected run; None while the current content is of another run."""
+        run = self.content.run
         return run if run is not None and run.folder == self.query_one(RunsPane).selected else None
 
-    def _view_request(self) -> ViewRequest:
+    def _content_request(self) -> ContentRequest:
         curves, runs = self.query_one(CurvesPane), self.query_one(RunsPane)
-        return ViewRequest(
+        return ContentRequest(
             selected=runs.selected,
             compared=tuple(runs.compared),
             quantity=curves.options.quantity,
             has_small_charts=self.has_class("-tall"),
-            x=curves.options.x,
+            x_axis=curves.options.x_axis,
             max_values=max(2 * curves.large_chart.size.width, 80),
             image_kind=self._image_kind,
             selected_step=None if self.playback.following else self.playback.selected_step,
@@ -226,8 +226,8 @@ class MainScreen(Screen[None]):
 
     # The selected step: image, metrics and the line in the charts move together.
 
-    def action_move_snapshot(self, by: int) -> None:
-        """Move the selected step by a number of snapshots."""
+    def action_move_step(self, by: int) -> None:
+        """Move the selected step by a number of steps that have an image."""
         if not self.playback.steps:
             self.post_message(StatusBar.Notice("No images yet."))
             return
@@ -267,7 +267,7 @@ class MainScreen(Screen[None]):
 
     def action_next_kind(self) -> None:
         """Show the next kind of image."""
-        kinds = self.view.run.image_kinds if self.view.run else ()
+        kinds = self.content.run.image_kinds if self.content.run else ()
         if kinds:
             index = kinds.index(self._image_kind) if self._image_kind in kinds else 0
             self._image_kind = kinds[(index + 1) % len(kinds)]
@@ -340,7 +340,7 @@ class MainScreen(Screen[None]):
 
     def action_quit(self) -> None:
         """Quit the dashboard and print which trainings continue."""
-        self.app.exit(message=farewell([status.name for status in self.view.runs if status.state.active]))
+        self.app.exit(message=farewell([status.name for status in self.content.runs if status.state.active]))
 
 
 def farewell(names: list[str]) -> str | None:

@@ -19,16 +19,16 @@ from genexplorer.dashboard.charts.curves import (
     run_chart,
     selected_chart,
 )
+from genexplorer.dashboard.content import NUM_SMALL_CHARTS, DashboardContent, RunContent, RunCurves
 from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.dashboard.key_bindings import Key, link, widget_action
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.screens.dialogs import ChoiceScreen
 from genexplorer.dashboard.tabs.config import config_lines
-from genexplorer.dashboard.view import NUM_SMALL_CHARTS, DashboardView, RunCurves, RunView
 from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import AlertRow, XAxis
 from genexplorer.session import formatting
-from genexplorer.session.playback import SnapshotPlayback
+from genexplorer.session.playback import StepPlayback
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
@@ -45,7 +45,7 @@ class CurvesPane(Horizontal):
     KEYS: ClassVar[tuple[Key, ...]] = (
         Key("m", "choose_metric", "metric", "choose the metric", "Curves", footer=True),
         Key("l", "toggle_option('log_scale')", "log scale", "logarithmic y axis", "Curves"),
-        Key("x", "next_x", "x axis", "x axis: step, time or images", "Curves"),
+        Key("x", "next_x_axis", "x axis", "x axis: step, time or images", "Curves"),
         Key("plus,equals_sign", "smooth(1)", "smooth", "more smoothing; the raw curve stays, faint", "Curves"),
         Key("minus", "smooth(-1)", "smooth less", "less smoothing", "Curves"),
         Key(
@@ -67,7 +67,7 @@ class CurvesPane(Horizontal):
         """`options` has changed."""
 
     options = CurveOptions()
-    run: RunView | None = None
+    run: RunContent | None = None
     _large_chart_inputs: tuple[object, ...] = ()
     _small_chart_inputs: tuple[object, ...] = ()
 
@@ -86,41 +86,41 @@ class CurvesPane(Horizontal):
         """The large chart."""
         return self.query_one("#large", ChartView)
 
-    def show(self, view: DashboardView, playback: SnapshotPlayback) -> None:
-        """Show a view; only what has changed is drawn again."""
-        self._show_large(view)
-        self._show_small(view.run)
-        self.query_one(ImagePane).show(view.run, playback)
-        self.query_one(Sidebar).show(view.run)
+    def show(self, content: DashboardContent, playback: StepPlayback) -> None:
+        """Show the content; only what has changed is drawn again."""
+        self._show_large(content)
+        self._show_small(content.run)
+        self.query_one(ImagePane).show(content.run, playback)
+        self.query_one(Sidebar).show(content.run)
 
-    def _show_large(self, view: DashboardView) -> None:
+    def _show_large(self, content: DashboardContent) -> None:
         # Move only the line of the selected step if nothing else has changed.
-        run, options = view.run, self.options
+        run, options = content.run, self.options
         inputs = (
             run.curves if run else None,
-            tuple(id(compared.series) for compared in view.compared) if view.compared else (),
+            tuple(id(compared.series) for compared in content.compared) if content.compared else (),
             options,
-            view.loaded and not view.runs,
+            content.loaded and not content.runs,
             (run.changes, run.status.state, run.status.phase, run.error, run.folder) if run else None,
         )
         if inputs == self._large_chart_inputs:
-            if run is not None and not view.compared:
+            if run is not None and not content.compared:
                 self.large_chart.select_x(run.selected_x)
             return
         self._large_chart_inputs = inputs
         # Draw the chart of the run or of the comparison, or a text instead.
         chart = selected_chart(run, options.quantity) if run is not None else None
         if run is None:
-            data = ChartData("", (), placeholder=_WELCOME_TEXT if view.loaded and not view.runs else "")
+            data = ChartData("", (), placeholder=_WELCOME_TEXT if content.loaded and not content.runs else "")
         elif chart is None:
             data = ChartData("", (), placeholder=no_values_text(run))
-        elif view.compared:
-            data = comparison_chart(view.compared, chart, options)
+        elif content.compared:
+            data = comparison_chart(content.compared, chart, options)
         else:
             data = run_chart(run, chart, options)
         self.large_chart.show(data)
 
-    def _show_small(self, run: RunView | None) -> None:
+    def _show_small(self, run: RunContent | None) -> None:
         parent = self.query_one("#small")
         if not parent.display or run is None:
             return
@@ -137,7 +137,7 @@ class CurvesPane(Horizontal):
             chart_view.show(run_chart(run, chart, options, small=True) if chart else ChartData("", (), placeholder=""))
 
     def show_quantity(self, quantity: str) -> None:
-        """Choose the quantity of the large chart; takes effect with the next view."""
+        """Choose the quantity of the large chart; takes effect with the next content."""
         self.options = replace(self.options, quantity=quantity, log_scale=False)
 
     def action_choose_metric(self) -> None:
@@ -164,11 +164,11 @@ class CurvesPane(Horizontal):
         """Toggle an option: "log_scale" or "show_full_range"."""
         self._change_options(**{option: not getattr(self.options, option)})
 
-    def action_next_x(self) -> None:
+    def action_next_x_axis(self) -> None:
         """Change to the next x axis."""
-        x = _X_AXES[(_X_AXES.index(self.options.x) + 1) % len(_X_AXES)]
-        self.post_message(StatusBar.Notice(f"x axis: {x}"))
-        self._change_options(x=x)
+        x_axis = _X_AXES[(_X_AXES.index(self.options.x_axis) + 1) % len(_X_AXES)]
+        self.post_message(StatusBar.Notice(f"x axis: {x_axis}"))
+        self._change_options(x_axis=x_axis)
 
     def action_smooth(self, change: int) -> None:
         """Smooth more (1) or less (−1)."""
@@ -184,7 +184,7 @@ class CurvesPane(Horizontal):
 def step_at_x(curves: RunCurves, x: float) -> int:
     """Return the step at an x value of the large chart, whose x axis may show time or images."""
     xs = next(iter(curves.series.values())).x if curves.series else np.zeros(0)
-    if curves.x == "step" or curves.steps is None or len(curves.steps) != len(xs) or not len(xs):
+    if curves.x_axis == "step" or curves.steps is None or len(curves.steps) != len(xs) or not len(xs):
         return round(x)
     return round(float(np.interp(x, xs, curves.steps)))
 
@@ -201,7 +201,7 @@ class Sidebar(Vertical):
         with VerticalScroll(can_focus=False):
             yield Text(id="side-config")
 
-    def show(self, run: RunView | None) -> None:
+    def show(self, run: RunContent | None) -> None:
         """Show a run."""
         config, expected_failure = (run.config, run.expected_failure) if run else (None, "")
         watch_for_text = self.query_one("#side-expected-failure", Text)

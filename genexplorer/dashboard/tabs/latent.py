@@ -17,10 +17,10 @@ from textual.content import Content
 from textual.message import Message
 
 from genexplorer.dashboard.charts.scatter import LabeledPoints, LatentPlaneView, ScatterView
+from genexplorer.dashboard.content import RunContent, TiledImage
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from genexplorer.dashboard.key_bindings import link, widget_action
 from genexplorer.dashboard.panes.bars import StatusBar
-from genexplorer.dashboard.view import RunView, TiledImage
 from genexplorer.dashboard.widgets import Text
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Array, Failure, Lane, Progress, Response, Result
@@ -143,7 +143,7 @@ class LatentPane(Horizontal):
         self._planes: list[AffinePlane] = []
         self._plane_index = 0
         # The requests made for it.
-        self._first_generation = 0  # responses of earlier generations belong to other runs
+        self._first_request_number = 0  # responses of smaller numbers belong to other runs
         self._last_request: tuple[object, ...] = ()  # inputs of the last "plane" or "decode" request
         self._last_points_request: tuple[object, ...] = ()  # its inputs
         self._last_points_request_time = 0.0  # Unix time
@@ -166,7 +166,7 @@ class LatentPane(Horizontal):
     def _plane(self) -> AffinePlane | None:
         return self._planes[self._plane_index] if self._planes else None
 
-    def show(self, run: RunView | None, now: float) -> None:
+    def show(self, run: RunContent | None, now: float) -> None:
         """Show a run at its selected step, and request what is missing."""
         # Show a reason if there is no latent space.
         reason = unavailable_reason(run)
@@ -204,7 +204,7 @@ class LatentPane(Horizontal):
     def _reset(self, folder: Path, card: "ModelCard") -> None:
         """Show another run."""
         self._folder, self._card, self._error = folder, card, ""
-        self._first_generation, self._last_request, self._last_points_request = 0, (), ()
+        self._first_request_number, self._last_request, self._last_points_request = 0, (), ()
         self._planes, self._plane_index = initial_planes(card), 0
         is_2d = card.data.kind == "points"
         self._image.display, self._data_view.display = not is_2d, is_2d
@@ -271,10 +271,10 @@ class LatentPane(Horizontal):
                 lambda response: self._post(self.ResponseReceived(response)),
                 lambda error: self._post(self.ClientExited(error)),
             )
-        generation = self._client.send(
+        request_number = self._client.send(
             lane, self._folder, op, params=params, arrays=arrays, snapshot_step=self._snapshot_step, topic=topic
         )
-        self._first_generation = self._first_generation or generation
+        self._first_request_number = self._first_request_number or request_number
 
     def _post(self, message: Message) -> None:
         if self.is_attached:
@@ -291,7 +291,7 @@ class LatentPane(Horizontal):
     def _response_received(self, event: ResponseReceived) -> None:
         event.stop()
         response = event.response
-        if response.generation < self._first_generation:
+        if response.request_number < self._first_request_number:
             return
         match response.body:
             case Failure(message, hint) if response.op == "decode":
@@ -371,7 +371,7 @@ class LatentPane(Horizontal):
         widget.show_text(Content(text) + "\n" + retry if self._error else Content(text))
 
 
-def unavailable_reason(run: RunView | None) -> str:
+def unavailable_reason(run: RunContent | None) -> str:
     """Return why there is no latent space to explore; empty if there is."""
     if run is None:
         return "Select a run to explore its latent space."

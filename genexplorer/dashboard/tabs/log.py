@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 from textual.widgets import RichLog
 
-from genexplorer.dashboard.view import RunView
+from genexplorer.dashboard.content import RunContent
 from genexplorer.runs.record import LogLine
 from genexplorer.session import formatting
 
@@ -24,7 +24,7 @@ class LogPane(RichLog):
             "",
         )  # what is displayed: run folder, id of its last log line, tail of worker.log
 
-    def show(self, run: RunView | None) -> None:
+    def show(self, run: RunContent | None) -> None:
         """Append new lines; another run clears the pane."""
         folder = run.folder if run else None
         log = run.log if run else ()

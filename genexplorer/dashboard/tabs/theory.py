@@ -8,9 +8,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from genexplorer.dashboard.content import RunContent
 from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.text_fitting import wrap
-from genexplorer.dashboard.view import RunView
 from genexplorer.session import formatting
 from genexplorer.session.objective import ObjectiveValues, is_negative, objective_values, sign_of
 from trainers.theory import Theory
@@ -21,7 +21,7 @@ _MAX_BAR_CELLS = 24  # bar of the largest term
 class TheoryPane(VerticalScroll):
     """The theory of the run's family, with the run's own metrics."""
 
-    _run: RunView | None = None
+    _run: RunContent | None = None
     _shown_inputs: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -32,7 +32,7 @@ class TheoryPane(VerticalScroll):
         """Wrap the text to the new width."""
         self.show(self._run)
 
-    def show(self, run: RunView | None) -> None:
+    def show(self, run: RunContent | None) -> None:
         """Show the theory with the metrics at the selected step."""
         self._run = run
         if not self.size.width:

@@ -75,21 +75,21 @@ def latest_at(connection: sqlite3.Connection, step: int) -> dict[str, Point]:
     return points
 
 
-def empty_series(metric: str, x: XAxis) -> Series:
+def empty_series(metric: str, x_axis: XAxis) -> Series:
     """Return a curve without points."""
     empty = np.empty(0)
-    return Series(metric, x, empty, empty, empty, empty)
+    return Series(metric, x_axis, empty, empty, empty, empty)
 
 
 def series(
-    connection: sqlite3.Connection, metric: str, x: XAxis, max_points: int, bounds: tuple[float, float] | None
+    connection: sqlite3.Connection, metric: str, x_axis: XAxis, max_points: int, bounds: tuple[float, float] | None
 ) -> Series:
     """Return a curve reduced to at most `max_points` buckets; the cost does not grow with the run."""
     row = connection.execute("SELECT id FROM metrics WHERE name = ?", (metric,)).fetchone()
     if row is None:
-        return empty_series(metric, x)
-    low, high = _step_bounds(connection, row[0], x, bounds)
-    columns = _read(connection, row[0], x, (low, high), max_points)
+        return empty_series(metric, x_axis)
+    low, high = _step_bounds(connection, row[0], x_axis, bounds)
+    columns = _read(connection, row[0], x_axis, (low, high), max_points)
     special = connection.execute(
         "SELECT step FROM scalars INDEXED BY specials WHERE metric = ? AND step BETWEEN ? AND ? AND special IS NOT NULL"
         " ORDER BY step LIMIT ?",
@@ -98,11 +98,11 @@ def series(
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(columns.finite > 0, columns.total / columns.finite, np.nan)
         position = columns.x / columns.count
-    return Series(metric, x, position, mean, columns.low, columns.high, tuple(step for (step,) in special))
+    return Series(metric, x_axis, position, mean, columns.low, columns.high, tuple(step for (step,) in special))
 
 
 def _step_bounds(
-    connection: sqlite3.Connection, metric: int, x: XAxis, bounds: tuple[float, float] | None
+    connection: sqlite3.Connection, metric: int, x_axis: XAxis, bounds: tuple[float, float] | None
 ) -> tuple[int, int]:
     first, last = connection.execute(
         "SELECT (SELECT step FROM scalars WHERE metric = ?1 ORDER BY step LIMIT 1), last_step"
@@ -113,17 +113,17 @@ def _step_bounds(
         return 0, -1
     if bounds is None:
         return int(first), int(last)
-    if x == "step":
+    if x_axis == "step":
         low, high = np.ceil(bounds[0]), np.floor(bounds[1])
     else:
-        low = _first_step_from(connection, x, bounds[0], last)
-        high = _first_step_from(connection, x, np.nextafter(bounds[1], np.inf), last) - 1
+        low = _first_step_from(connection, x_axis, bounds[0], last)
+        high = _first_step_from(connection, x_axis, np.nextafter(bounds[1], np.inf), last) - 1
     return max(int(np.clip(low, 0, last + 1)), first), min(int(np.clip(high, -1, last)), last)
 
 
-def _first_step_from(connection: sqlite3.Connection, x: XAxis, value: float, last: int) -> int:
+def _first_step_from(connection: sqlite3.Connection, x_axis: XAxis, value: float, last: int) -> int:
     """Bisect for the first step at which an axis reaches a value; all axes are monotonic in the step."""
-    column = _AXES[x][0].removeprefix("t.")
+    column = _AXES[x_axis][0].removeprefix("t.")
     low, high = 0, last + 1
     while low < high:
         middle = (low + high) // 2
@@ -137,13 +137,15 @@ def _first_step_from(connection: sqlite3.Connection, x: XAxis, value: float, las
     return low
 
 
-def _read(connection: sqlite3.Connection, metric: int, x: XAxis, steps: tuple[int, int], max_points: int) -> Columns:
+def _read(
+    connection: sqlite3.Connection, metric: int, x_axis: XAxis, steps: tuple[int, int], max_points: int
+) -> Columns:
     """Read the finest level that is affordable, then merge neighboring buckets."""
     span, affordable, level = steps[1] - steps[0] + 1, FACTOR * max(max_points, 1), 0
     while span / FACTOR**level > affordable and level < LEVELS:
         level += 1
     if level:
-        axis, width = "steps" if x == "step" else _AXES[x][1], FACTOR**level
+        axis, width = "steps" if x_axis == "step" else _AXES[x_axis][1], FACTOR**level
         rows = connection.execute(
             f"SELECT bucket, count, finite, total, low, high, {axis} FROM buckets"
             " WHERE metric = ? AND level = ? AND bucket BETWEEN ? AND ? ORDER BY bucket",
@@ -154,7 +156,7 @@ def _read(connection: sqlite3.Connection, metric: int, x: XAxis, steps: tuple[in
         if columns.count.sum() > affordable:
             return buckets.fold(columns, max(max_points, 1), level)
     # So few points are read one by one.
-    axis, join = ("s.step", "") if x == "step" else (_AXES[x][0], "JOIN ticks t ON t.step = s.step")
+    axis, join = ("s.step", "") if x_axis == "step" else (_AXES[x_axis][0], "JOIN ticks t ON t.step = s.step")
     rows = connection.execute(
         f"SELECT s.step, s.value, {axis} FROM scalars s {join} WHERE s.metric = ? AND s.step BETWEEN ? AND ?"
         " ORDER BY s.step",

@@ -82,7 +82,7 @@ class NewRunDialog(QDialog):
         errors = self.form.errors()
         expected_failure = f"\nWatch for: {self.form.expected_failure}" if self.form.expected_failure else ""
         failures = "".join(f"\n{failure}" for failure in self.form.plugin_failures)
-        self.expected_label.setText(f"Expected: {self.form.expectation}{expected_failure}{failures}")
+        self.expected_label.setText(f"Expected: {self.form.expected_result}{expected_failure}{failures}")
         self.error_label.setText("\n".join(list(errors.values())[:2]))
         self.start.setEnabled(not errors)
 

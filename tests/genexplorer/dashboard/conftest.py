@@ -154,12 +154,14 @@ async def shows(pilot: Pilot[None], *texts: str) -> None:
 
 
 async def select(pilot: Pilot[None], name: str) -> RunStatus:
-    """Select a run by its name and wait for its view."""
+    """Select a run by its name and wait for its content."""
     main = main_of(pilot)
-    await until(pilot, lambda: any(status.name == name for status in main.view.runs), f"run {name}")
-    status = next(status for status in main.view.runs if status.name == name)
+    await until(pilot, lambda: any(status.name == name for status in main.content.runs), f"run {name}")
+    status = next(status for status in main.content.runs if status.name == name)
     main.query_one(RunList).select(status.folder)
-    await until(pilot, lambda: main.view.run is not None and main.view.run.folder == status.folder, f"view of {name}")
+    await until(
+        pilot, lambda: main.content.run is not None and main.content.run.folder == status.folder, f"content of {name}"
+    )
     await pilot.pause()
     return status
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from genexplorer.dashboard.content import TiledImage
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
-from genexplorer.dashboard.view import TiledImage
 from tests.genexplorer.dashboard.conftest import (
     KINDS,
     SMALL,

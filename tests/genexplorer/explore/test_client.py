@@ -46,9 +46,11 @@ class FrontEnd:
         with self.changed:
             assert self.changed.wait_for(condition, DEADLINE_S), (self.responses, self.exits)
 
-    def result_of(self, generation: int) -> Response:
+    def result_of(self, request_number: int) -> Response:
         def matching() -> list[Response]:
-            return [a for a in self.responses if a.generation == generation and not isinstance(a.body, Progress)]
+            return [
+                a for a in self.responses if a.request_number == request_number and not isinstance(a.body, Progress)
+            ]
 
         self.wait(matching)
         return matching()[0]
@@ -83,10 +85,10 @@ def test_a_request_gets_a_response_after_warming_up_without_torch_here(front_end
     front_end.client.warm_up()
     wait_until(lambda: front_end.client.is_alive)
     warmed = front_end.pid
-    generation = front_end.client.send(
+    request_number = front_end.client.send(
         "drag", run, "decode", arrays={"z": np.zeros((4, 2))}, params={"a": 1}, topic="t"
     )
-    response = front_end.result_of(generation)
+    response = front_end.result_of(request_number)
     assert isinstance(response.body, Result)
     assert response.body.arrays["images"].shape == (4, 28, 28, 1)
     assert (response.lane, response.op, response.topic, response.snapshot_step) == ("drag", "decode", "t", 5)
@@ -99,26 +101,26 @@ def test_a_request_gets_a_response_after_warming_up_without_torch_here(front_end
 
 def test_output_of_libraries_does_not_corrupt_frames(front_end: FrontEnd, run: Path) -> None:
     for op in ("print", "float64", "decode"):
-        generation = front_end.client.send("job", run, op, arrays={"z": np.zeros((1, 2))})
-        response = front_end.result_of(generation)
+        request_number = front_end.client.send("job", run, op, arrays={"z": np.zeros((1, 2))})
+        response = front_end.result_of(request_number)
         assert isinstance(response.body, Result) == (op != "float64")
 
 
 def test_a_drag_overtakes_a_job_and_a_newer_request_cancels_it(front_end: FrontEnd, run: Path) -> None:
     long = front_end.client.send("job", run, "long", params={"parts": 10_000_000})
-    front_end.wait(lambda: any(a.generation == long for a in front_end.responses))
+    front_end.wait(lambda: any(a.request_number == long for a in front_end.responses))
     assert isinstance(front_end.result_of(front_end.client.send("drag", run, "print")).body, Result)
     last = front_end.client.send("job", run, "long", params={"parts": 2})
     assert isinstance(front_end.result_of(last).body, Result)
-    assert not any(a.generation == long and isinstance(a.body, Result) for a in front_end.responses)
+    assert not any(a.request_number == long and isinstance(a.body, Result) for a in front_end.responses)
 
 
 def test_an_abandoned_request_gets_no_response(front_end: FrontEnd, run: Path) -> None:
-    generation = front_end.client.send("preview", run, "long", params={"parts": 10**9}, topic="tab")
-    front_end.wait(lambda: any(a.generation == generation for a in front_end.responses))
+    request_number = front_end.client.send("preview", run, "long", params={"parts": 10**9}, topic="tab")
+    front_end.wait(lambda: any(a.request_number == request_number for a in front_end.responses))
     front_end.client.cancel("preview", "tab")
     assert isinstance(front_end.client.call(run, "print").body, Result)  # a job, behind every preview
-    assert not any(a.generation == generation and isinstance(a.body, Result) for a in front_end.responses)
+    assert not any(a.request_number == request_number and isinstance(a.body, Result) for a in front_end.responses)
 
 
 def test_calls_from_many_threads_do_not_replace_each_other(front_end: FrontEnd, run: Path) -> None:
@@ -149,8 +151,8 @@ def test_a_failed_call_raises_with_message_and_hint(front_end: FrontEnd, run: Pa
         front_end.client.call(run, "long", params={"parts": 10_000_000}, timeout_s=0.05)
     with pytest.raises(ProtocolError):
         front_end.client.send("drag", run, "decode", arrays={"z": "text"})
-    generation = front_end.client.send("drag", run, "decode", params={"path": run})
-    assert "cannot be sent" in str(front_end.result_of(generation).body)
+    request_number = front_end.client.send("drag", run, "decode", params={"path": run})
+    assert "cannot be sent" in str(front_end.result_of(request_number).body)
 
 
 def test_an_exception_in_a_callback_does_not_stop_later_responses(
@@ -191,8 +193,8 @@ def test_a_crash_is_reported_and_the_next_request_restarts_the_process(
 
 def close_in_the_middle_of_work(front_end: FrontEnd, run: Path) -> None:
     exits = len(front_end.exits)
-    generation = front_end.client.send("job", run, "long", params={"parts": 10_000_000})
-    front_end.wait(lambda: any(a.generation == generation for a in front_end.responses))
+    request_number = front_end.client.send("job", run, "long", params={"parts": 10_000_000})
+    front_end.wait(lambda: any(a.request_number == request_number for a in front_end.responses))
     pid = front_end.pid
     failed: list[WorkerError] = []
 

@@ -74,7 +74,7 @@ def test_messages_survive_a_round_trip(seed: int) -> None:
     )  # fmt: skip
     back = read_response(stream)
     assert back is not None
-    assert (back.lane, back.generation, back.seconds, back.topic) == (response.lane, seed, 0.125, "cursor")
+    assert (back.lane, back.request_number, back.seconds, back.topic) == (response.lane, seed, 0.125, "cursor")
     if isinstance(body, Result):
         assert isinstance(back.body, Result)
         assert same(back.body.arrays, arrays)
@@ -131,8 +131,8 @@ def test_invalid_frames_are_refused(stream: io.BytesIO) -> None:
     [
         {"lane": "express"},
         {"lane": ["drag"]},
-        {"generation": "1"},
-        {"generation": True},
+        {"request_number": "1"},
+        {"request_number": True},
         {"run": None},
         {"snapshot_step": 1.5},
         {"op": 3},
@@ -142,7 +142,7 @@ def test_invalid_frames_are_refused(stream: io.BytesIO) -> None:
 )
 def test_invalid_requests_are_refused(change: dict[str, object]) -> None:
     header: dict[str, object] = {
-        "lane": "drag", "generation": 1, "run": "r", "snapshot_step": None, "op": "decode", "params": {},
+        "lane": "drag", "request_number": 1, "run": "r", "snapshot_step": None, "op": "decode", "params": {},
         "topic": "", "arrays": [],
     }  # fmt: skip
     assert read_request(frame(header)) is not None
@@ -163,7 +163,7 @@ def test_invalid_requests_are_refused(change: dict[str, object]) -> None:
 )
 def test_invalid_responses_are_refused(change: dict[str, object]) -> None:
     header: dict[str, object] = {
-        "lane": "drag", "generation": 1, "op": "decode", "snapshot_step": 0, "seconds": 0, "topic": "",
+        "lane": "drag", "request_number": 1, "op": "decode", "snapshot_step": 0, "seconds": 0, "topic": "",
         "body": "progress", "fraction": 1, "message": "", "arrays": [],
     }  # fmt: skip
     assert read_response(frame(header)) is not None

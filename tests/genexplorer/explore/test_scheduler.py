@@ -24,7 +24,7 @@ class Bench:
         self.responses: list[Response] = []
         self.trace: list[str] = []
         self.scheduler = Scheduler(self._work, self.responses.append)
-        self._generation = 0
+        self._request_number = 0
 
     def _work(self, request: Request) -> tuple[int, Iterator[Chunk]]:
         return 5, self._chunks(request)
@@ -41,8 +41,8 @@ class Bench:
         yield Result()
 
     def put(self, lane: Lane, op: str, parts: int = 0, topic: str = "") -> None:
-        self._generation += 1
-        self.scheduler.submit(Request(lane, self._generation, "run", None, op, {"parts": parts}, {}, topic))
+        self._request_number += 1
+        self.scheduler.submit(Request(lane, self._request_number, "run", None, op, {"parts": parts}, {}, topic))
 
     def turns(self, count: int) -> list[str]:
         self.trace.clear()

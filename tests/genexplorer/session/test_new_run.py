@@ -22,7 +22,7 @@ def test_the_initial_preset_is_valid() -> None:
     config = form.validate()
     assert config.preset == form["preset"] == next(iter(registry.presets()))
     assert (config.schedule.epochs, config.seed) == (float(form["length"]), 0)
-    assert "two cores" in form.expectation
+    assert "two cores" in form.expected_result
     assert [field.key for field in form.fields] == [
         "family", "preset", "data", "length", "unit", "seed", "name", "settings",
     ]  # fmt: skip
@@ -120,17 +120,17 @@ def test_a_folder_of_files_is_a_field_of_its_own(tmp_path: Path) -> None:
 def test_the_expected_time_follows_the_length_and_past_runs(tmp_path: Path) -> None:
     form = NewRunForm("vae-2d", runs_dir=tmp_path)
     preset = registry.preset("vae-2d")
-    assert f"about {preset.minutes:g} min on two cores" in form.expectation
+    assert f"about {preset.minutes:g} min on two cores" in form.expected_result
     form.set("length", str(preset.layers["schedule"]["epochs"] / 2))
     form.errors()
     half = formatting.duration(preset.minutes * 30)
     stated = "estimate of preset 'vae-2d' for two cores, scaled to this length"
-    assert form.expectation.endswith(f"about {half}, {stated}")
+    assert form.expected_result.endswith(f"about {half}, {stated}")
     form.set("length", "x")
     form.errors()
-    assert form.expectation.endswith("on two cores")
+    assert form.expected_result.endswith("on two cores")
     form.set("unit", "minutes")
-    assert "about" not in form.expectation
+    assert "about" not in form.expected_result
 
 
 def test_a_finished_run_of_the_same_model_gives_the_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ def test_several_curves_open_the_database_once(finished: Path, tmp_path: Path, o
 
 def test_a_batch_read_opens_the_database_once_and_reports_damage(finished: Path, tmp_path: Path, opened: Mock) -> None:
     run = RunPoller(finished)
-    with run.batch_read():
+    with run.open_database():
         assert run.poll() >= ALL_CHANGES - {"status"}
         assert len(run.series("train/elbo").x) and run.values_at(10) and run.series_of(["train/kl"])
     assert opened.call_count == 1
@@ -97,7 +97,7 @@ def test_a_batch_read_opens_the_database_once_and_reports_damage(finished: Path,
     content[8192:] = b"\xa5" * (len(content) - 8192)  # its first pages say that all is well
     (rotten / layout.DATABASE).write_bytes(content)
     run = RunPoller(rotten)
-    with run.batch_read():
+    with run.open_database():
         run.poll()
     assert run.status.state is State.DAMAGED and "cannot be read" in run.status.reason
 

@@ -1,11 +1,11 @@
-"""Observable, SnapshotPlayback, smoothing."""
+"""Observable, StepPlayback, smoothing."""
 
 import numpy as np
 import pytest
 
 from genexplorer.session.charts import smooth
 from genexplorer.session.observable import Observable, Unsubscribe
-from genexplorer.session.playback import SnapshotPlayback
+from genexplorer.session.playback import StepPlayback
 
 
 def test_listeners_are_called_until_they_unsubscribe() -> None:
@@ -30,14 +30,14 @@ def test_a_listener_can_unsubscribe_another_during_notification() -> None:
     assert result == []
 
 
-def counted(playback: SnapshotPlayback) -> list[int | None]:
+def counted(playback: StepPlayback) -> list[int | None]:
     calls: list[int | None] = []
     playback.subscribe(lambda: calls.append(playback.selected_step))
     return calls
 
 
 def test_following_stays_at_the_newest_and_hold_stays_where_it_is() -> None:
-    playback = SnapshotPlayback()
+    playback = StepPlayback()
     calls = counted(playback)
     playback.set_steps([0, 1, 2])
     playback.set_steps([0, 1, 2, 5])
@@ -51,7 +51,7 @@ def test_following_stays_at_the_newest_and_hold_stays_where_it_is() -> None:
 
 
 def test_no_change_no_notification() -> None:
-    playback = SnapshotPlayback()
+    playback = StepPlayback()
     playback.set_steps([0, 5])
     calls = counted(playback)
     playback.set_steps([5, 0, 5])
@@ -63,14 +63,14 @@ def test_no_change_no_notification() -> None:
 
 @pytest.mark.parametrize(("asked", "got"), [(-7, 0), (0, 0), (3, 2), (4, 5), (7, 5), (8, 10), (99, 10)])
 def test_go_holds_the_nearest_snapshot(asked: int, got: int) -> None:
-    playback = SnapshotPlayback()
+    playback = StepPlayback()
     playback.set_steps([0, 1, 2, 5, 10])
     playback.select(asked)
     assert (playback.selected_step, playback.following) == (got, False)
 
 
 def test_move_stops_at_both_ends() -> None:
-    playback = SnapshotPlayback()
+    playback = StepPlayback()
     playback.set_steps([0, 5, 9])
     playback.move(-1)
     assert playback.selected_step == 5
@@ -81,7 +81,7 @@ def test_move_stops_at_both_ends() -> None:
 
 
 def test_play_runs_from_the_first_snapshot_to_the_newest() -> None:
-    playback = SnapshotPlayback()
+    playback = StepPlayback()
     playback.set_steps([0, 5, 9])
     playback.play()
     walked = [playback.selected_step]
@@ -97,7 +97,7 @@ def test_play_runs_from_the_first_snapshot_to_the_newest() -> None:
 
 
 def test_a_deleted_snapshot_is_replaced_by_the_nearest() -> None:
-    playback = SnapshotPlayback()
+    playback = StepPlayback()
     playback.set_steps([0, 4, 9, 20])
     playback.select(9)
     playback.set_steps([0, 8, 20])
@@ -105,7 +105,7 @@ def test_a_deleted_snapshot_is_replaced_by_the_nearest() -> None:
 
 
 def test_without_snapshots_nothing_moves() -> None:
-    playback = SnapshotPlayback()
+    playback = StepPlayback()
     playback.select(3)
     playback.move(1)
     playback.play()

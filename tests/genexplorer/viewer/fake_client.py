@@ -24,18 +24,18 @@ class StandIn(ExplorerClient):
         self.silent = False
 
     def send(self, lane: Lane, run: Path, op: str, **options: Any) -> int:
-        generation = len(self.requests) + 1
-        request = Request(lane, generation, str(run), op=op, **options)
+        request_number = len(self.requests) + 1
+        request = Request(lane, request_number, str(run), op=op, **options)
         self.requests.append(request)
         body = None if self.silent else _plausible(request)
         if body is not None:
             self.answer(request, body)
-        return generation
+        return request_number
 
     def answer(self, request: Request, body: Body, step: int | None = None) -> None:
         """Let an answer arrive, from another thread."""
         at = request.snapshot_step or 0 if step is None else step
-        answer = Response(request.lane, request.generation, request.op, at, body, 0.008, request.topic)
+        answer = Response(request.lane, request.request_number, request.op, at, body, 0.008, request.topic)
         self._in_thread(lambda: self._on_answer(answer))
 
     def die(self, last_words: str) -> None:

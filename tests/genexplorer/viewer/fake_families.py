@@ -63,7 +63,7 @@ class FamilyClient(StandInClient):
         self._say(q, body)
 
     def _say(self, q: ReceivedRequest, body: Progress | Result | Failure) -> None:
-        self.on_answer(Response(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
+        self.on_answer(Response(q.lane, q.request_number, q.op, q.step, body, 0.001, q.topic))
 
     def _meta(self, q: ReceivedRequest) -> dict[str, object]:
         if self.exploded:

@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Failure, Lane, Response, Result
 from genexplorer.session.palette import LIGHT
-from genexplorer.session.playback import SnapshotPlayback
+from genexplorer.session.playback import StepPlayback
 from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelClient
@@ -52,7 +52,7 @@ def mu_of(indices: NDArray[np.int64], step: int, size: int = 2) -> NDArray[np.fl
 class ReceivedRequest:
     """A request that the client has received."""
 
-    generation: int
+    request_number: int
     lane: Lane
     op: str
     params: Mapping[str, Any]
@@ -82,7 +82,7 @@ class StandInClient(ExplorerClient):
             self.held.append(question)
         else:
             self._answer(question)
-        return question.generation
+        return question.request_number
 
     def cancel(self, lane: Lane, topic: str = "") -> None:
         self.held = [question for question in self.held if (question.lane, question.topic) != (lane, topic)]
@@ -106,7 +106,7 @@ class StandInClient(ExplorerClient):
     def _answer(self, q: ReceivedRequest) -> None:
         meta = {"metric_labels": FIGURES} if q.op == "encode" else META.get(q.op, {})
         body = Failure(self.failing, "try another") if self.failing else Result(self._arrays(q), meta)
-        self.on_answer(Response(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
+        self.on_answer(Response(q.lane, q.request_number, q.op, q.step, body, 0.001, q.topic))
 
     def _arrays(self, q: ReceivedRequest) -> Arrays:
         match q.op:
@@ -186,7 +186,7 @@ class Bench(Generic[TabT]):
         self, make: Callable[[ViewerContext], TabT], folder: Path, *, size: int = 2, failing: str = ""
     ) -> None:
         self.clients: list[StandInClient] = []
-        self.context = ViewerContext(SnapshotPlayback(), LIGHT, ModelClient(self._client), folder.parent)
+        self.context = ViewerContext(StepPlayback(), LIGHT, ModelClient(self._client), folder.parent)
         self.said: list[str] = []
         self.context.status_message.connect(self.said.append)
         self.client.size, self.client.failing = size, failing

@@ -39,7 +39,7 @@ class PointsClient(StandInClient):
         no_truth = q.op == "density" and q.params.get("of") == "truth" and not self.knows_truth
         words = self.failing or ("the true density is not known" if no_truth else "")
         body = Failure(words, "try another") if words else Result(self._arrays(q), self._meta(q))
-        self.on_answer(Response(q.lane, q.generation, q.op, q.step, body, 0.001, q.topic))
+        self.on_answer(Response(q.lane, q.request_number, q.op, q.step, body, 0.001, q.topic))
 
     def _meta(self, q: ReceivedRequest) -> dict[str, Any]:
         if q.op == "trace":

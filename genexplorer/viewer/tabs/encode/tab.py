@@ -18,7 +18,7 @@ from genexplorer.explore.protocol import Array
 from genexplorer.runs.sanitize import one_line
 from genexplorer.session import command_lines, formatting
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.preferences import MAX_INDEX, saved_int
+from genexplorer.viewer.preferences import MAX_IMAGE_INDEX, saved_int
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.tabs.encode.encoding import Encoding, EncodingLoader, search_encoding
 from genexplorer.viewer.tabs.encode.image_selection import IMAGE_SUFFIXES, ImageSelection, is_light, read_image_file
@@ -244,7 +244,7 @@ class EncodeTab(ModelTab):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore the values of `state`; invalid ones are ignored."""
         self.views.search.restore(state.get("search"))
-        self.selection.index = saved_int(state, "index", 0, MAX_INDEX, self.selection.index)
+        self.selection.index = saved_int(state, "index", 0, MAX_IMAGE_INDEX, self.selection.index)
 
     # Widgets ----------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from genexplorer.runs.sanitize import one_line
 from genexplorer.session.observable import Observable
-from genexplorer.viewer.preferences import MAX_INDEX, saved_int
+from genexplorer.viewer.preferences import MAX_IMAGE_INDEX, saved_int
 
 Direction = Literal["forward", "inverse"]
 Floats = NDArray[np.float64]
@@ -226,7 +226,7 @@ class TraceSelection(Observable):
         """Restore the values of `to_json`; invalid ones are ignored."""
         temperature = state.get("temperature")
         self.direction = "inverse" if state.get("direction") == "inverse" else "forward"
-        self.index = saved_int(state, "index", 0, MAX_INDEX, 0)
+        self.index = saved_int(state, "index", 0, MAX_IMAGE_INDEX, 0)
         self.seed = saved_int(state, "seed", 0, MAX_SEED, 0)
         valid = isinstance(temperature, int | float) and 0 <= temperature <= MAX_TEMPERATURE
         self.temperature = float(temperature) if valid and temperature is not None else 1.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from genexplorer.explore.protocol import Array
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
-from genexplorer.viewer.preferences import MAX_INDEX, saved_int
+from genexplorer.viewer.preferences import MAX_IMAGE_INDEX, saved_int
 from genexplorer.viewer.tabs.encode.search import LatentSearch
 from trainers.model_card import ModelCard
 
@@ -214,7 +214,7 @@ class Endpoints(Observable):
             if isinstance(saved, Mapping):
                 endpoint = self[name]
                 endpoint.seed = saved_int(saved, "seed", 0, MAX_SEED, endpoint.seed)
-                endpoint.index = saved_int(saved, "index", 0, MAX_INDEX, endpoint.index)
+                endpoint.index = saved_int(saved, "index", 0, MAX_IMAGE_INDEX, endpoint.index)
                 endpoint.kind = next((kind for kind in ENDPOINT_KINDS if kind == saved.get("kind")), endpoint.kind)
 
     def _update(self, name: str) -> None:

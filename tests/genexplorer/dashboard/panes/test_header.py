@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from genexplorer.dashboard.content import RunContent
 from genexplorer.dashboard.panes.header import header_lines
 from genexplorer.dashboard.text_fitting import wrap
-from genexplorer.dashboard.view import RunView
 from genexplorer.runs.record import AlertRow, RunStatus, State
 from trainers import registry
 
@@ -30,7 +30,7 @@ STATUS = RunStatus(
 
 
 def header(status: RunStatus, width: int = 43, height: int = 6, **options: object) -> str:
-    run = RunView(status.folder, status, **options)  # type: ignore[arg-type]
+    run = RunContent(status.folder, status, **options)  # type: ignore[arg-type]
     lines = header_lines(run, width, height)
     assert len(lines) <= height
     return "\n".join("".join(text for text, _ in line) for line in lines)

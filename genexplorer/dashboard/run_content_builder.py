@@ -1,12 +1,19 @@
-"""Builds the `RunView` of one run. Only what changed is read again; everything else stays the same object."""
+"""Builds the `RunContent` of one run. Only what changed is read again; everything else stays the same object."""
 
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from genexplorer.dashboard.content import (
+    NUM_SMALL_CHARTS,
+    ComparedRun,
+    ContentRequest,
+    RunContent,
+    RunCurves,
+    TiledImage,
+)
 from genexplorer.dashboard.images.tiles import load_tiles
-from genexplorer.dashboard.view import NUM_SMALL_CHARTS, ComparedRun, RunCurves, RunView, TiledImage, ViewRequest
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.record import ImageRef, RunStatus, State
@@ -27,14 +34,14 @@ _MAX_LOG_LINES = 500
 _IMAGE_KIND_ORDER = ("samples", "manifold", "reconstructions", "trace")
 
 
-class RunViewBuilder:
+class RunContentBuilder:
     """Polls one run and caches what was read until it changes. Belongs to the polling thread."""
 
     def __init__(self, folder: Path) -> None:
         self._run_poller = RunPoller(folder)
         self._folder = folder
         self._curves = RunCurves()
-        self._curves_request: ViewRequest | None = None
+        self._curves_request: ContentRequest | None = None
         self._curves_read_at = (0, 0.0)  # step of the newest metric, and Unix time
         self._curves_stale = False
         self._theory: Theory | None = None
@@ -45,18 +52,18 @@ class RunViewBuilder:
         self._log_tail = ""
         self._log_tail_state: State | None = None
 
-    def set_watched(self, *, is_watched: bool, is_idle: bool) -> None:
-        """Set what the worker learns: whether the run is displayed, and whether the dashboard is idle."""
+    def report_watched(self, *, is_watched: bool, is_idle: bool) -> None:
+        """Set what polls report to the worker, which saves snapshots more often for a displayed run, unless idle."""
         self._run_poller.watching, self._run_poller.watcher_idle = is_watched, is_idle
 
-    def build(self, request: ViewRequest, now: float) -> RunView:
-        """Poll the run and return its view.
+    def build(self, request: ContentRequest, now: float) -> RunContent:
+        """Poll the run and return its content.
 
         Args:
             request: What to show of it.
             now: Unix time, for the ages of curves and snapshots.
         """
-        with self._run_poller.batch_read():
+        with self._run_poller.open_database():
             changed = self._run_poller.poll()
             status = self._run_poller.status
             # Read curves that have grown visibly or are old.
@@ -77,9 +84,9 @@ class RunViewBuilder:
             elif "metrics" in changed or self._values_step != request.selected_step:
                 self._values = dict(self._run_poller.values_at(request.selected_step))
             self._values_step = request.selected_step
-            # Assemble the view.
+            # Assemble the content.
             image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.image_kind)}))
-            return RunView(
+            return RunContent(
                 folder=self._folder,
                 status=status,
                 config=self._run_poller.config,
@@ -97,23 +104,23 @@ class RunViewBuilder:
                 selected_step=request.selected_step,
                 selected_x=None
                 if request.selected_step is None
-                else self._run_poller.x_at(request.selected_step, request.x),
+                else self._run_poller.x_at(request.selected_step, request.x_axis),
                 card=self._card,
                 log_tail=self._read_log_tail(status),
                 error=self._run_poller.error,
                 expected_failure=expected_failure(self._run_poller.config),
             )
 
-    def build_compared(self, request: ViewRequest) -> ComparedRun:
+    def build_compared(self, request: ContentRequest) -> ComparedRun:
         """Return this run's curves of the requested quantity."""
-        with self._run_poller.batch_read():
+        with self._run_poller.open_database():
             self._run_poller.poll()
             chart = self._large_chart(charts(self._run_poller.specs), request)
             metrics = chart.metrics if chart is not None else ()
-            series = self._run_poller.series_of(metrics, request.x, request.max_values)
+            series = self._run_poller.series_of(metrics, request.x_axis, request.max_values)
         return ComparedRun(self._run_poller.status, series)
 
-    def _read_curves(self, request: ViewRequest) -> None:
+    def _read_curves(self, request: ContentRequest) -> None:
         # Choose the charts.
         all_charts = tuple(charts(self._run_poller.specs))
         large = self._large_chart(all_charts, request)
@@ -122,13 +129,15 @@ class RunViewBuilder:
         )
         # Read fewer values for the small ones.
         metrics = [name for chart in small for name in chart.metrics]
-        series = self._run_poller.series_of(metrics, request.x, min(_MAX_SMALL_CHART_VALUES, request.max_values))
-        series |= self._run_poller.series_of(large.metrics if large is not None else (), request.x, request.max_values)
+        series = self._run_poller.series_of(metrics, request.x_axis, min(_MAX_SMALL_CHART_VALUES, request.max_values))
+        series |= self._run_poller.series_of(
+            large.metrics if large is not None else (), request.x_axis, request.max_values
+        )
         steps = self._run_poller.series(large.metrics[0], "step", request.max_values).x if large is not None else None
-        self._curves = RunCurves(all_charts, series, request.x, steps)
+        self._curves = RunCurves(all_charts, series, request.x_axis, steps)
         self._curves_request = _curves_key(request)
 
-    def _large_chart(self, all_charts: list[Chart] | tuple[Chart, ...], request: ViewRequest) -> Chart | None:
+    def _large_chart(self, all_charts: list[Chart] | tuple[Chart, ...], request: ContentRequest) -> Chart | None:
         theory = self._read_theory()
         return selected_chart(all_charts, request.quantity, theory.total if theory else "")
 
@@ -144,7 +153,7 @@ class RunViewBuilder:
         images = self._run_poller.images
         return images.get(image_kind if image_kind in images else next(iter(_ordered_image_kinds(images)), ""), [])
 
-    def _read_image(self, request: ViewRequest) -> TiledImage | None:
+    def _read_image(self, request: ContentRequest) -> TiledImage | None:
         # Choose the newest image up to the selected step, or the first one.
         refs = self._image_refs(request.image_kind)
         past = [ref for ref in refs if request.selected_step is None or ref.step <= request.selected_step]
@@ -172,7 +181,7 @@ class RunViewBuilder:
         return self._log_tail
 
 
-def _curves_key(request: ViewRequest) -> ViewRequest:
+def _curves_key(request: ContentRequest) -> ContentRequest:
     """Return the part of a request that curves depend on."""
     return replace(request, selected=None, compared=(), image_kind="", selected_step=None)
 

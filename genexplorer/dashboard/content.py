@@ -1,4 +1,4 @@
-"""Frozen values exchanged by two threads: the screen sends a request, the polling thread returns a view.
+"""Frozen values exchanged by two threads: the screen sends a request, the polling thread returns the content.
 
 Values that hold arrays are compared by identity: the polling thread returns the same object until its content changes.
 """
@@ -23,14 +23,14 @@ NUM_SMALL_CHARTS = 4  # in a row below the large chart, in the widest terminal
 
 
 @dataclass(frozen=True)
-class ViewRequest:
+class ContentRequest:
     """What the screen needs at present."""
 
     selected: Path | None = None  # folder of the selected run; None: the newest run
     compared: tuple[Path, ...] = ()  # folders of the compared runs, in the order in which they were marked
     quantity: str = ""  # of the large chart; empty: the objective of the model's family
     has_small_charts: bool = False  # whether the small charts are visible
-    x: XAxis = "step"  # quantity on the x axis
+    x_axis: XAxis = "step"  # quantity on the x axis
     max_values: int = 160  # of each curve in the large chart
     image_kind: str = ""  # "samples", "manifold", …; empty: the first available
     selected_step: int | None = None  # step of the displayed image and metrics; None: the newest
@@ -50,7 +50,7 @@ class RunCurves:
 
     charts: tuple[Chart, ...] = ()
     series: Mapping[str, Series] = field(default_factory=dict)  # by name of the metric
-    x: XAxis = "step"
+    x_axis: XAxis = "step"
     steps: NDArray[np.float64] | None = None  # of the values of the large chart's first metric, (N,)
 
 
@@ -63,7 +63,7 @@ class ComparedRun:
 
 
 @dataclass(frozen=True, eq=False)
-class RunView:
+class RunContent:
     """Everything the screen shows of the selected run."""
 
     folder: Path
@@ -89,11 +89,11 @@ class RunView:
 
 
 @dataclass(frozen=True, eq=False)
-class DashboardView:
+class DashboardContent:
     """Everything the screen shows."""
 
     runs: tuple[RunStatus, ...] = ()
-    run: RunView | None = None
+    run: RunContent | None = None
     compared: tuple[ComparedRun, ...] = ()
     loaded: bool = False  # whether the folder of runs has been read
     error: str = ""  # why the folder of runs cannot be read
