@@ -57,7 +57,6 @@ def choice_flag(
     return SettingFlag(key, str, text, help_section, metavar, choices)
 
 
-_LIKELIHOODS = ("bernoulli", "gaussian", "discretized-logistic")
 _BINARIZATIONS = ("threshold", "static", "dynamic", "none")
 FLAGS = {
     "--latent-dim": SettingFlag("model.latent_dim", int, "Size of z (VAE, GAN).", HELP_SECTION_MODEL),
@@ -66,8 +65,13 @@ FLAGS = {
     ),
     "--beta": SettingFlag("model.beta", float, "Weight of the KL term (VAE).", HELP_SECTION_MODEL),
     "--kl-warmup": SettingFlag("model.kl_warmup", int, "Steps of linear KL warm-up (VAE).", HELP_SECTION_MODEL),
-    "--likelihood": choice_flag(
-        "model.likelihood", "KIND", _LIKELIHOODS, "; normal for 2-D data (VAE).", HELP_SECTION_MODEL
+    "--likelihood": SettingFlag(
+        "model.likelihood",
+        str,
+        "bernoulli, gaussian or discretized-logistic for images; normal for 2-D data (VAE).",
+        HELP_SECTION_MODEL,
+        "KIND",
+        choices=("bernoulli", "gaussian", "discretized-logistic", "normal"),
     ),
     "--binarization": choice_flag("data.binarization", "KIND", _BINARIZATIONS, " (images).", HELP_SECTION_MODEL),
     "--binarisation": SettingFlag(
@@ -97,11 +101,10 @@ def with_setting_flags(command: Callable[..., None]) -> Callable[..., None]:
     names = {flag: flag.strip("-").replace("-", "_") + "_flag" for flag in FLAGS}
     parameters: list[inspect.Parameter] = []
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
-        parameters += (
-            [_option_parameter(flag, name) for flag, name in names.items()]
-            if parameter.name == "flags"
-            else [parameter]
-        )
+        if parameter.name == "flags":
+            parameters.extend(_option_parameter(flag, name) for flag, name in names.items())
+        else:
+            parameters.append(parameter)
 
     @wraps(command)
     def run(**values: Any) -> None:

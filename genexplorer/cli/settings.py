@@ -14,7 +14,7 @@ from typing import Any
 
 from genexplorer.cli.setting_flags import FLAGS
 from genexplorer.errors import ConfigError
-from genexplorer.session.new_run import parse_assignment, parse_value
+from genexplorer.session.settings_text import parse_assignment, parse_value
 from trainers import plan, presets, registry
 from trainers.config import RunConfig
 

@@ -6,10 +6,12 @@ from importlib import metadata
 
 from genexplorer import paths
 
-# The OpenMP of LLVM and Intel reads the second variable.
+# These replace what the user has set. Waiting threads sleep; the OpenMP of LLVM and Intel reads the second variable.
 _PASSIVE_WAIT = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
-_FULL_TEAMS = {"OMP_DYNAMIC": "FALSE", "OMP_MAX_ACTIVE_LEVELS": "1"}  # see `trainers.openmp`
-_SPIN_COUNT, _ADAPTING_SPIN_COUNT = 1_000, 10_000  # loops of a waiting thread in libgomp; 100 take about 1 µs
+_FULL_TEAMS = {"OMP_DYNAMIC": "FALSE", "OMP_MAX_ACTIVE_LEVELS": "1"}  # OpenMP starts all threads: see `trainers.openmp`
+# Loops in which a waiting thread of libgomp spins before it sleeps; 100 take about 1 µs.
+_SPIN_COUNT = 1_000
+_ADAPTING_SPIN_COUNT = 10_000  # in a process that adapts its number of threads to others
 _MEMORY_DEFAULTS = {
     "MIMALLOC_PURGE_DELAY": "60000",  # freed memory is returned to the kernel after these milliseconds
     "MALLOC_TRIM_THRESHOLD_": str(256 << 20),  # the C library reads these two, where mimalloc is missing
@@ -19,7 +21,10 @@ _MIMALLOC = ("cmeel-mimalloc", "libmimalloc.so")  # the distribution on PyPI and
 
 
 def compute_environment(base: Mapping[str, str], *, adapts: bool = False) -> dict[str, str]:
-    """Return an environment for computing; variables that the user has set stay.
+    """Return an environment for computing. Variables that the user has set stay, except for the four below.
+
+    `OMP_WAIT_POLICY`, `KMP_BLOCKTIME`, `OMP_DYNAMIC` and `OMP_MAX_ACTIVE_LEVELS` are always set: with other values,
+    waiting threads slow down other runs, or fewer threads start than the libraries below torch expect.
 
     Waiting threads spin for some microseconds and then sleep: another run may start at any time, and threads that
     spin for long while another process holds their core are ten times slower; threads that never spin make a single
@@ -37,7 +42,8 @@ def compute_environment(base: Mapping[str, str], *, adapts: bool = False) -> dic
     """
     spins = {"GOMP_SPINCOUNT": str(_ADAPTING_SPIN_COUNT if adapts else _SPIN_COUNT)}
     compiled = {"TORCHINDUCTOR_CACHE_DIR": str(paths.cache_dir() / "compiled")}  # not in /tmp, where others write
-    return {**spins, **_MEMORY_DEFAULTS, **_allocator(), **compiled, **base, **_PASSIVE_WAIT, **_FULL_TEAMS}
+    defaults = {**spins, **_MEMORY_DEFAULTS, **_allocator(), **compiled}
+    return {**defaults, **base, **_PASSIVE_WAIT, **_FULL_TEAMS}  # the later ones replace the earlier ones
 
 
 def _allocator() -> dict[str, str]:

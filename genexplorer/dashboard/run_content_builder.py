@@ -139,7 +139,7 @@ class RunContentBuilder:
 
     def _large_chart(self, all_charts: list[Chart] | tuple[Chart, ...], request: ContentRequest) -> Chart | None:
         theory = self._read_theory()
-        return selected_chart(all_charts, request.quantity, theory.total if theory else "")
+        return selected_chart(all_charts, request.quantity, theory.total_quantity if theory else "")
 
     def _read_theory(self) -> Theory | None:
         config = self._run_poller.config

@@ -33,8 +33,9 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
               the data, label. For N > 1 (or, for seed, count) stages (K + 1, N, …), ladj (K, N).
 `axes`        count -> indices (k,), scores (k,): the most important latent axes, best first; meta how, measure and
               unit: "KL", "nats" or "effect", "gray levels per unit of z".
-`plane`       kind "axes" with indices [i, j]; "principal"; "points" with z (3, d) -> origin, e1, e2 (d,); meta title
-              and, for the principal one, explained (fractions of the variance), for points, `points` (three [a, b]).
+`plane`       kind "axes" with indices [i, j]; "principal"; "points" with z (3, d) -> origin, e1, e2 (d,); meta title;
+              for points, `points` (three [a, b]); for the principal one, explained: two fractions of the variance of
+              the encodings or, without an encoder, of the trace of E[JᵀJ] (the most influential directions).
               A point of the plane is origin + a e1 + b e2, and the data or the prior spread about 1 along a and b.
 `project`     origin, e1, e2 (d,), count -> coords (N, 2), labels, indices (N,): encodings of test images projected onto
               a plane. `manifold` takes origin, e1, e2 as well, for coords "z": its bounds are then a and b.

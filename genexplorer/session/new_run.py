@@ -1,7 +1,5 @@
 """The form of a new run, built from the presets and validated without torch."""
 
-import shlex
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +10,7 @@ from genexplorer.session.eta import Estimate, expected_time
 from genexplorer.session.formatting import duration
 from genexplorer.session.observable import Observable
 from genexplorer.session.preset_info import families_with_presets, training_time_text
+from genexplorer.session.settings_text import parse_settings
 from trainers import plan, presets, registry
 from trainers.config import RunConfig
 from trainers.registry import Preset
@@ -19,13 +18,8 @@ from trainers.registry import Preset
 InputType = Literal["choice", "number", "text"]
 LENGTH_UNITS = ("epochs", "steps", "minutes")
 _MAX_VALUE_LENGTH = 4096
-_CONFIG_FIELDS = (
-    "data",
-    "length",
-    "seed",
-    "settings",
-)  # the fields that set configuration values; later ones override earlier ones
-EXAMPLE_SETTING = "model.beta=4"
+# The fields that set configuration values; later ones override earlier ones.
+_CONFIG_FIELDS = ("data", "length", "seed", "settings")
 
 
 @dataclass(frozen=True)
@@ -207,25 +201,6 @@ class NewRunForm(Observable):
         return presets.from_dotted(parse_settings(self["settings"]))
 
 
-def parse_settings(text: str) -> dict[str, Any]:
-    """Parse 'model.beta=4 optim.lr=3e-4': values as in TOML, quoted if they contain spaces.
-
-    Raises:
-        ConfigError: if a part is not of the form key=value, or a key is given twice.
-    """
-    try:
-        parts = shlex.split(text)
-    except ValueError:
-        raise ConfigError("settings: a quotation mark is not closed", "for instance model.beta=4") from None
-    settings: dict[str, Any] = {}
-    for part in parts:
-        key, value = parse_assignment(part.rstrip(",;"), "settings:")
-        if key in settings:
-            raise ConfigError(f"settings: {key} is given twice", "give it once")
-        settings[key] = value
-    return settings
-
-
 def _parse_length(text: str, unit: str) -> float | int:
     if unit == "steps":
         return _parse_int("schedule.steps", text)
@@ -285,28 +260,3 @@ _SETTINGS = FormField(
     "Other settings, separated by spaces.",
     placeholder="optim.lr=3e-4 optim.batch_size=64",
 )
-
-
-def parse_value(text: str) -> Any:
-    """Parse a value as TOML; other text is taken as a string, so that quotes can be omitted."""
-    try:
-        parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
-        return text
-    return parsed["value"] if list(parsed) == ["value"] else text
-
-
-def parse_assignment(text: str, given_in: str) -> tuple[str, Any]:
-    """Parse 'model.beta=4' as a dotted key and its value.
-
-    Args:
-        text: The assignment.
-        given_in: Where it was given, such as "--set", for the error message.
-    Raises:
-        ConfigError: if it is not of the form key=value.
-    """
-    key, equals, value = text.partition("=")
-    key = key.strip()
-    if not equals or not all(key.split(".")):
-        raise ConfigError(f"{given_in} {text}: not of the form key=value", f"for instance {EXAMPLE_SETTING}")
-    return key, parse_value(value.strip())

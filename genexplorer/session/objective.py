@@ -20,23 +20,23 @@ class ObjectiveValues:
     further_values: tuple[tuple[Term, float], ...] = ()  # quantities beside the terms, each from the best split
 
     @property
-    def origin(self) -> str:
+    def split_and_weights(self) -> str:
         """The split and weights that the values are from: 'test set, EMA weights'."""
-        origins = ("test set, EMA weights", "test set, raw weights", "training batch")
-        return origins[METRIC_PATTERNS.index(self.pattern)]
+        texts = ("test set, EMA weights", "test set, raw weights", "training batch")
+        return texts[METRIC_PATTERNS.index(self.pattern)]
 
     @property
-    def origin_texts(self) -> tuple[str, ...]:
-        """Unit and origin of the values in several lengths, the longest first."""
+    def setup_texts(self) -> tuple[str, ...]:
+        """Unit, split and weights of the values in several lengths, the longest first."""
         short = "train" if self.pattern.startswith("train/") else "test"
-        return f"{self.unit}, {self.origin}", f"{self.unit}, {short}", self.unit
+        return f"{self.unit}, {self.split_and_weights}", f"{self.unit}, {short}", self.unit
 
     def metric(self, term: Term) -> str:
         """Return the name of a term's metric."""
         return self.pattern.format(term.quantity)
 
     @property
-    def lines(self) -> tuple[str, ...]:
+    def texts(self) -> tuple[str, ...]:
         """The objective in several lengths, the longest first, with the first further value."""
         wide = (self.one_line(full=True, brief=brief, further=count) for count in (1, 0) for brief in (False, True))
         return *wide, self.one_line(), self.one_line(brief=True), f"{self.name} {self._value_text(self.total, True)}"
@@ -101,7 +101,9 @@ def objective_values(theory: Theory, values: Mapping[str, float]) -> ObjectiveVa
     )
     for terms in (theory.terms, ()):
         for pattern in METRIC_PATTERNS:
-            names = [pattern.format(quantity) for quantity in (theory.total, *(term.quantity for term in terms))]
+            names = [
+                pattern.format(quantity) for quantity in (theory.total_quantity, *(term.quantity for term in terms))
+            ]
             if all(name in values for name in names):
                 term_values = tuple((term, float(values[pattern.format(term.quantity)])) for term in terms)
                 return ObjectiveValues(

@@ -143,9 +143,9 @@ def _principal(query: Query) -> Generator[Progress, None, tuple[Plane, dict[str,
         mu, _ = yield from query.encode_test(min(NUM_CODES, len(loaded.data.test)))
         return _principal_of_codes(mu[mu.isfinite().all(1)])
     result = yield from _sensitivity(query)
-    explained = [float(fraction) for fraction in result.explained[:2]]
+    explained_fractions = [float(fraction) for fraction in result.explained_fractions[:2]]
     title = "the two most influential directions"
-    meta: dict[str, object] = {"title": title, "explained": explained, "how": result.method}
+    meta: dict[str, object] = {"title": title, "explained": explained_fractions, "how": result.method}
     e1, e2 = (_fix_sign(direction) for direction in result.directions[:2])
     return (torch.zeros(loaded.latent_dim), e1, e2), meta
 
@@ -168,8 +168,11 @@ def _principal_of_codes(mu: Tensor) -> tuple[Plane, dict[str, object]]:
     # Scale them to the standard deviations of the encodings.
     stds = variances.clamp_min(1e-12).sqrt()
     e1, e2 = (std * _fix_sign(direction) for std, direction in zip(stds, directions, strict=True))
-    explained = [float(variance / total.clamp_min(1e-30)) for variance in variances]
-    meta: dict[str, object] = {"title": f"principal plane of {len(mu):,} test encodings", "explained": explained}
+    explained_fractions = [float(variance / total.clamp_min(1e-30)) for variance in variances]
+    meta: dict[str, object] = {
+        "title": f"principal plane of {len(mu):,} test encodings",
+        "explained": explained_fractions,
+    }
     return (mu.double().mean(0), e1, e2), meta
 
 

@@ -32,13 +32,13 @@ class Sensitivity:
     Args:
         effect: (d,), mean absolute change of an output value per unit of each axis; 0 for axes that were not measured.
         directions: (k, d), orthonormal, k ≥ 2: the top eigenvectors of E[JᵀJ].
-        explained: (k,), the eigenvalue of each direction as a fraction of the trace of E[JᵀJ].
+        explained_fractions: (k,), the eigenvalue of each direction as a fraction of the trace of E[JᵀJ].
         method: How it was measured, for people: "finite differences at 8 latents".
     """
 
     effect: Tensor
     directions: Tensor
-    explained: Tensor
+    explained_fractions: Tensor
     method: str
 
 
@@ -67,9 +67,11 @@ def _measure_all(decode: Decode, size: int, chunk: int) -> Measurement:
     # Find the leading eigenvectors of E[JᵀJ].
     values, vectors = torch.linalg.eigh(gram.double())
     num_directions = min(8, size)
-    explained = values.flip(0)[:num_directions] / values.sum().clamp_min(1e-30)
+    explained_fractions = values.flip(0)[:num_directions] / values.sum().clamp_min(1e-30)
     directions = vectors.flip(1)[:, :num_directions].T
-    return Sensitivity(effect, directions.float(), explained.float(), f"finite differences at {len(latents)} latents")
+    return Sensitivity(
+        effect, directions.float(), explained_fractions.float(), f"finite differences at {len(latents)} latents"
+    )
 
 
 def _measure_probed(decode: Decode, size: int, chunk: int) -> Measurement:
@@ -93,9 +95,9 @@ def _measure_probed(decode: Decode, size: int, chunk: int) -> Measurement:
     for number, z in enumerate(latents):
         columns = yield from _columns(decode, z, axes, chunk, 0.5 + 0.5 * number / len(latents), 0.5 / len(latents))
         effect[axes] += columns.abs().mean(1) / len(latents)
-    explained = singular.square() / singular.square().sum().clamp_min(1e-30)
+    explained_fractions = singular.square() / singular.square().sum().clamp_min(1e-30)
     method = f"finite differences along the {len(axes):,} of {size:,} axes that {NUM_PROBES} random gradients suggest"
-    return Sensitivity(effect, vectors[:8], explained[:8], method)
+    return Sensitivity(effect, vectors[:8], explained_fractions[:8], method)
 
 
 def _columns(

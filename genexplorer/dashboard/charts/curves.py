@@ -46,7 +46,7 @@ class CurveOptions:
 
 def selected_chart(run: RunContent, quantity: str) -> Chart | None:
     """Return the chart of a quantity, by default of the objective, else the first."""
-    return charts.selected_chart(run.curves.charts, quantity, run.theory.total if run.theory else "")
+    return charts.selected_chart(run.curves.charts, quantity, run.theory.total_quantity if run.theory else "")
 
 
 def run_chart(run: RunContent, chart: Chart, options: CurveOptions, *, small: bool = False) -> ChartData:

@@ -56,7 +56,7 @@ def _position_content(run: RunContent, step: int, width: int) -> Content:
     steps = run.image_steps
     position = f"   {steps.index(step) + 1 if step in steps else len(steps)} of {len(steps)}"
     objective = objective_values(run.theory, run.values) if run.theory else None
-    texts = [*(f"{position}   {line}" for line in (objective.lines if objective else ())), position]
+    texts = [*(f"{position}   {line}" for line in (objective.texts if objective else ())), position]
     return Content.assemble((next((text for text in texts if len(text) <= width), ""), "$muted"))
 
 

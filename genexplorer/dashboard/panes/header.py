@@ -91,10 +91,10 @@ def _objective_line(
     objective = objective_values(theory, values) if theory else None
     if objective is None:
         return [("No metrics yet" if not selected_step else f"No metrics at step {selected_step:,}", "$muted")]
-    text = longest_that_fits(list(objective.lines), width) or objective.lines[-1]
+    text = longest_that_fits(list(objective.texts), width) or objective.texts[-1]
     style = "bold" if selected_step is None else "bold $accent"
     origin = longest_that_fits(
-        [f"  {origin}" for origin in objective.origin_texts], width - cell_len(text)
+        [f"  {origin}" for origin in objective.setup_texts], width - cell_len(text)
     )  # split, weights
     return [(clip(text, width), style), (origin, "$muted")]
 

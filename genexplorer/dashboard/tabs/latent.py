@@ -68,9 +68,13 @@ def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> 
     origin, e1, e2 = (np.asarray(arrays[name], dtype=np.float32) for name in ("origin", "e1", "e2"))
     title = str(meta.get("title") or "")
     title = "principal plane" if title.startswith("principal plane") or not title else "strongest directions"
-    explained = meta.get("explained")
-    if isinstance(explained, Sequence) and len(explained) == 2 and all(isinstance(v, float) for v in explained):
-        title += f", {explained[0]:.0%} + {explained[1]:.0%}"
+    explained_fractions = meta.get("explained")
+    if (
+        isinstance(explained_fractions, Sequence)
+        and len(explained_fractions) == 2
+        and all(isinstance(v, float) for v in explained_fractions)
+    ):
+        title += f", {explained_fractions[0]:.0%} + {explained_fractions[1]:.0%}"
     return AffinePlane(title, ("a", "b"), origin, e1, e2)
 
 

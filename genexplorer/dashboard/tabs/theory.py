@@ -81,8 +81,8 @@ def _term_lines(
         Content.assemble(
             (f"{formatting.number(objective.total):>9}", "bold $accent"),
             " ",
-            link(f"{objective.name:<16}", f"screen.show_quantity('{theory.total}')", "bold"),
-            (f"{objective.unit}, {objective.origin}, {time_text}", "$muted"),
+            link(f"{objective.name:<16}", f"screen.show_quantity('{theory.total_quantity}')", "bold"),
+            (f"{objective.unit}, {objective.split_and_weights}, {time_text}", "$muted"),
         )
     ]
     # Its terms, each with a bar.

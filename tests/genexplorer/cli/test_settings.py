@@ -10,7 +10,7 @@ from genexplorer.cli import settings
 from genexplorer.cli.settings import to_toml
 from genexplorer.errors import ConfigError
 from genexplorer.session import command_lines
-from genexplorer.session.new_run import parse_value
+from genexplorer.session.settings_text import parse_value
 from trainers import registry
 from trainers.presets import assemble
 

@@ -59,7 +59,7 @@ def test_the_objective_in_one_line() -> None:
     assert result is not None
     assert result.one_line() == "ELBO −148.2 = −142.0 − 6.2 KL"
     assert result.one_line(full=True) == "ELBO −148.2 = −142.0 reconstruction − 6.2 KL"
-    assert result.origin == "training batch"
+    assert result.split_and_weights == "training batch"
     assert result.metric(result.terms[1][0]) == "train/kl"
 
 
@@ -71,7 +71,7 @@ def test_the_best_complete_split_is_used() -> None:
     assert result.pattern == "train/{}"
     result = objective_values(THEORY, train | half | {"test/kl_ema": 9.0})
     assert result is not None
-    assert (result.pattern, result.total, result.origin) == ("test/{}_ema", -150.0, "test set, EMA weights")
+    assert (result.pattern, result.total, result.split_and_weights) == ("test/{}_ema", -150.0, "test set, EMA weights")
     assert objective_values(THEORY, {}) is None
 
 
@@ -143,9 +143,9 @@ def test_another_loss_is_shown_and_a_missing_term_omitted() -> None:
     result = objective_values(theory, values | {"train/loss_g": 0.93, "test/diversity_ema": 0.8})
     assert result is not None
     assert [value for _, value in result.further_values] == [0.93, 0.8]
-    assert result.lines[1] == "L_D 1.21 = 0.60 real + 0.61 fake · L_G 0.93"
-    assert result.lines[-2:] == ("L_D 1.21 = 0.60 + 0.61 fake", "L_D 1.21")
-    assert [len(line) for line in result.lines] == sorted((len(line) for line in result.lines), reverse=True)
+    assert result.texts[1] == "L_D 1.21 = 0.60 real + 0.61 fake · L_G 0.93"
+    assert result.texts[-2:] == ("L_D 1.21 = 0.60 + 0.61 fake", "L_D 1.21")
+    assert [len(line) for line in result.texts] == sorted((len(line) for line in result.texts), reverse=True)
     alone = objective_values(theory, {"train/loss_d": 1.21})
     assert alone is not None
     assert alone.one_line() == "L_D 1.210"
@@ -154,4 +154,4 @@ def test_another_loss_is_shown_and_a_missing_term_omitted() -> None:
 def test_a_term_near_zero_is_omitted_only_in_favor_of_another_value() -> None:
     result = objective_values(THEORY, {"train/elbo": -206.0, "train/recon": 206.0, "train/kl": 0.0004})
     assert result is not None
-    assert all("− 0.0 KL" in line for line in result.lines[:-1])
+    assert all("− 0.0 KL" in line for line in result.texts[:-1])

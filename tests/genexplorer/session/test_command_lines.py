@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from genexplorer.session import command_lines
-from genexplorer.session.new_run import NewRunForm, parse_settings
+from genexplorer.session.new_run import NewRunForm
+from genexplorer.session.settings_text import parse_settings
 from trainers.presets import assemble, from_dotted
 
 RUN = "brave fox; rm -rf ~"

@@ -9,8 +9,9 @@ from genexplorer.errors import UserError
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import eta, formatting
-from genexplorer.session.new_run import NewRunForm, parse_settings
+from genexplorer.session.new_run import NewRunForm
 from genexplorer.session.preset_info import expected_failure, families_with_presets, training_time_text
+from genexplorer.session.settings_text import parse_settings
 from trainers import registry
 from trainers.data.catalog import bundled_folder
 from trainers.plan import resolve

@@ -76,7 +76,7 @@ AUTOENCODER = Family(
         ),
     ),
     theory=Theory(
-        total="error", total_name="squared error", equation="‖x − W z − b‖²", reference="Baldi & Hornik 1989"
+        total_quantity="error", total_name="squared error", equation="‖x − W z − b‖²", reference="Baldi & Hornik 1989"
     ),
     capabilities=lambda options: dict.fromkeys(
         ("sample", "decode", "encode"), Capability(available=True, how="linear")

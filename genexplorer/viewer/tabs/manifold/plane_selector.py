@@ -180,10 +180,10 @@ class PlaneSelector(Observable):
         if self.kind != "principal":
             return
         origin, e1, e2 = (np.asarray(response.arrays[name], np.float64) for name in ("origin", "e1", "e2"))
-        title, explained = str(response.meta.get("title", "")), response.meta.get("explained")
-        if isinstance(explained, list) and len(explained) == 2:
+        title, explained_fractions = str(response.meta.get("title", "")), response.meta.get("explained")
+        if isinstance(explained_fractions, list) and len(explained_fractions) == 2:
             of = "variance" if self._encodes else "effect"
-            title += f":  {explained[0]:.1%} and {explained[1]:.1%} of the {of}"
+            title += f":  {explained_fractions[0]:.1%} and {explained_fractions[1]:.1%} of the {of}"
         names = ("PC 1", "PC 2") if self._encodes else ("direction 1", "direction 2")
         # Flip the axes to those of the former principal plane.
         former = self.plane if self.plane is not None and self.plane.names == names else None

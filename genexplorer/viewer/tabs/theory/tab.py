@@ -225,7 +225,7 @@ class TheoryTab(Tab):
         self.total.setText(formula(_breakdown_text(values)))
         step = self.context.step
         when = "" if step is None else f"  ·  at or before step {step:,}"
-        self.source.setText(f"{values.origin}{when}")
+        self.source.setText(f"{values.split_and_weights}{when}")
         # The terms, and the metrics that are also tracked, in the units of their charts.
         self.fraction.show_terms([(term.name, value) for term, value in values.terms])
         self.fraction.setVisible(len(values.terms) > 1)
@@ -280,8 +280,12 @@ def _sentences(texts: Iterable[str]) -> str:
 def _metrics_text(theory: Theory, metrics: Mapping[str, object]) -> str:
     """Return the metrics of one image: 'ELBO −96.2 = …'."""
     values = {f"train/{name}": float(v) for name, v in metrics.items() if isinstance(v, int | float)}
-    if f"train/{theory.total}" not in values and all(f"train/{term.quantity}" in values for term in theory.terms):
-        values[f"train/{theory.total}"] = sum(term.sign * values[f"train/{term.quantity}"] for term in theory.terms)
+    if f"train/{theory.total_quantity}" not in values and all(
+        f"train/{term.quantity}" in values for term in theory.terms
+    ):
+        values[f"train/{theory.total_quantity}"] = sum(
+            term.sign * values[f"train/{term.quantity}"] for term in theory.terms
+        )
     result = objective_values(theory, values)
     if result is not None:
         return _breakdown_text(result)
