@@ -71,7 +71,7 @@ class Run:
 
     def __repr__(self) -> str:
         status = self.status
-        title = f"{status.preset or status.family} on {status.data}"
+        title = f"{status.preset or status.family} on {status.dataset}"
         return f"<Run {status.name}: {title}, {status.state}, step {status.step:,}>"
 
     @property
@@ -96,7 +96,7 @@ class Run:
     @property
     def metric_specs(self) -> dict[str, MetricSpec]:
         """Title, unit and setup of each metric, by name."""
-        return self._reader.specs()
+        return self._reader.metric_specs()
 
     def metrics(self, pattern: str = "*", *, max_points: int = 10_000) -> MetricRows:
         """Return recorded values, ordered by metric and step.
@@ -109,7 +109,7 @@ class Run:
             DamagedRunError: if the database cannot be read.
         """
         rows = MetricRows()
-        for name in self._reader.specs():
+        for name in self._reader.metric_specs():
             if fnmatch.fnmatchcase(name, pattern):
                 curve = self._reader.series(name, "step", max_points)
                 steps = (round(step) for step in curve.x.tolist())

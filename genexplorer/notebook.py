@@ -45,7 +45,7 @@ def progress_text(poller: RunPoller) -> str:
     """Return one line: 'brave-fox: running  step 1,200  62%  test ELBO −148.2 nats  18.1k images/s  0:40 left'."""
     status = poller.status
     parts = [f"{status.name}: {status.state}", f"step {status.step:,}", formatting.percent(status.progress)]
-    spec = poller.specs.get(status.primary_metric)
+    spec = poller.metric_specs.get(status.primary_metric)
     if spec is not None:
         parts.append(f"{spec.title} {formatting.number(status.primary_value, spec.unit)}")
     if status.state.active:
@@ -60,7 +60,7 @@ def run_html(poller: RunPoller) -> str:
         '<div style="background:#8884;height:6px;border-radius:3px;max-width:900px">'
         f'<div style="background:{_COLORS[0]};height:6px;border-radius:3px;width:{percent:.1f}%"></div></div>'
     )
-    plots = [_chart_svg(chart, poller) for chart in charts(poller.specs)[:_MAX_CHARTS]]
+    plots = [_chart_svg(chart, poller) for chart in charts(poller.metric_specs)[:_MAX_CHARTS]]
     content = "".join([*plots, _latest_samples_html(poller)])
     row = f'<div style="display:flex;flex-wrap:wrap;gap:12px;margin-top:8px">{content}</div>'
     return f'<div style="font-family:sans-serif;font-size:13px">{escape(progress_text(poller))}{bar}{row}</div>'

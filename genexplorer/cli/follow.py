@@ -52,7 +52,7 @@ class RunFollower:
 
     def _print(self, delta: Delta) -> None:
         self._latest.update(delta.latest)
-        self._specs.update(delta.specs)
+        self._specs.update(delta.metric_specs)
         for line in delta.log:
             print_log_line(line)
         now = time.monotonic()

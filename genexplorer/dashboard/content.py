@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from genexplorer.runs.record import AlertRow, Change, ImageRef, LogLine, RunStatus, Series, XAxis
+from genexplorer.runs.record import AlertRow, CommandRow, LogLine, RunStatus, Series, XAxis
 from genexplorer.session.charts import Chart
 from trainers.theory import Theory
 
@@ -30,7 +30,7 @@ class ContentRequest:
     compared: tuple[Path, ...] = ()  # folders of the compared runs, in the order in which they were marked
     quantity: str = ""  # of the large chart; empty: the objective of the model's family
     has_small_charts: bool = False  # whether the small charts are visible
-    x_axis: XAxis = "step"  # quantity on the x axis
+    x_axis: XAxis = "step"
     max_values: int = 160  # of each curve in the large chart
     image_kind: str = ""  # "samples", "manifold", …; empty: the first available
     selected_step: int | None = None  # step of the displayed image and metrics; None: the newest
@@ -38,9 +38,10 @@ class ContentRequest:
 
 @dataclass(frozen=True, eq=False)
 class TiledImage:
-    """A recorded image, split into its tiles."""
+    """A recorded grid of images, or a single decoded one, split into its tiles."""
 
-    ref: ImageRef  # its file, kind and step
+    kind: str  # "samples", "manifold", …; "decoded"
+    step: int
     tiles: NDArray[np.uint8]  # (rows, columns, H, W, 3)
 
 
@@ -74,7 +75,7 @@ class RunContent:
     values: Mapping[str, float] = field(default_factory=dict)  # metrics at the selected step, by name
     log: tuple[LogLine, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
-    changes: tuple[Change, ...] = ()
+    command_history: tuple[CommandRow, ...] = ()
     image_kinds: tuple[str, ...] = ()
     image_steps: tuple[int, ...] = ()  # steps with an image of the displayed kind, ascending
     image: TiledImage | None = None

@@ -46,8 +46,7 @@ class RunContentBuilder:
         self._curves_stale = False
         self._theory: Theory | None = None
         self._image: TiledImage | None = None
-        self._values: dict[str, float] = {}
-        self._values_step: int | None = None
+        self._image_ref: ImageRef | None = None  # of `_image`
         self._card: ModelCard | None = None
         self._log_tail = ""
         self._log_tail_state: State | None = None
@@ -69,7 +68,7 @@ class RunContentBuilder:
             # Read curves that have grown visibly or are old.
             self._curves_stale |= "metrics" in changed
             last_step = max((point.step for point in self._run_poller.latest.values()), default=0)
-            step, read_at = self._curves_read_at
+            step, read_at = self._curves_read_at  # a run that restarts goes back in steps, an adjusted clock in time
             grown, old = abs(last_step - step) >= MIN_GROWTH_FRACTION * step, abs(now - read_at) >= MAX_CURVE_AGE_S
             due = self._curves_stale and (grown or old or not status.state.active)
             if due or self._curves_request != _curves_key(request):
@@ -79,11 +78,6 @@ class RunContentBuilder:
             if "snapshots" in changed and self._card is None and self._run_poller.snapshots:
                 with suppress(UserError, OSError):  # deleted between two polls: the next snapshot has a card, too
                     self._card = self._run_poller.card()
-            if request.selected_step is None:
-                self._values = self._run_poller.values_at(None)
-            elif "metrics" in changed or self._values_step != request.selected_step:
-                self._values = dict(self._run_poller.values_at(request.selected_step))
-            self._values_step = request.selected_step
             # Assemble the content.
             image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.image_kind)}))
             return RunContent(
@@ -92,10 +86,10 @@ class RunContentBuilder:
                 config=self._run_poller.config,
                 theory=self._read_theory(),
                 curves=self._curves,
-                values=self._values,
+                values=self._run_poller.values_at(request.selected_step),
                 log=tuple(self._run_poller.log)[-_MAX_LOG_LINES:],
                 alerts=tuple(self._run_poller.alerts),
-                changes=tuple(self._run_poller.changes),
+                command_history=tuple(self._run_poller.command_history),
                 image_kinds=_ordered_image_kinds(self._run_poller.images),
                 image_steps=image_steps or tuple(self._run_poller.snapshots),
                 image=self._read_image(request),
@@ -115,14 +109,14 @@ class RunContentBuilder:
         """Return this run's curves of the requested quantity."""
         with self._run_poller.open_database():
             self._run_poller.poll()
-            chart = self._large_chart(charts(self._run_poller.specs), request)
+            chart = self._large_chart(charts(self._run_poller.metric_specs), request)
             metrics = chart.metrics if chart is not None else ()
             series = self._run_poller.series_of(metrics, request.x_axis, request.max_values)
         return ComparedRun(self._run_poller.status, series)
 
     def _read_curves(self, request: ContentRequest) -> None:
         # Choose the charts.
-        all_charts = tuple(charts(self._run_poller.specs))
+        all_charts = tuple(charts(self._run_poller.metric_specs))
         large = self._large_chart(all_charts, request)
         small = (
             [chart for chart in all_charts if chart is not large][:NUM_SMALL_CHARTS] if request.has_small_charts else []
@@ -160,9 +154,9 @@ class RunContentBuilder:
         ref = past[-1] if past else (refs[0] if refs else None)
         # Load it if it is not the displayed one; if that fails, the displayed one stays.
         if ref is None:
-            self._image = None
-        elif self._image is None or self._image.ref != ref:
-            self._image = load_tiles(ref) or self._image
+            self._image = self._image_ref = None
+        elif ref != self._image_ref and (image := load_tiles(ref)) is not None:
+            self._image, self._image_ref = image, ref
         return self._image
 
     def _snapshot_age_s(self, now: float) -> float | None:

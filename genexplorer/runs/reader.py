@@ -14,7 +14,7 @@ from genexplorer.runs.database import read, sqlite
 from genexplorer.runs.record import (
     AlertRow,
     AttemptRow,
-    Change,
+    CommandRow,
     Cursor,
     Delta,
     ImageRef,
@@ -112,7 +112,7 @@ class RunReader:
         tick, latest = read.latest(connection, after)
         log = read.log(connection, _MAX_LOG_LINES, cursor.log)
         alerts = read.alerts(connection, cursor.alert)
-        changes = read.changes(connection, cursor.change)
+        commands = read.command_history(connection, cursor.change)
         image, images = read.images(connection, self.folder, None, cursor.image)
         return Delta(
             cursor=Cursor(
@@ -120,16 +120,16 @@ class RunReader:
                 tick=tick,
                 log=log[-1].id if log else cursor.log,
                 alert=alerts[-1].id if alerts else cursor.alert,
-                change=changes[-1].id if changes else cursor.change,
+                change=commands[-1].id if commands else cursor.change,
                 image=image,
             ),
             status=status,
             new_points=tick > cursor.tick,
             latest=latest,
-            specs=read.specs(connection, after),
+            metric_specs=read.metric_specs(connection, after),
             log=log,
             alerts=alerts,
-            changes=changes,
+            command_history=commands,
             images=images,
         )
 
@@ -150,13 +150,13 @@ class RunReader:
         empty = read.empty_series(metric, x_axis)
         return self._read(lambda connection: read.series(connection, metric, x_axis, max_points, bounds), empty)
 
-    def specs(self) -> dict[str, MetricSpec]:
+    def metric_specs(self) -> dict[str, MetricSpec]:
         """Return the declared metrics in order.
 
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        return self._read(read.specs, {})
+        return self._read(read.metric_specs, {})
 
     def latest(self, at_step: int | None = None) -> dict[str, Point]:
         """Return the last point of each metric, or the last one at or before a step.
@@ -223,13 +223,13 @@ class RunReader:
         """
         return self._read_list(read.attempts)
 
-    def command_history(self) -> list[Change]:
+    def command_history(self) -> list[CommandRow]:
         """Return the commands that were applied or refused, oldest first.
 
         Raises:
             DamagedRunError: if the database cannot be read.
         """
-        return self._read_list(read.changes)
+        return self._read_list(read.command_history)
 
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines of worker.log."""

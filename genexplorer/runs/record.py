@@ -51,7 +51,7 @@ class RunStatus:
     state: State
     preset: str
     family: str
-    data: str
+    dataset: str
     data_kind: str = "images"  # "images" or "points", which are 2-D
     tags: tuple[str, ...] = ()
     note: str = ""
@@ -111,7 +111,7 @@ class AlertRow:
 
 
 @dataclass(frozen=True)
-class Change:
+class CommandRow:
     """A command that was applied or refused, marked on the curves: '▲ lr'."""
 
     id: int
@@ -167,10 +167,12 @@ class Delta:
     status: RunStatus
     new_points: bool = False  # series must be read again
     latest: dict[str, Point] = field(default_factory=dict)  # the latest point of each metric that changed
-    specs: dict[str, MetricSpec] = field(default_factory=dict)  # the declarations of metrics that are new to the reader
+    metric_specs: dict[str, MetricSpec] = field(
+        default_factory=dict
+    )  # declarations of metrics that are new to the reader
     log: tuple[LogLine, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
-    changes: tuple[Change, ...] = ()
+    command_history: tuple[CommandRow, ...] = ()
     images: tuple[ImageRef, ...] = ()
     snapshots: tuple[int, ...] = ()  # all steps with a snapshot now, ascending (thinning removes some)
 

@@ -20,7 +20,7 @@ from genexplorer.runs.database.read import empty_series
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import (
     AlertRow,
-    Change,
+    CommandRow,
     Cursor,
     Delta,
     ImageRef,
@@ -44,7 +44,7 @@ MAX_LOG_LINES = 2000  # older lines are dropped; the log file has them
 WATCH_REPORT_INTERVAL_S = 1.0  # once a second, as `control.touch_watch` expects
 _MAX_CACHED_SERIES = 128
 _MAX_CACHED_STEPS = 64  # cards and metric values are cached for this many steps each
-ALL_CHANGES = frozenset({"status", "metrics", "log", "alerts", "changes", "images", "snapshots"})
+ALL_CHANGES = frozenset({"status", "metrics", "log", "alerts", "commands", "images", "snapshots"})
 _READ_ERRORS = (UserError, OSError, sqlite3.Error)
 _SeriesKey = tuple[str, XAxis, int, tuple[float, float] | None]
 ACTIVE_POLL_S = 0.25
@@ -78,11 +78,11 @@ class RunPoller:
     def _reset(self) -> None:
         """Discard everything but the status: before the first poll, and when a new attempt rewrites the history."""
         self._cursor = Cursor()
-        self.specs: dict[str, MetricSpec] = {}
+        self.metric_specs: dict[str, MetricSpec] = {}
         self.latest: dict[str, Point] = {}
         self.log: deque[LogLine] = deque(maxlen=MAX_LOG_LINES)
         self.alerts: list[AlertRow] = []
-        self.changes: list[Change] = []
+        self.command_history: list[CommandRow] = []
         self.images: dict[str, list[ImageRef]] = {}  # recorded images by image kind, ascending in step
         self.snapshots: list[int] = []  # steps, ascending
         self._cached_series: OrderedDict[_SeriesKey, Series] = OrderedDict()
@@ -100,7 +100,7 @@ class RunPoller:
         """Read what is new.
 
         Returns:
-            The names of what changed: "status", "metrics", "log", "alerts", "changes", "images", "snapshots".
+            The names of what changed: "status", "metrics", "log", "alerts", "commands", "images", "snapshots".
         """
         before = self.error
         self.error = ""
@@ -210,19 +210,19 @@ class RunPoller:
     def _apply(self, delta: Delta) -> frozenset[str]:
         changed = {
             "status": delta.status != self.status,
-            "metrics": delta.new_points or bool(delta.specs),
+            "metrics": delta.new_points or bool(delta.metric_specs),
             "log": bool(delta.log),
             "alerts": bool(delta.alerts),
-            "changes": bool(delta.changes),
+            "commands": bool(delta.command_history),
             "images": bool(delta.images),
             "snapshots": list(delta.snapshots) != self.snapshots,
         }
         self._cursor, self.status = delta.cursor, delta.status
-        self.specs |= delta.specs
+        self.metric_specs |= delta.metric_specs
         self.latest |= delta.latest
         self.log.extend(delta.log)
         self.alerts.extend(delta.alerts)
-        self.changes.extend(delta.changes)
+        self.command_history.extend(delta.command_history)
         self.snapshots = list(delta.snapshots)
         for image_kind in {ref.kind for ref in delta.images}:
             refs = (*self.images.get(image_kind, []), *(ref for ref in delta.images if ref.kind == image_kind))

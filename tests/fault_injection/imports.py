@@ -246,8 +246,8 @@ def _read_everything(run: Path) -> str:
     reader = RunReader(run)
     status, config, delta = reader.status(), reader.config(), reader.read_new()
     assert status.state not in (State.DAMAGED, State.LOST) and notes.read(run).name == status.name
-    points = sum(len(reader.series(name, max_points=100_000).x) for name in delta.specs)
-    assert points and all(name in delta.latest for name in delta.specs) and config.model_options()
+    points = sum(len(reader.series(name, max_points=100_000).x) for name in delta.metric_specs)
+    assert points and all(name in delta.latest for name in delta.metric_specs) and config.model_options()
     for step in reader.snapshots():
         reader.card(step)
         checkpoint.load_snapshot(layout.step_folder(run / layout.SNAPSHOTS, step))
@@ -255,7 +255,7 @@ def _read_everything(run: Path) -> str:
         checkpoint.load(layout.step_folder(run / layout.CHECKPOINTS, step))
     assert all(picture.path.is_file() for picture in delta.images)
     return (
-        f"{points} points of {len(delta.specs)} metrics, {len(reader.snapshots())} snapshots,"
+        f"{points} points of {len(delta.metric_specs)} metrics, {len(reader.snapshots())} snapshots,"
         f" {len(reader.checkpoints())} checkpoints, {len(delta.images)} pictures, {len(delta.log)} log lines"
     )
 

@@ -134,7 +134,7 @@ def _check_equal(run: Path, reference: Path) -> None:
     for name, array in actual.arrays.items():
         assert np.array_equal(array, expected.arrays[name], equal_nan=array.dtype.kind == "f"), name
     a, b = RunReader(run), RunReader(reference)
-    quantity = next(name for name in a.specs() if name.startswith("train/") and name != "train/lr")
+    quantity = next(name for name in a.metric_specs() if name.startswith("train/") and name != "train/lr")
     assert np.array_equal(a.series(quantity, max_points=10_000).mean, b.series(quantity, max_points=10_000).mean)
 
 

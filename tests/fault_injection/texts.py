@@ -85,7 +85,7 @@ def _read_texts(run: Path) -> str:
     status = reader.status()
     texts = [status.name, status.reason, *status.tags, reader.log_tail()]
     texts += [line.message for line in reader.log()] + [alert.message for alert in reader.alerts()]
-    for name, spec in reader.specs().items():
+    for name, spec in reader.metric_specs().items():
         texts += [name, spec.title, spec.unit, spec.panel, spec.setup]
     Console(file=io.StringIO(), markup=False, width=120).print(*texts)  # rich must not raise
     return "".join(texts)

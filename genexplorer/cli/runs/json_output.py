@@ -43,7 +43,7 @@ def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
 
     What cannot be read of a damaged run is empty.
     """
-    specs = if_readable(reader.specs) or {}
+    specs = if_readable(reader.metric_specs) or {}
     metrics = {}
     for name, point in sorted((if_readable(reader.latest) or {}).items()):
         spec = specs.get(name)

@@ -128,7 +128,7 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
         [
             ("id", status.id),
             ("reason", status.reason),
-            ("preset", f"{status.preset or status.family} on {status.data}" if status.data else ""),
+            ("preset", f"{status.preset or status.family} on {status.dataset}" if status.dataset else ""),
             ("tags", ", ".join(status.tags)),
             ("progress", _progress_text(status)),
             ("speed", formatting.speed(status)),
@@ -152,7 +152,7 @@ def _print_metrics(reader: "RunReader") -> None:
     from genexplorer.cli.runs.json_output import if_readable
     from genexplorer.session import formatting
 
-    specs, latest = if_readable(reader.specs) or {}, if_readable(reader.latest) or {}
+    specs, latest = if_readable(reader.metric_specs) or {}, if_readable(reader.latest) or {}
     if not latest:
         return
     output.print_stdout("")

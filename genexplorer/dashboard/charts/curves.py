@@ -151,7 +151,7 @@ def _change_annotations(run: RunContent, x_axis: XAxis) -> list[ChartAnnotation]
     if x_axis == "images":
         return []
     annotations = []
-    for change in run.changes:
+    for change in run.command_history:
         if change.error or change.command not in ("set", "threads"):
             continue
         if change.command == "threads":

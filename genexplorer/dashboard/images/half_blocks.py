@@ -44,7 +44,7 @@ class HalfBlockImage(Widget):
             strip = Strip([Segment(clip(lines[y], width) if y < len(lines) else "", self.rich_style)])
         else:
             if self._strips is None or self.size != self._strips_size:
-                image_kind = self.image.ref.kind
+                image_kind = self.image.kind
                 gap = 0 if image_kind == "manifold" else 1
                 montage = build_montage(
                     self.image.tiles, image_kind, width, self.size.height, gap=gap, large_tiles=self._has_large_tiles

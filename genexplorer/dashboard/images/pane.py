@@ -4,12 +4,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
-from genexplorer.dashboard.content import RunContent
+from genexplorer.dashboard.content import RunContent, TiledImage
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.text_fitting import clip
 from genexplorer.dashboard.widgets import Text
-from genexplorer.runs.record import ImageRef
 from genexplorer.session.objective import objective_values
 from genexplorer.session.playback import StepPlayback
 
@@ -32,21 +31,23 @@ class ImagePane(Vertical):
         placeholder, caption, controls = "", Content(""), Content("")
         width = self.content_size.width
         if run is not None and run.image is not None:
-            caption, controls = _caption_content(run, run.image.ref, width), _controls_content(playback)
-            controls += _position_content(run, run.image.ref.step, width - len(controls.plain))
+            caption, controls = _caption_content(run, run.image, width), _controls_content(playback)
+            controls += _position_content(run, run.image.step, width - len(controls.plain))
         elif run is not None:
-            is_live = run.status.state.active
-            placeholder = "The first images come\nwith the first snapshot." if is_live else "No images\nwere recorded."
+            is_active = run.status.state.active
+            placeholder = (
+                "The first images come\nwith the first snapshot." if is_active else "No images\nwere recorded."
+            )
         self.query_one(HalfBlockImage).show(run.image if run else None, placeholder, large_tiles=self.large_tiles)
         self.query_one(".caption", Text).show_text(caption, layout=False)  # always one line
         self.query_one(".controls", Text).show_text(controls, layout=False)
 
 
-def _caption_content(run: RunContent, ref: ImageRef, width: int) -> Content:
+def _caption_content(run: RunContent, image: TiledImage, width: int) -> Content:
     """Return the image's kind, and its step on the right."""
     more = " ▾" if len(run.image_kinds) > 1 else ""
-    step = f"step {ref.step:,}"
-    title = clip(_IMAGE_KIND_TITLES.get(ref.kind, ref.kind.replace("_", " ")) + more, max(width - len(step) - 1, 6))
+    step = f"step {image.step:,}"
+    title = clip(_IMAGE_KIND_TITLES.get(image.kind, image.kind.replace("_", " ")) + more, max(width - len(step) - 1, 6))
     gap = max(width - len(title) - len(step), 1)
     return Content.assemble(link(title, "screen.next_kind", "bold"), " " * gap, (step, "$muted"))
 

@@ -27,7 +27,7 @@ def load_tiles(ref: ImageRef) -> TiledImage | None:
     rows, columns = height // tile_height, width // tile_width
     tiles = pixels[: rows * tile_height, : columns * tile_width]
     tiles = tiles.reshape(rows, tile_height, columns, tile_width, 3).transpose(0, 2, 1, 3, 4)
-    return TiledImage(ref, np.ascontiguousarray(tiles))
+    return TiledImage(ref.kind, ref.step, np.ascontiguousarray(tiles))
 
 
 def build_montage(

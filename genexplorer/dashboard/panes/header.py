@@ -1,4 +1,4 @@
-"""The selected run in five lines: state, objective, speed, errors or alerts, and what to do next."""
+"""The selected run in a few lines: state, objective, speed, errors or alerts, and what to do next."""
 
 from collections.abc import Mapping
 
@@ -50,17 +50,17 @@ def header_lines(run: RunContent, width: int, height: int) -> list[StyledLine]:
     if alerts and status.state not in (State.LOST, State.FAILED, State.DAMAGED):
         count = "1 alert" if len(alerts) == 1 else f"{len(alerts)} alerts"
         message, style = f"⚠ {count}, press d: {alerts[-1].message}", "$warning"
-    # The message gets the lines that the hint leaves, or one above the expected failure.
-    num_lines = height - len(lines) - bool(hint)
-    num_lines = min(num_lines, 1) if run.expected_failure and not hint else num_lines
-    lines += [[(line, style)] for line in wrap(message, width, num_lines)]
-    # The last line: the expected failure, the hint, or the progress bar.
-    if run.expected_failure and not hint:
+    # The other lines: message and hint, message and expected failure, the message alone, or the progress bar.
+    if hint:
+        lines += [[(line, style)] for line in wrap(message, width, height - len(lines) - 1)]
+        lines.append([(clip(hint, width), "$accent")])
+    elif run.expected_failure:
+        lines += [[(line, style)] for line in wrap(message, width, min(height - len(lines), 1))]
         text = f"Fails on purpose: {run.expected_failure}"
         lines += [[(line, "$accent")] for line in wrap(text, width, height - len(lines))]
-    elif hint:
-        lines.append([(clip(hint, width), "$accent")])
-    elif not message:
+    elif message:
+        lines += [[(line, style)] for line in wrap(message, width, height - len(lines))]
+    else:
         text = f" {_step_text(status)}"
         length = max(min(width - cell_len(text), _MAX_BAR_CELLS), 0)
         filled = min(max(round(status.progress * length), 0), length)
@@ -93,10 +93,8 @@ def _objective_line(
         return [("No metrics yet" if not selected_step else f"No metrics at step {selected_step:,}", "$muted")]
     text = longest_that_fits(list(objective.texts), width) or objective.texts[-1]
     style = "bold" if selected_step is None else "bold $accent"
-    origin = longest_that_fits(
-        [f"  {origin}" for origin in objective.setup_texts], width - cell_len(text)
-    )  # split, weights
-    return [(clip(text, width), style), (origin, "$muted")]
+    setup = longest_that_fits([f"  {setup}" for setup in objective.setup_texts], width - cell_len(text))
+    return [(clip(text, width), style), (setup, "$muted")]
 
 
 def _activity_line(run: RunContent, width: int, *, with_steps: bool) -> StyledLine:
@@ -119,7 +117,7 @@ def _activity_line(run: RunContent, width: int, *, with_steps: bool) -> StyledLi
         if run.snapshot_age_s is not None:
             parts.append(f"snapshot {formatting.ago(run.snapshot_age_s)}")
     else:
-        parts.append(status.data)
+        parts.append(status.dataset)
         if status.images_seen:
             parts.append(f"{formatting.count(status.images_seen)} {status.data_kind} seen")
     parts = [part for part in parts if part]

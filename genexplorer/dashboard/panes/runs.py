@@ -352,6 +352,6 @@ class RunsPane(Vertical):
 def matches(status: RunStatus, query: str) -> bool:
     """Return whether the run's name, id, preset, family, data, state or tags contain every word of a query."""
     text = " ".join(
-        (status.name, status.id, status.preset, status.family, status.data, status.state.value, *status.tags)
+        (status.name, status.id, status.preset, status.family, status.dataset, status.state.value, *status.tags)
     ).lower()
     return all(word in text for word in query.lower().split())

@@ -37,6 +37,9 @@ from genexplorer.session.playback import StepPlayback
 from genexplorer.session.run_poller import IdleTracker
 
 _PLAYBACK_INTERVAL_S = 0.25  # time from one image to the next
+_TALL_SCREEN_ROWS = 24  # from this height on, the top grows with the list of runs
+_MIN_TOP_ROWS = 6
+_MAX_TOP_FRACTION = 1 / 4  # of the height of the screen
 
 
 class MainScreen(Screen[None]):
@@ -162,10 +165,11 @@ class MainScreen(Screen[None]):
         """Show the current content and request the next; widgets skip what has not changed."""
         self._poller.request(self._content_request())
         runs = self.query_one(RunsPane)
-        # In a tall terminal, the top is as high as the list needs, up to a quarter of the screen.
+        # In a tall terminal, the top is as high as the list and its title need.
         height = None
-        if self.size.height >= 24:
-            height = min(max(len(runs.run_list.folders) + 1, 6), max(self.size.height // 4, 6))
+        if self.size.height >= _TALL_SCREEN_ROWS:
+            max_height = max(int(self.size.height * _MAX_TOP_FRACTION), _MIN_TOP_ROWS)
+            height = min(max(len(runs.run_list.folders) + 1, _MIN_TOP_ROWS), max_height)
         if height != self._top_height:
             self._top_height = self.query_one("#top").styles.height = height
         run = self._selected_run()

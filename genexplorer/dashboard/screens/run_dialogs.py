@@ -11,6 +11,7 @@ from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus
 from genexplorer.session import command_lines, formatting
 from genexplorer.session.alert_hints import ALERT_HINTS
+from genexplorer.session.plane import DEFAULT_BOUNDS
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
@@ -69,9 +70,9 @@ def run_commands(
     ]
     # Commands that need a capability of the model.
     if card is not None:
-        plane = command_lines.manifold(run, bounds=(-3, 3, -3, 3), coords="z", principal=True, step=step)
+        plane = command_lines.manifold(run, bounds=DEFAULT_BOUNDS["z"], coords="z", principal=True, step=step)
         by_capability = {
-            "manifold": ("manifold", command_lines.manifold(run, bounds=(0, 1, 0, 1), step=step)),
+            "manifold": ("manifold", command_lines.manifold(run, bounds=DEFAULT_BOUNDS["u"], coords="u", step=step)),
             "plane": ("plane", plane),
             "sample": ("samples", command_lines.sample(run, step=step)),
             "encode": ("reconstructions", command_lines.reconstruct(run, step=step)),
@@ -81,7 +82,7 @@ def run_commands(
             "density": ("density", command_lines.density(run, step=step)),
         }
         lines += [line for capability, line in by_capability.items() if card.capability(capability).available]
-    # Name the folder of runs, and put the command of an equal training first.
+    # Name the folder of runs, and put the command that trains with the same configuration first.
     lines = [(name, command_lines.with_runs_dir(line, runs_dir)) for name, line in lines]
     try:
         return [*([("train again", command_lines.train(config))] if config is not None else []), *lines]

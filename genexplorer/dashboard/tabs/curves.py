@@ -101,7 +101,7 @@ class CurvesPane(Horizontal):
             tuple(id(compared.series) for compared in content.compared) if content.compared else (),
             options,
             content.loaded and not content.runs,
-            (run.changes, run.status.state, run.status.phase, run.error, run.folder) if run else None,
+            (run.command_history, run.status.state, run.status.phase, run.error, run.folder) if run else None,
         )
         if inputs == self._large_chart_inputs:
             if run is not None and not content.compared:

@@ -24,9 +24,8 @@ from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.widgets import Text
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Array, Failure, Lane, Progress, Response, Result
-from genexplorer.runs.record import ImageRef
 from genexplorer.session import formatting
-from genexplorer.session.plane import DEFAULT_BOUNDS, data_bounds
+from genexplorer.session.plane import Bounds, data_bounds
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 _NUM_POINTS = 400  # encoded test images, and points of 2-D data
 _POINTS_INTERVAL_S = 10.0  # encoding slows the training a little, so points are not requested at every snapshot
 _DATA_AXIS_NAMES = ("x₁", "x₂")
+_DEFAULT_DATA_BOUNDS: Bounds = (-3.0, 3.0, -3.0, 3.0)  # of 2-D data whose own bounds are unknown
 
 ClientFactory = Callable[[Callable[[Response], None], Callable[[str], None]], ExplorerClient]
 Floats = NDArray[np.float32]
@@ -63,11 +63,10 @@ def initial_planes(card: "ModelCard") -> list[AffinePlane]:
     return [] if card.capability("plane").available else [first_axes_plane(card.latent_shape[0])]
 
 
-def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object]) -> AffinePlane:
-    """Return the plane of the response to a "plane" request."""
+def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object], *, has_encoder: bool) -> AffinePlane:
+    """Return the plane of the response to a "plane" request of the kind "principal"."""
     origin, e1, e2 = (np.asarray(arrays[name], dtype=np.float32) for name in ("origin", "e1", "e2"))
-    title = str(meta.get("title") or "")
-    title = "principal plane" if title.startswith("principal plane") or not title else "strongest directions"
+    title = "principal plane" if has_encoder else "most influential directions"
     explained_fractions = meta.get("explained")
     if (
         isinstance(explained_fractions, Sequence)
@@ -82,7 +81,7 @@ def axis_planes(latent_dim: int, arrays: Mapping[str, Array], meta: Mapping[str,
     """Return the planes of the response to an "axes" request: two axes each, the most important first."""
     indices = np.asarray(arrays["indices"], dtype=np.int64).tolist()
     scores = np.asarray(arrays["scores"], dtype=np.float64).tolist()
-    measure, unit = str(meta.get("measure", "")), str(meta.get("unit", "")).removesuffix(" of z")
+    measure, unit = str(meta.get("measure", "")), str(meta.get("unit", ""))
     planes = []
     for i in range(0, len(indices) - 1, 2):
         numbers = ", ".join(formatting.number(score) for score in scores[i : i + 2])
@@ -147,9 +146,8 @@ class LatentPane(Horizontal):
         self._planes: list[AffinePlane] = []
         self._plane_index = 0
         # The requests made for it.
-        self._first_request_number = 0  # responses of smaller numbers belong to other runs
-        self._last_request: tuple[object, ...] = ()  # inputs of the last "plane" or "decode" request
-        self._last_points_request: tuple[object, ...] = ()  # its inputs
+        self._first_request_number = 0  # responses to earlier requests belong to other runs
+        self._last_inputs: dict[str, tuple[object, ...]] = {}  # of the last requests for "planes", "decode", "points"
         self._last_points_request_time = 0.0  # Unix time
 
     def compose(self) -> ComposeResult:
@@ -191,7 +189,8 @@ class LatentPane(Horizontal):
 
     def action_retry(self) -> None:
         """Start the model process again after it exited."""
-        self._error, self._last_request, self._last_points_request = "", (), ()
+        self._error = ""
+        self._last_inputs.clear()
         self._request_planes()
         self._request_decode()
 
@@ -201,14 +200,15 @@ class LatentPane(Horizontal):
             self.post_message(StatusBar.Notice("This latent space has only one plane."))
             return
         self._plane_index = (self._plane_index + 1) % len(self._planes)
-        self._last_points_request = ()
+        self._last_inputs.pop("points", None)
         self._show_plane()
         self._request_decode()
 
     def _reset(self, folder: Path, card: "ModelCard") -> None:
-        """Show another run."""
+        """Clear everything for another run, and show its first plane."""
         self._folder, self._card, self._error = folder, card, ""
-        self._first_request_number, self._last_request, self._last_points_request = 0, (), ()
+        self._first_request_number = 0
+        self._last_inputs.clear()
         self._planes, self._plane_index = initial_planes(card), 0
         is_2d = card.data.kind == "points"
         self._image.display, self._data_view.display = not is_2d, is_2d
@@ -227,31 +227,31 @@ class LatentPane(Horizontal):
 
     def _request_planes(self) -> None:
         """Request the planes of a latent space of more than two dimensions, once for each run."""
-        inputs = ("planes", self._folder)
-        if not self._planes and inputs != self._last_request and not self._error:
-            self._last_request = inputs
+        if not self._planes and "planes" not in self._last_inputs and not self._error:
+            self._last_inputs["planes"] = ()
             self._request("preview", "plane", {"kind": "principal"})
             self._request("job", "axes", {"count": NUM_RANKED_AXES}, topic="axes")
 
     def _request_decode(self) -> None:
         """Request what the model decodes at the cursor."""
         plane, position = self._plane, self._plane_view.position
-        inputs = (plane, position, self._snapshot_step, self._folder)
-        if plane is not None and inputs != self._last_request and not self._error:
-            self._last_request = inputs
+        inputs = (plane, position, self._snapshot_step)
+        if plane is not None and inputs != self._last_inputs.get("decode") and not self._error:
+            self._last_inputs["decode"] = inputs
             self._request("drag", "decode", {}, {"z": plane.latent_at(position)})
 
     def _request_points(self, now: float, *, throttled: bool) -> None:
         """Request the encodings of test data in the plane; of 2-D data also the data themselves."""
         # Skip a request that was made, or made too recently.
-        plane, card, inputs = self._plane, self._card, (self._plane, self._snapshot_step)
-        if plane is None or card is None or inputs == self._last_points_request:
+        plane, card = self._plane, self._card
+        inputs, last_inputs = (plane, self._snapshot_step), self._last_inputs.get("points")
+        if plane is None or card is None or inputs == last_inputs:
             return
-        if self._last_points_request and throttled and now - self._last_points_request_time < _POINTS_INTERVAL_S:
+        if last_inputs and throttled and now - self._last_points_request_time < _POINTS_INTERVAL_S:
             return
-        if card.data.kind == "points" and not self._last_points_request:
+        if card.data.kind == "points" and not last_inputs:
             self._request("job", "points", {"count": _NUM_POINTS, "split": "test"}, topic="points")
-        self._last_points_request_time, self._last_points_request = now, inputs
+        self._last_points_request_time, self._last_inputs["points"] = now, inputs
         if not card.capability("encode").available:
             return
         if card.latent_shape == (2,):
@@ -268,6 +268,7 @@ class LatentPane(Horizontal):
         arrays: Mapping[str, Array] | None = None,
         topic: str = "",
     ) -> None:
+        """Send a request; it replaces an older one of the same lane and topic that has not been answered."""
         if self._folder is None:
             return
         if self._client is None:
@@ -312,27 +313,28 @@ class LatentPane(Horizontal):
         match response.op:
             case "decode":
                 self._show_decoded(response, arrays["images"])
-            case "plane":
-                self._add_plane(principal_plane(arrays, meta), first=True)
+            case "plane" if self._card is not None:
+                has_encoder = self._card.capability("encode").available
+                self._add_plane(principal_plane(arrays, meta, has_encoder=has_encoder), first=True)
             case "axes" if self._card is not None:
                 for plane in axis_planes(self._card.latent_shape[0], arrays, meta):
                     self._add_plane(plane)
-                self._last_request = ()  # decode again: the description now offers other planes
+                self._last_inputs.pop("decode", None)  # decode again: the description now offers other planes
                 self._request_decode()
             case "encodings":
                 self._plane_view.show_points(_labeled_points(arrays["mu"], arrays["labels"]))
             case "project":
                 self._plane_view.show_points(_labeled_points(arrays["coords"], arrays["labels"]))
             case "points":
-                self._data_view.show_plane(_DATA_AXIS_NAMES, data_bounds(meta) or DEFAULT_BOUNDS["z"])
+                self._data_view.show_plane(_DATA_AXIS_NAMES, data_bounds(meta) or _DEFAULT_DATA_BOUNDS)
                 self._data_view.show_points(_labeled_points(arrays["points"], arrays["labels"]))
 
     def _add_plane(self, plane: AffinePlane, *, first: bool = False) -> None:
-        """Add a plane; the first plane to arrive is shown."""
-        if first and self._planes:
-            self._plane_index += 1
-        self._planes.insert(0 if first else len(self._planes), plane)
-        if len(self._planes) == 1:
+        """Add a plane at the start or the end of the list; the displayed one stays, or is the first to arrive."""
+        displayed = self._plane or plane
+        self._planes = [plane, *self._planes] if first else [*self._planes, plane]
+        self._plane_index = self._planes.index(displayed)
+        if displayed is plane:
             self._show_plane()
             self._request_decode()
 
@@ -351,9 +353,7 @@ class LatentPane(Horizontal):
         else:
             image = np.asarray(images, dtype=np.uint8)[:1]  # (1, H, W, C)
             rgb = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
-            height, width = rgb.shape[1:3]
-            ref = ImageRef("decoded", response.snapshot_step, self._folder or Path(), 1, 1, (height, width))
-            self._image.show(TiledImage(ref, rgb[None]), "", large_tiles=True)
+            self._image.show(TiledImage("decoded", response.snapshot_step, rgb[None]), "", large_tiles=True)
         # Describe the plane, the snapshot and the keys.
         lines += [plane.title] if plane.title else []
         rings = "" if card.capability("encode").available else " · rings: 1σ, 2σ of z"

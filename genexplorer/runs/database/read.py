@@ -13,7 +13,7 @@ from genexplorer.runs.artifacts.images import image_path
 from genexplorer.runs.database import buckets
 from genexplorer.runs.database.buckets import FACTOR, LEVELS, Columns
 from genexplorer.runs.database.sqlite import has_column, join_value, sanitize_row
-from genexplorer.runs.record import AlertRow, AttemptRow, Change, ImageRef, LogLine, Point, Series, XAxis
+from genexplorer.runs.record import AlertRow, AttemptRow, CommandRow, ImageRef, LogLine, Point, Series, XAxis
 from genexplorer.runs.sanitize import one_line, slug
 from trainers.events import MetricSpec
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 T = TypeVar("T", bound="DataclassInstance")
-MAX_ROWS = 20_000  # of log lines, alerts, changes or images in one result
+MAX_ROWS = 20_000  # of log lines, alerts, commands or images in one result
 MAX_METRICS = 2_000
 MAX_SPECIAL = 1_000
 _AXES = {"images": ("t.images_seen", "images"), "time": ("t.elapsed_s", "elapsed")}
@@ -36,7 +36,7 @@ def _select(connection: sqlite3.Connection, kind: type[T], table: str, clauses: 
     return tuple(kind(*sanitize_row(columns, row)) for row in rows)
 
 
-def specs(connection: sqlite3.Connection, after: int = -1) -> dict[str, MetricSpec]:
+def metric_specs(connection: sqlite3.Connection, after: int = -1) -> dict[str, MetricSpec]:
     """Return the metrics that changed after a revision, in order of declaration."""
     table = "metrics" if has_column(connection, "metrics", "label") else "(SELECT *, '' chart, '' label FROM metrics)"
     declared = {}
@@ -181,9 +181,9 @@ def alerts(connection: sqlite3.Connection, after: int = 0) -> tuple[AlertRow, ..
     return _select(connection, AlertRow, "alerts", _NOT_SUPERSEDED, after, MAX_ROWS)
 
 
-def changes(connection: sqlite3.Connection, after: int = 0) -> tuple[Change, ...]:
+def command_history(connection: sqlite3.Connection, after: int = 0) -> tuple[CommandRow, ...]:
     """Return the commands that were applied or refused, oldest first."""
-    rows = _select(connection, Change, "changes", _NOT_SUPERSEDED, after, MAX_ROWS)
+    rows = _select(connection, CommandRow, "changes", _NOT_SUPERSEDED, after, MAX_ROWS)
     return tuple(replace(row, value=_decode(str(row.value))) for row in rows)
 
 

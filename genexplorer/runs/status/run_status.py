@@ -222,7 +222,7 @@ def _summarize(folder: Path) -> RunStatus:
     """Return the status of a run from config.json and notes.json: queued, or damaged."""
     run_notes = notes.read(folder)
     name = run_notes.name or one_line(folder.name, 64)
-    status = RunStatus(folder.name, folder, name, State.QUEUED, preset="", family="", data="")
+    status = RunStatus(folder.name, folder, name, State.QUEUED, preset="", family="", dataset="")
     status = replace(status, tags=run_notes.tags, note=run_notes.note, created=run_notes.created)
     try:
         values = _config_values(folder)
@@ -234,7 +234,9 @@ def _summarize(folder: Path) -> RunStatus:
     data_kind = "images"  # also for a data set whose package is not installed
     with contextlib.suppress(ConfigError):
         data_kind = registry.data_kind(data)
-    return replace(status, preset=one_line(values.get("preset", ""), 64), family=family, data=data, data_kind=data_kind)
+    return replace(
+        status, preset=one_line(values.get("preset", ""), 64), family=family, dataset=data, data_kind=data_kind
+    )
 
 
 def _config_values(folder: Path) -> Mapping[str, object]:

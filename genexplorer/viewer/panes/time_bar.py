@@ -99,7 +99,7 @@ class TimeBar(QWidget):
 
     def _on_changes(self, changed: frozenset[str]) -> None:
         run = self._context.run
-        if "changes" in changed or (
+        if "commands" in changed or (
             "metrics" in changed and run is not None and self.track.shows_growth(run.status.step)
         ):
             self._show_curve()
@@ -128,7 +128,7 @@ class TimeBar(QWidget):
         if run is None or metric is None:
             self.track.set_curve("", "", np.zeros(0), np.zeros(0), ())
         else:
-            series, spec = run.series(metric, "step", _MAX_CURVE_VALUES), run.specs[metric]
+            series, spec = run.series(metric, "step", _MAX_CURVE_VALUES), run.metric_specs[metric]
             self.track.set_curve(charts.plain_title(spec), spec.unit, series.x, series.mean, change_marks(run))
         self._show_playback()
 
@@ -145,10 +145,10 @@ def objective_metric(run: "RunPoller") -> str | None:
     """Return the densest curve of the run's objective, or None while there is none."""
     total = objective_quantity(run) or "elbo"
     candidates = (f"train/{total}", f"test/{total}_ema", f"test/{total}_raw", run.status.primary_metric)
-    return next((name for name in candidates if name in run.specs), None)
+    return next((name for name in candidates if name in run.metric_specs), None)
 
 
 def change_marks(run: "RunPoller") -> tuple[tuple[int, str], ...]:
     """Return the changes of options by step, as (8400, "lr")."""
-    done = (change for change in run.changes if not change.error)
+    done = (change for change in run.command_history if not change.error)
     return tuple((change.step, (change.path or change.command).rpartition(".")[2]) for change in done)

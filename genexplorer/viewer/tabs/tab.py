@@ -125,7 +125,7 @@ class Tab(QWidget):
         """Handle the changes that a poll has found.
 
         Args:
-            changed: Some of "status", "metrics", "log", "alerts", "changes", "images" and "snapshots".
+            changed: Some of "status", "metrics", "log", "alerts", "commands", "images" and "snapshots".
         """
 
     def on_time(self, step: int | None) -> None:

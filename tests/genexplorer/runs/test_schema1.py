@@ -28,7 +28,7 @@ def reader(tmp_path: Path) -> RunReader:
 
 def test_the_list_knows_it(reader: RunReader) -> None:
     (run,) = RunStore(reader.folder.parent).list()
-    assert (run.state, run.name, run.tags, run.preset, run.data) == (
+    assert (run.state, run.name, run.tags, run.preset, run.dataset) == (
         *(State.SUCCEEDED, "old-timer", ("schema-1",), "vae-2d", "idx"),
     )
     assert (run.step, run.total_steps, run.attempt, run.images_seen) == (8, 8, 2, 2048)
@@ -39,10 +39,10 @@ def test_the_list_knows_it(reader: RunReader) -> None:
 def test_curves_log_changes_and_attempts(reader: RunReader) -> None:
     delta = reader.read_new()
     assert delta.status.state is State.SUCCEEDED
-    assert delta.latest["test/elbo_ema"].step == 8 and delta.specs["test/elbo_ema"].unit == "nats"
+    assert delta.latest["test/elbo_ema"].step == 8 and delta.metric_specs["test/elbo_ema"].unit == "nats"
     series = reader.series("train/elbo")
     assert series.x.tolist() == [1, 2, 3, 4, 5, 6, 7, 8] and np.isfinite(series.mean).all()
-    assert [change.command for change in delta.changes] == ["pause", "set", "save_now"]
+    assert [change.command for change in delta.command_history] == ["pause", "set", "save_now"]
     assert [attempt.outcome for attempt in reader.attempts()] == ["lost", "succeeded"]
     assert any("checkpoint 8 saved" in line.message for line in delta.log) and len(delta.alerts) == 1
 
@@ -81,9 +81,9 @@ def test_reading_changes_nothing(reader: RunReader) -> None:
 
 
 def test_what_came_later_is_added_when_it_is_written_again(reader: RunReader) -> None:
-    assert {spec.chart for spec in reader.specs().values()} == {""}
+    assert {spec.chart for spec in reader.metric_specs().values()} == {""}
     connection = sqlite.open_for_writing(reader.folder)
     connection.execute("UPDATE metrics SET chart = 'costs', label = 'KL' WHERE name = 'train/kl'")
     connection.close()
-    specs = RunReader(reader.folder).specs()
+    specs = RunReader(reader.folder).metric_specs()
     assert (specs["train/kl"].chart, specs["train/kl"].label, specs["train/elbo"].chart) == ("costs", "KL", "")

@@ -54,7 +54,7 @@ def test_a_queued_run_reads_as_empty(folder: Path) -> None:
     delta = reader.read_new()
     assert delta.status.state is State.QUEUED and delta.latest == {} and delta.snapshots == ()
     assert len(reader.series("train/elbo").x) == 0
-    assert (reader.specs(), reader.latest(), reader.log(), reader.images(), reader.alerts()) == (
+    assert (reader.metric_specs(), reader.latest(), reader.log(), reader.images(), reader.alerts()) == (
         {},
         {},
         [],
@@ -84,7 +84,7 @@ def test_everything_recorded_is_read_back(writer: RunWriter, folder: Path) -> No
     assert (status.state, status.step, status.total_steps, status.device) == (State.RUNNING, 2, 100, "cpu")
     assert (status.primary_metric, status.primary_value) == ("train/elbo", -190.0)
     assert (status.num_alerts, status.snapshot_step, status.progress) == (1, 2, 0.02)
-    assert reader.specs() == {spec.name: spec for spec in specs()}
+    assert reader.metric_specs() == {spec.name: spec for spec in specs()}
     assert reader.latest() == {"train/elbo": Point(2, -190.0), "train/kl": Point(2, 2.0)}
     assert reader.latest(at_step=1)["train/elbo"] == Point(1, -200.0)
     assert reader.card() == card(2) and reader.snapshots() == [2] and reader.checkpoints() == [2]
@@ -121,16 +121,16 @@ def test_a_cursor_brings_only_what_is_new(writer: RunWriter, folder: Path) -> No
     writer.record(metrics(1, train_elbo=-3.0, train_kl=1.0))
     reader = RunReader(folder)
     first = reader.read_new()
-    assert set(first.latest) == {"train/elbo", "train/kl"} and len(first.specs) == len(specs())
+    assert set(first.latest) == {"train/elbo", "train/kl"} and len(first.metric_specs) == len(specs())
     nothing = reader.read_new(first.cursor)
-    assert not (nothing.new_points or nothing.latest or nothing.specs or nothing.log or nothing.images)
+    assert not (nothing.new_points or nothing.latest or nothing.metric_specs or nothing.log or nothing.images)
     writer.record(metrics(2, train_elbo=-2.0))
     writer.record(Alert(2, "info", "code", "look"))
     writer.record(metrics(3, other_new=7.0))
     second = reader.read_new(nothing.cursor)
     assert second.new_points and second.latest == {"train/elbo": Point(2, -2.0), "other/new": Point(3, 7.0)}
     assert [alert.message for alert in second.alerts] == ["look"] and [line.message for line in second.log] == ["look"]
-    assert second.changes == ()
+    assert second.command_history == ()
     assert reader.read_new(Cursor()).latest.keys() >= {"train/elbo", "train/kl", "other/new"}
 
 
@@ -179,7 +179,7 @@ def test_undeclared_and_hostile_metrics_are_shown_literally(writer: RunWriter, f
     writer.record(Started(0, (bad,), 1, None, "cpu\x1b[0m", 1))
     writer.record(metrics(1, plain=1.0))
     reader = RunReader(folder)
-    spec = next(iter(reader.specs().values()))
+    spec = next(iter(reader.metric_specs().values()))
     assert (spec.name, spec.quantity, spec.title, spec.unit) == ("x/red", "[bold]", "title", "")
     assert reader.latest() == {"plain": Point(1, 1.0)}
     assert reader.status().device == "cpu"
@@ -202,6 +202,6 @@ def test_the_fake_run_has_all_that_front_ends_need(tmp_path: Path) -> None:
     delta = reader.read_new()
     assert delta.status.state is State.SUCCEEDED and delta.status.primary_metric == "test/elbo_ema"
     assert {picture.kind for picture in delta.images} == {"samples", "reconstructions", "manifold"}
-    assert delta.alerts and delta.changes and delta.log and delta.snapshots[0] == 0
+    assert delta.alerts and delta.command_history and delta.log and delta.snapshots[0] == 0
     assert all(picture.path.is_file() for picture in delta.images)
     assert set(delta.latest) == {spec.name for spec in specs()}

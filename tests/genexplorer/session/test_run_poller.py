@@ -46,12 +46,12 @@ def test_the_first_poll_brings_everything_and_the_second_nothing(finished: Path)
     assert followed.status.state is State.SUCCEEDED
     assert followed.config is not None
     assert followed.config.model.name == "vae"
-    assert {"train/elbo", "test/elbo_ema"} <= set(followed.specs)
+    assert {"train/elbo", "test/elbo_ema"} <= set(followed.metric_specs)
     assert followed.latest["train/elbo"].step == 1500
-    assert [chart.quantity for chart in charts(followed.specs)][:3] == ["elbo", "recon", "kl"]
+    assert [chart.quantity for chart in charts(followed.metric_specs)][:3] == ["elbo", "recon", "kl"]
     assert followed.snapshots == sorted(followed.snapshots)
     assert [alert.code for alert in followed.alerts] == ["kl_dim_collapsed"]
-    assert [(change.step, change.path) for change in followed.changes] == [(1200, "optim.lr")]
+    assert [(change.step, change.path) for change in followed.command_history] == [(1200, "optim.lr")]
     assert len(followed.log) > 0
     assert followed.error == ""
 
@@ -211,12 +211,12 @@ def test_a_new_attempt_is_read_from_the_start(tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=1300, state="stopped")
     followed = RunPoller(folder)
     followed.poll()
-    assert [change.step for change in followed.changes] == [1200]
+    assert [change.step for change in followed.command_history] == [1200]
     again = FakeRun(folder, 1300)  # from step 0: what came after is superseded
     again.advance(20)
     again.end("stopped")
     assert followed.poll() == ALL_CHANGES
     assert followed.status.attempt == 2
-    assert followed.changes == []
+    assert followed.command_history == []
     assert followed.latest["train/elbo"].step == 20
     assert len(followed.series("train/elbo").x) <= 20

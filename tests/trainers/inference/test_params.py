@@ -144,7 +144,7 @@ def test_the_axes_of_a_generator_are_ranked_by_effect(
     weight = next(generator.loaded.model.parameters()).abs().mean(0) * 255
     assert set(arrays["indices"].tolist()) == set(weight.topk(4).indices.tolist()) and meta["measure"] == "effect"
     assert np.allclose(arrays["scores"], weight[arrays["indices"]], rtol=1e-3)
-    monkeypatch.setattr(sensitivity, "MAX_MEASURED", 4)  # as if six were too many to measure each
+    monkeypatch.setattr(sensitivity, "MAX_MEASURED_AXES", 4)  # as if six were too many to measure each
     monkeypatch.setattr(generator.loaded, "sensitivity", None)
     probed, meta = generator.run("axes", {"count": 2})
     assert np.array_equal(probed["indices"], arrays["indices"][:2]) and "random gradients" in meta["how"]

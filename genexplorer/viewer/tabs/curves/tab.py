@@ -92,7 +92,7 @@ class CurvesTab(ContentTab):
 
     def on_changes(self, changed: frozenset[str]) -> None:
         """Draw the values of new steps."""
-        if changed & {"metrics", "changes"}:
+        if changed & {"metrics", "commands"}:
             self.invalidate()
 
     def on_time(self, step: int | None) -> None:
@@ -179,7 +179,7 @@ class CurvesTab(ContentTab):
     def update_content(self) -> None:
         """Show the charts of the selected metrics, or else the default ones."""
         run = self.context.run
-        available = charts.charts(run.specs) if run is not None else []
+        available = charts.charts(run.metric_specs) if run is not None else []
         selected = [chart for chart in available if any(chart.shows(quantity) for quantity in self._selected)]
         visible = selected or default_charts(available)
         self.hint.setVisible(not visible)
@@ -287,7 +287,7 @@ class CurvesTab(ContentTab):
         run = self.context.run
         if run is None:
             return np.zeros(0), np.zeros(0)
-        metrics = [name for name in run.specs if name.startswith("train/")] or list(run.specs)
+        metrics = [name for name in run.metric_specs if name.startswith("train/")] or list(run.metric_specs)
         for metric in metrics:
             steps = run.series(metric, "step", MAX_CURVE_VALUES).x
             xs = run.series(metric, self.settings.x_axis, MAX_CURVE_VALUES).x
@@ -342,7 +342,7 @@ class CurvesTab(ContentTab):
         writer.writerow(["metric", "unit", "step", "mean", "low", "high"])
         for metric in (metric for plot in self.plots.values() for metric in plot.chart.metrics):
             series = run.series(metric, "step", _MAX_CSV_VALUES)
-            unit = run.specs[metric].unit
+            unit = run.metric_specs[metric].unit
             for step, *values in zip(series.x, series.mean, series.low, series.high, strict=True):
                 writer.writerow([metric, unit, f"{step:g}", *(repr(float(value)) for value in values)])
         write_bytes(path, table.getvalue().encode())

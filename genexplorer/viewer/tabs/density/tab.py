@@ -316,7 +316,7 @@ class DensityTab(ModelTab):
     def _show_metrics(self) -> None:
         if self.run is None:
             return
-        summary = metrics_summary(self.run.specs, self.run.values_at(self.step))
+        summary = metrics_summary(self.run.metric_specs, self.run.values_at(self.step))
         self.metrics.setText(summary_line(summary))
         self.metrics.setToolTip(literal_tooltip("\n".join(setup for _, _, setup in summary)))
 

@@ -41,7 +41,9 @@ class ProgressCurves(QWidget):
     def refresh(self, run: "RunPoller | None") -> None:
         """Draw the run's curves."""
         shown_charts = (
-            [] if run is None else recorded_images.charts_beside(charts.charts(run.specs), objective_quantity(run))
+            []
+            if run is None
+            else recorded_images.charts_beside(charts.charts(run.metric_specs), objective_quantity(run))
         )
         if shown_charts != self._charts:
             # Replace the plots.

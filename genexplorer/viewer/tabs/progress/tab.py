@@ -90,7 +90,7 @@ class ProgressTab(ContentTab):
 
     def on_changes(self, changed: frozenset[str]) -> None:
         """Show new images and points of the curves."""
-        if changed & {"images", "metrics", "changes"}:
+        if changed & {"images", "metrics", "commands"}:
             self.invalidate()
 
     def activated(self) -> None:

@@ -229,7 +229,7 @@ class TheoryTab(Tab):
         # The terms, and the metrics that are also tracked, in the units of their charts.
         self.fraction.show_terms([(term.name, value) for term, value in values.terms])
         self.fraction.setVisible(len(values.terms) > 1)
-        units = {spec.quantity: spec.unit for spec in reversed(run.specs.values())}
+        units = {spec.quantity: spec.unit for spec in reversed(run.metric_specs.values())}
         for term, value in values.further_values:
             if term.quantity in self.cards:
                 self.cards[term.quantity].show_value(value, units.get(term.quantity, ""))

@@ -184,7 +184,7 @@ def test_following_prints_metrics_until_the_run_ends(capsys: pytest.CaptureFixtu
 
 def test_a_progress_line_fits_a_narrow_terminal(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
     reader = RunReader(store.find("brave-fox"))
-    message = reader.status(), reader.latest(), reader.specs()
+    message = reader.status(), reader.latest(), reader.metric_specs()
     monkeypatch.setattr(output, "terminal_columns", lambda: 80)
     line = follow.progress_line(*message)
     assert len(line) <= 70 and "test ELBO (EMA) −" in line and line.endswith("succeeded")

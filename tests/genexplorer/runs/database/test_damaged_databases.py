@@ -110,7 +110,7 @@ def test_hostile_values_do_not_leave_the_folder_nor_reach_the_terminal(folder: P
     delta = reader.read_new()
     assert [picture.path for picture in delta.images] == [folder / "pictures" / "samples" / "step-00000007.png"]
     assert {line.message for line in delta.log} == {"ab"}
-    assert {(spec.title, spec.better) for spec in delta.specs.values()} == {("x", "neither")}
+    assert {(spec.title, spec.better) for spec in delta.metric_specs.values()} == {("x", "neither")}
 
 
 def test_a_killed_run_on_read_only_media_is_read_from_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -189,5 +189,5 @@ def test_speed_goes_round(window: MainWindow) -> None:
 def test_charts_are_those_of_the_run(progress: ProgressTab) -> None:
     run = progress.context.run
     assert run is not None
-    known = charts.charts(run.specs)
+    known = charts.charts(run.metric_specs)
     assert [chart.title for chart in recorded_images.charts_beside(known, "loss_g")] == ["losses", "mean logit"]
