@@ -86,7 +86,9 @@ def test_several_curves_open_the_database_once(finished: Path, tmp_path: Path, o
     assert len(run.series_of(["train/elbo"])["train/elbo"].x) == 0 and run.error
 
 
-def test_a_batch_read_opens_the_database_once_and_reports_damage(finished: Path, tmp_path: Path, opened: Mock) -> None:
+def test_a_block_of_reads_opens_the_database_once_and_reports_damage(
+    finished: Path, tmp_path: Path, opened: Mock
+) -> None:
     run = RunPoller(finished)
     with run.open_database():
         assert run.poll() >= ALL_CHANGES - {"status"}

@@ -177,7 +177,7 @@ def test_the_principal_plane_of_the_encodings(scale: session.InferenceSession, m
         seen["coords"].mean(0), 0, atol=1e-5
     )
     assert seen["labels"].shape == seen["indices"].shape == (60,)
-    monkeypatch.setattr(planes, "_MAX_COVARIANCE", 10)
+    monkeypatch.setattr(planes, "_MAX_COVARIANCE_SIZE", 10)
     again, other = scale.run("plane", {"kind": "principal"})
     assert np.allclose(again["e1"], arrays["e1"], atol=1e-4) and np.allclose(
         other["explained"], meta["explained"], rtol=0.01
