@@ -234,7 +234,9 @@ def _start(
 
         output.print_json(status_json(status))
     else:
-        output.print_stderr(f"{status.name}: {config.preset} on {status.dataset}, process {status.pid}, {status.folder}")
+        output.print_stderr(
+            f"{status.name}: {config.preset} on {status.dataset}, process {status.pid}, {status.folder}"
+        )
     match watch:
         case WatchMode.DETACHED:
             from genexplorer.runs.command_hints import run_command, runs_dir_option

@@ -68,7 +68,7 @@ async def test_model_without_an_encoder_has_rings_in_place_of_points(make_app: M
     async with make_app(families).run_test(size=SMALL) as pilot:
         await select(pilot, "gan")
         await pilot.press("w")
-        await shows(pilot, "principal plane", "rings: 1σ, 2σ of z")
+        await shows(pilot, "most influential directions", "rings: 1σ, 2σ of z")
         assert "7" not in plane_text(pilot) and "·" in plane_text(pilot)
 
 
