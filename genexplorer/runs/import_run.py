@@ -1,4 +1,4 @@
-"""Import a run from an untrusted folder or zip file; only known files are copied.
+"""Import runs from an untrusted folder or zip file; only known files are copied.
 
 No path leaves the new folder, links are refused, sizes are bounded before anything is written. The database is rebuilt
 from the rows of its tables, so that a worker never writes to one with foreign views or triggers.
@@ -10,7 +10,6 @@ import re
 import shutil
 import stat
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -31,6 +30,7 @@ from trainers.storage import atomic_files
 
 MAX_TOTAL_BYTES = 64 << 30
 MAX_FILES = 20_000
+MAX_RUNS = 100
 MAX_COMPRESSION_RATIO = 1_100  # a file that deflate compressed expands by 1,032 at most
 _RECEIVED_DATABASE = ".received.sqlite"
 _NEW_COPY_HINT = "ask the sender for a new copy"
@@ -54,6 +54,7 @@ class ImportResult:
     folder: Path
     num_files: int
     num_skipped: int  # files that are not part of a run
+    links: tuple[str, ...] = ()  # paths in the source that are links, which are not followed
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,15 @@ class _Entry:
 _OpenEntry = Callable[[_Entry], IO[bytes]]
 
 
+@dataclass(frozen=True)
+class _SourceRun:
+    """A run in the source: where it is, its files, and its links."""
+
+    label: str  # for messages
+    entries: list[_Entry]
+    links: tuple[str, ...] = ()
+
+
 def import_run(source: Path, store: RunStore) -> ImportResult:
     """Copy a run into a store under a new id; the source is not changed.
 
@@ -76,48 +86,83 @@ def import_run(source: Path, store: RunStore) -> ImportResult:
         store: The store that receives the run.
 
     Raises:
-        NoSuchRunError: if the source is not a run.
+        NoSuchRunError: if the source is not one run.
         DamagedRunError: if it is damaged, or not safe to import.
         OSError: if the disk refuses.
     """
-    # Select the known files, then copy them into a hidden folder that becomes the run when it is complete.
-    with _open_source(source) as (entries, open_entry):
-        selected = [entry for entry in entries if _RUN_FILE_PATH.fullmatch(entry.path)]
-        if not any(entry.path == layout.CONFIG for entry in selected):
+    results = import_runs(source, store, max_count=1)
+    return results[0]
+
+
+def import_runs(source: Path, store: RunStore, *, max_count: int = MAX_RUNS) -> list[ImportResult]:
+    """Copy the runs of a source into a store under new ids, all or none; the source is not changed.
+
+    Args:
+        source: A run folder, a folder of run folders, or a zip file of either.
+        store: The store that receives the runs.
+        max_count: The largest number of runs.
+
+    Raises:
+        NoSuchRunError: if the source contains no run, or more than `max_count`.
+        DamagedRunError: if it is damaged, or not safe to import.
+        OSError: if the disk refuses.
+    """
+    # Select the known files, then copy them into hidden folders that become runs when all are complete.
+    results: list[ImportResult] = []
+    temporaries: list[Path] = []
+    with _open_source(source) as (runs, open_entry):
+        if not runs:
             raise NoSuchRunError(f"{one_line(source.name, 80)} does not contain a run", f"it has no {layout.CONFIG}")
+        if len(runs) > max_count:
+            names = one_line(", ".join(run.label for run in runs[:8]), 200)
+            raise NoSuchRunError(
+                f"{one_line(source.name, 80)} contains {len(runs)} runs, such as {names}", "import them one by one"
+            )
         store.runs_dir.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=store.runs_dir))
         try:
-            _copy(selected, temporary, open_entry)
-            _rebuild_records(temporary)
-            folder = store.move_in(temporary)
+            for run in runs:
+                selected = [entry for entry in run.entries if _RUN_FILE_PATH.fullmatch(entry.path)]
+                temporaries.append(store.new_temporary_folder())
+                try:
+                    _copy(selected, temporaries[-1], open_entry)
+                    _rebuild_records(temporaries[-1])
+                except DamagedRunError as error:
+                    if len(runs) == 1:
+                        raise
+                    message = f"{one_line(run.label, 80)}: {error.message}; nothing is imported"
+                    raise DamagedRunError(message, error.hint) from error
+                num_skipped = len(run.entries) - len(selected)
+                results.append(ImportResult(temporaries[-1], len(selected), num_skipped, run.links))
+            results = [replace(result, folder=store.move_in(result.folder)) for result in results]
         except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
+            for temporary in temporaries:
+                shutil.rmtree(temporary, ignore_errors=True)
             raise
-    return ImportResult(folder, len(selected), len(entries) - len(selected))
+    return results
 
 
 @contextmanager
-def _open_source(source: Path) -> Iterator[tuple[list[_Entry], _OpenEntry]]:
-    """Yield the files of a source and a function that opens one; sizes are checked before the first byte is read.
+def _open_source(source: Path) -> Iterator[tuple[list[_SourceRun], _OpenEntry]]:
+    """Yield the runs of a source and a function that opens a file; sizes are checked before the first byte is read.
 
     Raises:
         DamagedRunError: if it is not safe to import.
-        NoSuchRunError: if it is not a run.
+        NoSuchRunError: if it is neither a folder with runs nor a zip file.
     """
     # A folder is read in place, an archive through zipfile.
-    if is_run_folder(source):
-        entries = list(_files_below(source))
-        _check_limits(entries, source)
-        yield entries, lambda entry: open_file(source / entry.path)
+    folders = [source] if is_run_folder(source) else _run_folders_in(source)
+    if folders:
+        runs = [_folder_run(folder) for folder in folders]
+        _check_limits(runs, source)
+        yield runs, lambda entry: open_file(cast(Path, entry.member))
         return
     if not source.is_file():
         raise NoSuchRunError(f"{one_line(source, 120)} is neither a run folder nor a zip file", "pass one of them")
     try:
         with zipfile.ZipFile(source) as archive:
-            entries = _members(archive, source)
-            _check_limits(entries, source)
-            yield entries, lambda entry: archive.open(cast(zipfile.ZipInfo, entry.member))
+            runs = _archived_runs(archive, source)
+            _check_limits(runs, source)
+            yield runs, lambda entry: archive.open(cast(zipfile.ZipInfo, entry.member))
     except (*_ZIP_ERRORS, OSError) as error:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: a seek before the start
             raise
@@ -126,51 +171,83 @@ def _open_source(source: Path) -> Iterator[tuple[list[_Entry], _OpenEntry]]:
         ) from error
 
 
-def _files_below(folder: Path) -> Iterator[_Entry]:
-    """Yield the regular files; links are skipped."""
+def _run_folders_in(folder: Path) -> list[Path]:
+    """Return the run folders directly inside a folder; not those that are hidden."""
+    if not folder.is_dir():
+        return []
+    inside = (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
+    return [path for path in inside if (path / layout.CONFIG).is_file()]
+
+
+def _folder_run(folder: Path) -> _SourceRun:
+    """Return the regular files of a run folder, and the links, which are not followed."""
+    entries: list[_Entry] = []
+    links: list[str] = []
     for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not (Path(parent) / name).is_symlink()]
-        for name in names:
+        for name in (*folders, *names):
             path = Path(parent) / name
-            if stat.S_ISREG((info := path.lstat()).st_mode):
-                yield _Entry(path.relative_to(folder).as_posix(), info.st_size, path)
+            relative, mode = path.relative_to(folder).as_posix(), (info := path.lstat()).st_mode
+            if stat.S_ISLNK(mode):
+                links.append(relative)
+            elif stat.S_ISREG(mode):
+                entries.append(_Entry(relative, info.st_size, path))
+    has_config = any(entry.path == layout.CONFIG for entry in entries)
+    if not has_config:
+        reason = "its configuration is a link" if layout.CONFIG in links else f"it has no {layout.CONFIG}"
+        raise NoSuchRunError(f"{one_line(folder.name, 80)} does not contain a run", reason)
+    return _SourceRun(folder.name, entries, tuple(sorted(links)))
 
 
-def _members(archive: zipfile.ZipFile, source: Path) -> list[_Entry]:
-    """Return the files of a zip file, without the top folder if there is one."""
+def _archived_runs(archive: zipfile.ZipFile, source: Path) -> list[_SourceRun]:
+    """Return the runs in a zip file: one at its top, or all that are in its folders."""
     infos = [info for info in archive.infolist() if not info.is_dir()]
     # Refuse what leads outside or expands beyond its bounds.
     for info in infos:
-        parts = PurePosixPath(info.filename).parts
-        escapes = ".." in parts or info.filename.startswith("/") or "\\" in info.filename or ":" in info.filename
-        is_link = stat.S_ISLNK(info.external_attr >> 16)
         member = f"{one_line(source.name, 80)}: '{one_line(info.filename, 80)}'"
-        if escapes or is_link:
-            raise DamagedRunError(f"{member} {'is a link' if is_link else 'leads out of the folder'}", _NEW_COPY_HINT)
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise DamagedRunError(f"{member} uses an unsupported compression method", _NEW_COPY_HINT)
-        if info.file_size > MAX_COMPRESSION_RATIO * max(info.compress_size, 1):
-            raise DamagedRunError(f"{member} is a zip bomb", _NEW_COPY_HINT)
-    # Find the run inside.
+        if problem := _member_problem(info):
+            raise DamagedRunError(f"{member} {problem}", _NEW_COPY_HINT)
+    # Find the runs inside; a configuration inside a run is not a run of its own.
     configs = [info.filename for info in infos if PurePosixPath(info.filename).name == layout.CONFIG]
-    prefix = min(configs, key=len, default="").removesuffix(layout.CONFIG)
-    if prefix.count("/") > 1:
-        raise NoSuchRunError(f"{one_line(source.name, 80)} has no run at its top", "zip the run's own folder")
-    inside = [info for info in infos if info.filename.startswith(prefix)]
-    return [_Entry(info.filename.removeprefix(prefix), info.file_size, info) for info in inside]
+    prefixes: list[str] = []
+    for prefix in sorted((config.removesuffix(layout.CONFIG) for config in configs), key=lambda p: (p.count("/"), p)):
+        if not any(prefix.startswith(outer) for outer in prefixes):
+            prefixes.append(prefix)
+    # Assign each file to its run.
+    entries: dict[str, list[_Entry]] = {prefix: [] for prefix in prefixes}
+    for info in infos:
+        prefix = next((prefix for prefix in prefixes if info.filename.startswith(prefix)), "")
+        if prefix in entries:
+            entries[prefix].append(_Entry(info.filename.removeprefix(prefix), info.file_size, info))
+    return [_SourceRun(prefix.strip("/") or source.name, entries[prefix]) for prefix in prefixes]
 
 
-def _check_limits(entries: list[_Entry], source: Path) -> None:
+def _member_problem(info: zipfile.ZipInfo) -> str:
+    """Return why a member of a zip file cannot be imported; empty if it can."""
+    if ".." in PurePosixPath(info.filename).parts or info.filename.startswith("/"):
+        return "leads out of the folder"
+    if "\\" in info.filename:
+        return "has a backslash in its path, where zip files have '/'"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "is a link"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "uses an unsupported compression method"
+    if info.file_size > MAX_COMPRESSION_RATIO * max(info.compress_size, 1):
+        return "is a zip bomb"
+    return ""
+
+
+def _check_limits(runs: list[_SourceRun], source: Path) -> None:
     """Raise unless the number of files and their size are bounded, and their names differ.
 
     Raises:
         DamagedRunError: if they do not.
     """
+    entries = [entry for run in runs for entry in run.entries]
     size = sum(entry.size for entry in entries)
     if len(entries) > MAX_FILES or size > MAX_TOTAL_BYTES:
         contents = f"{one_line(source.name, 80)} has {len(entries):,} files and {size / 1e9:,.1f} GB"
         raise DamagedRunError(contents, f"the limits are {MAX_FILES:,} files and {MAX_TOTAL_BYTES / 1e9:,.0f} GB")
-    if len({entry.path for entry in entries}) < len(entries):
+    if any(len({entry.path for entry in run.entries}) < len(run.entries) for run in runs):
         raise DamagedRunError(f"{one_line(source.name, 80)} has two files with the same name", _NEW_COPY_HINT)
 
 

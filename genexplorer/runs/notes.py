@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import secrets
 import time
@@ -10,15 +11,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from genexplorer.errors import ConfigError
+from genexplorer.errors import ConfigError, DamagedRunError
 from genexplorer.runs import layout
 from genexplorer.runs.sanitize import one_line, plain, unix_time
-from genexplorer.runs.untrusted_files import read_json_or_empty
+from genexplorer.runs.untrusted_files import read_json, read_json_or_empty
 from trainers.storage import atomic_files
 
 LATEST = "latest"  # selects the newest run
 MAX_NAME_LENGTH = 64
 MAX_NOTES_BYTES = 256 * 1024
+_SCHEMA_VERSION = 1
 _ADJECTIVES = """
     amber azure bold brave bright brisk calm clear clever cosy crisp daring deep eager early fair fleet fond frank
     fresh gentle glad golden grand green happy honest humble jolly keen kind lively lucky lunar mellow merry mild
@@ -82,12 +84,14 @@ def change(folder: Path, **values: Any) -> None:
         values: Fields of `Notes` by name.
 
     Raises:
+        DamagedRunError: if the present notes cannot be read; they stay as they are.
         OSError: if the disk refuses.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with contextlib.suppress(OSError):  # a file system without locks: the last writer wins
             fcntl.flock(handle, fcntl.LOCK_EX)  # for the milliseconds of a read and a write
+        _require_readable(folder)  # what could not be read would be replaced by nothing
         before = read(folder)
         write(folder, replace(replace(before, name=before.name or one_line(folder.name, MAX_NAME_LENGTH)), **values))
     finally:
@@ -97,7 +101,7 @@ def change(folder: Path, **values: Any) -> None:
 def write(folder: Path, notes: Notes) -> None:
     """Replace a run's notes, sanitized."""
     cleaned = replace(notes, tags=clean_tags(notes.tags), note=plain(notes.note, 20_000))
-    atomic_files.write_json(folder / layout.NOTES, {"schema_version": 1, **asdict(cleaned)})
+    atomic_files.write_json(folder / layout.NOTES, {"schema_version": _SCHEMA_VERSION, **asdict(cleaned)})
 
 
 def read(folder: Path) -> Notes:
@@ -110,6 +114,37 @@ def read(folder: Path) -> Notes:
         note=plain(str(values.get("note", "")), 20_000),
         created=unix_time(values.get("created", 0.0)),
     )
+
+
+def _require_readable(folder: Path) -> None:
+    """Raise unless the notes are missing or can be read completely.
+
+    Raises:
+        DamagedRunError: with the reason.
+    """
+    path = folder / layout.NOTES
+    reason = ""
+    try:
+        values = read_json(path, MAX_NOTES_BYTES)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except ValueError as error:
+        reason = f"it is no JSON object: {error}"
+    else:
+        types: dict[str, type | tuple[type, ...]] = {"name": str, "tags": list, "note": str, "created": (int, float)}
+        invalid = [key for key, kind in types.items() if key in values and not isinstance(values[key], kind)]
+        version = values.get("schema_version", _SCHEMA_VERSION)
+        if not isinstance(version, int) or version > _SCHEMA_VERSION:
+            reason = f"it has schema {one_line(version, 20)}, newer than {_SCHEMA_VERSION}"
+        elif invalid:
+            reason = f"'{invalid[0]}' is {one_line(json.dumps(values[invalid[0]]), 60)}"
+    if reason:
+        raise DamagedRunError(
+            f"{one_line(path, 200)} cannot be read, so it is left as it is: {one_line(reason, 160)}",
+            "correct the file, or move it away to start with empty notes",
+        )
 
 
 def new(name: str, tags: Iterable[str], existing_names: Collection[str]) -> Notes:

@@ -77,6 +77,12 @@ class RunStore:
             raise
         return folder
 
+    def new_temporary_folder(self) -> Path:
+        """Create a hidden folder for a run that is not complete yet; `move_in` makes it a run."""
+        folder = self.runs_dir / f".new-{_random(12)}"
+        folder.mkdir()
+        return folder
+
     def move_in(self, temporary: Path) -> Path:
         """Move a complete run folder from a hidden name in this store to a new id.
 
@@ -86,7 +92,6 @@ class RunStore:
         """
         config = read_config(temporary)
         folder = self.runs_dir / _new_id(config.preset or config.model.name, "")
-        temporary.chmod(0o755)
         atomic_files.rename_folder(temporary, folder)
         return folder
 

@@ -15,6 +15,7 @@ from genexplorer.cli.options import Run, Runs, RunsDir, Yes, open_store
 from genexplorer.cli.runs.control import apply_to_each
 from genexplorer.errors import NoSuchRunError, UserError
 from genexplorer.runs import layout
+from genexplorer.runs.sanitize import one_line
 
 if TYPE_CHECKING:
     from genexplorer.runs.store import RunStore
@@ -149,15 +150,28 @@ def _name_of(entry: Path) -> str:
 
 
 def import_(
-    source: Annotated[Path, typer.Argument(metavar="FOLDER|ZIP", help="A run folder, or a zip file of one.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FOLDER|ZIP", help="A run folder, a folder of them, or a zip file of either.")
+    ],
     runs_dir: RunsDir = None,
 ) -> None:
-    """Import a shared run: copy it into the runs folder after checking it; the source is not changed."""
-    from genexplorer.runs.import_run import import_run
+    """Import shared runs: copy them into the runs folder after checking them; the source is not changed."""
+    from genexplorer.runs.import_run import import_runs
     from genexplorer.runs.status.run_status import read_status
 
-    result = import_run(source.expanduser(), open_store(runs_dir))
-    status = read_status(result.folder)
-    skipped = f", {result.num_skipped} unexpected files skipped" if result.num_skipped else ""
-    output.print_stderr(f"{status.name}: {result.num_files} files{skipped}")
-    output.print_stdout(str(result.folder))
+    store = open_store(runs_dir)
+    names_before = {status.name for status in store.list()}
+    for result in import_runs(source.expanduser(), store):
+        status = read_status(result.folder)
+        parts = [f"{result.num_files} files"]
+        if result.num_skipped:
+            parts.append(f"{result.num_skipped} unexpected files skipped")
+        if result.links:
+            more = f" and {len(result.links) - 3} more" if len(result.links) > 3 else ""
+            links = ", ".join(one_line(path, 60) for path in result.links[:3])
+            parts.append(f"links skipped: {links}{more}")
+        output.print_stderr(f"{status.name}: {', '.join(parts)}")
+        if status.name in names_before:
+            output.print_stderr(f"another run is named {status.name}; this one is {status.id}")
+        names_before.add(status.name)
+        output.print_stdout(str(result.folder))

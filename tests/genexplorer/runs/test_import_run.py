@@ -12,7 +12,7 @@ import pytest
 
 from genexplorer.errors import DamagedRunError, NoSuchRunError, RunStateError, UserError
 from genexplorer.runs import layout
-from genexplorer.runs.import_run import import_run
+from genexplorer.runs.import_run import import_run, import_runs
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
@@ -153,3 +153,56 @@ def test_a_run_elsewhere_is_only_read(sent: Path, store: RunStore) -> None:
     with pytest.raises(RunStateError, match="read-only"):
         store.require_own(sent)
     store.require_own(import_run(sent, store).folder)
+
+
+def zip_of_runs(path: Path, runs: dict[str, Path]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for prefix, run in runs.items():
+            for file in sorted(run.rglob("*")):
+                if file.is_file():
+                    archive.write(file, f"{prefix}/{file.relative_to(run).as_posix()}")
+    return path
+
+
+@pytest.mark.parametrize("parent", ["", "runs/", "home/me/runs/"])
+def test_all_runs_of_a_zip_file_are_imported(tmp_path: Path, store: RunStore, parent: str) -> None:
+    runs = {f"{parent}{name}": write_run(tmp_path / name, steps=20, name=name) for name in ("fox", "owl")}
+    results = import_runs(zip_of_runs(tmp_path / "two.zip", runs), store)
+    assert {run.name for run in store.list()} == {"fox", "owl"} and len(results) == 2
+    assert all(RunReader(result.folder).snapshots() for result in results)
+
+
+def test_all_runs_of_a_folder_are_imported(tmp_path: Path, store: RunStore) -> None:
+    for name in ("fox", "owl"):
+        write_run(tmp_path / "theirs", steps=20, name=name, pictures=False)
+    (tmp_path / "theirs" / "papers").mkdir()
+    assert len(import_runs(tmp_path / "theirs", store)) == 2
+    assert {run.name for run in store.list()} == {"fox", "owl"}
+
+
+def test_of_several_runs_all_or_none_is_imported(tmp_path: Path, store: RunStore) -> None:
+    runs = {name: write_run(tmp_path / name, steps=20, name=name) for name in ("fox", "owl")}
+    (runs["owl"] / layout.DATABASE).write_bytes(b"not a database at all" * 100)
+    with pytest.raises(DamagedRunError, match=r"owl: .*; nothing is imported"):
+        import_runs(zip_of_runs(tmp_path / "two.zip", runs), store)
+    assert not any(store.runs_dir.iterdir())
+    with pytest.raises(NoSuchRunError, match="contains 2 runs, such as fox, owl"):
+        import_run(tmp_path / "two.zip", store)
+
+
+def test_links_that_are_left_out_are_named(sent: Path, store: RunStore, tmp_path: Path) -> None:
+    (sent / layout.SNAPSHOTS).rename(tmp_path / "other disk")
+    (sent / layout.SNAPSHOTS).symlink_to(tmp_path / "other disk")
+    result = import_run(sent, store)
+    assert result.links == (layout.SNAPSHOTS,) and not RunReader(result.folder).snapshots()
+    (sent / layout.CONFIG).rename(tmp_path / "config")
+    (sent / layout.CONFIG).symlink_to(tmp_path / "config")
+    with pytest.raises(NoSuchRunError, match="its configuration is a link"):
+        import_run(sent, store)
+
+
+def test_a_colon_in_a_name_is_harmless_and_a_backslash_is_named(sent: Path, store: RunStore) -> None:
+    assert import_run(zipped(sent, inside="run 10:30/"), store).folder.is_dir()
+    path = zipped(sent, inside="runs\\fox\\")
+    with pytest.raises(DamagedRunError, match="has a backslash in its path"):
+        import_run(path, store)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genexplorer.errors import ConfigError, NoSuchRunError, RunStateError
+from genexplorer.errors import ConfigError, DamagedRunError, NoSuchRunError, RunStateError
 from genexplorer.runs import layout, notes
 from genexplorer.runs.record import State
 from genexplorer.runs.status import heartbeat
@@ -132,6 +132,31 @@ def test_notes_change_and_survive(store: RunStore) -> None:
     run = RunStore(store.runs_dir).list()[0]
     assert (run.name, run.tags, run.note) == ("new name", ("x", "y"), "two\nlines")
     assert run.created > 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"name": "mine", "tags": ["a"],}', "", "[]", '{"tags": "a"}', '{"schema_version": 9}', "\\xff", "{" * 5000, None],
+)
+@pytest.mark.parametrize("change", ["rename", "set_tags", "set_note"])
+def test_notes_that_cannot_be_read_are_never_replaced(store: RunStore, content: str | None, change: str) -> None:
+    folder = store.create(config(), name="old")
+    path = folder / layout.NOTES
+    path.unlink()
+    if content is None:
+        path.symlink_to(folder / "elsewhere.json")
+    else:
+        path.write_text(content)
+    with pytest.raises(DamagedRunError, match=r"notes\.json cannot be read.*: correct the file"):
+        getattr(store, change)(folder, "new")
+    assert path.is_symlink() if content is None else path.read_text() == content
+
+
+def test_missing_notes_are_written_anew(store: RunStore) -> None:
+    folder = store.create(config(), name="old")
+    (folder / layout.NOTES).unlink()
+    store.set_tags(folder, ["a"])
+    assert notes.read(folder).tags == ("a",)
 
 
 def test_no_note_is_lost_when_two_write_at_once(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
