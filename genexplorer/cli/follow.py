@@ -18,6 +18,7 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import Cursor, Delta, Point, RunStatus, State
 from genexplorer.runs.status.run_status import read_status
 from genexplorer.session import formatting
+from genexplorer.session.actions import unsaved_state
 from genexplorer.workers import launcher
 from trainers.events import MetricSpec
 
@@ -102,6 +103,9 @@ def exit_with_outcome(status: RunStatus) -> None:
         )
         raise typer.Exit(code)
     if status.state is State.STOPPED:
+        if failure := unsaved_state(status):
+            output.print_error(UserError(f"{status.name} stopped", failure))
+            raise typer.Exit(UserError.exit_code)
         output.print_stderr(f"'{resume_command}' continues it")
 
 

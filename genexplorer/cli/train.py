@@ -1,7 +1,6 @@
 """`genexplorer train`: start a training in the background from a preset and settings, and watch it."""
 
 import shlex
-import time
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -217,15 +216,12 @@ def _start(
 ) -> None:
     """Create a run, start its worker, and watch it."""
     from genexplorer.cli import follow
-    from genexplorer.runs.status.run_status import read_status
+    from genexplorer.workers import launcher
 
     status = launch(config, runs_dir, name=name, tags=tags, watch=watch)
     if watch is WatchMode.DETACHED:
         # Wait until the model and the data are loaded, so that errors in them are reported.
-        deadline = time.monotonic() + LOADING_TIMEOUT_S
-        while status.state.active and status.phase in ("", "loading") and time.monotonic() < deadline:
-            time.sleep(follow.POLL_INTERVAL_S)
-            status = read_status(status.folder)
+        status = launcher.wait_until_loaded(status.folder, LOADING_TIMEOUT_S)
         if not status.state.active and status.state in follow.EXIT_CODES:
             follow.exit_with_outcome(status)
     # Report the run.

@@ -17,6 +17,7 @@ LOG = "worker.log"
 LOCK = "worker.lock"
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"
+MANIFEST = "manifest.json"  # of a snapshot or checkpoint; it is written last
 TRASH_PREFIX = ".trash-"
 _MAX_STEP_DIGITS = 15  # a step of 15 digits is exact as a float
 

@@ -190,6 +190,19 @@ class RunWriter:
             self._connection.close()
         self.heartbeat.finish(outcome, reason, self.now())
 
+    def discard(self, reason: str) -> None:
+        """Close without writing another file, as the run folder is gone; a folder that was moved gets the outcome.
+
+        Args:
+            reason: One line.
+        """
+        self._closed = True
+        self.files.discard()
+        self.committer.stop()
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+        self.heartbeat.finish("failed", reason, self.now())
+
     def abandon(self) -> None:
         """Close without recording an outcome, as if killed. For tests and fake runs."""
         self._closed = True
@@ -216,6 +229,7 @@ class RunWriter:
             record.num_alerts = self.committer.supersede(event.step)
             record.recorded_step = min(record.recorded_step, event.step)
             self.files.remove_after(event.step)
+        record.first_step = event.step
         record.step, record.device, record.threads = event.step, one_line(event.device, 32), event.threads
         record.total_steps = event.total_steps or -1
         self.committer.declare(event.metrics)

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
 from genexplorer import paths
-from genexplorer.errors import DisplayError, RunStateError, UserError
+from genexplorer.errors import DisplayError, RunStateError, TrainingError, UserError, WorkerError
+from genexplorer.runs import layout
+from genexplorer.runs.artifacts import retention
 from genexplorer.runs.command_hints import runs_dir_option, selector
 from genexplorer.runs.commands import control
-from genexplorer.runs.record import State
+from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
@@ -101,10 +103,20 @@ def pause(
 
 @_as_result
 def resume(folder: Path, runs_dir: Path, *, timeout_s: float = 60.0) -> ActionResult:
-    """Resume a paused run; restart a stopped, failed or lost one from its newest checkpoint."""
+    """Resume a paused run; restart a stopped, failed or lost one from its newest checkpoint. Waits until it trains."""
     RunStore(runs_dir).require_own(folder)
+    before = read_status(folder)
     status = launcher.resume(folder, timeout_s=timeout_s)
-    return ActionResult(True, f"{status.name} resumed at step {status.step:,}", "", folder)
+    if status.attempt == before.attempt:  # it was paused
+        return ActionResult(True, f"{status.name} resumed at step {status.step:,}", "", folder)
+    step = launcher.first_step(folder)
+    if step is None:
+        message = f"{status.name} is still loading after {timeout_s:.0f} s"
+    elif step == 0 and before.step:
+        message = f"{status.name} restarted at step 0: it has no complete checkpoint"
+    else:
+        message = f"{status.name} resumed at step {step:,}"
+    return ActionResult(True, message, "", folder)
 
 
 def pause_or_resume(folder: Path, runs_dir: Path) -> ActionResult:
@@ -128,13 +140,33 @@ def stop(
     RunStore(runs_dir).require_own(folder)
     command_id = launcher.stop(folder)
     if wait_for_state:
-        status = launcher.wait(folder, _ENDED_STATES, timeout_s)
-        return ActionResult(True, f"{status.name} {status.state.value} at step {status.step:,}", "", folder)
+        return _result_of_stop(launcher.wait(folder, _ENDED_STATES, timeout_s))
     if not command_id:  # the disk is full: the process got a signal instead of a command
         return ActionResult(True, f"{read_status(folder).name} received a signal to stop", "", folder)
     step = control.wait_for_ack(folder, command_id, timeout_s).step
     name = read_status(folder).name
     return ActionResult(True, f"{name} is stopping at step {step:,} and saves its state", "", folder)
+
+
+def _result_of_stop(status: RunStatus) -> ActionResult:
+    """Return whether a run that was told to stop has done so, with its state saved."""
+    message = f"{status.name} {status.state.value} at step {status.step:,}"
+    if status.state is State.STOPPED and (failure := unsaved_state(status)):
+        return ActionResult(False, message, failure, status.folder, UserError.exit_code)
+    if status.state in (State.STOPPED, State.SUCCEEDED):
+        return ActionResult(True, message, "", status.folder)
+    code = TrainingError.exit_code if status.state is State.FAILED else WorkerError.exit_code
+    return ActionResult(False, message, status.reason, status.folder, code)
+
+
+def unsaved_state(status: RunStatus) -> str:
+    """Return why a stopped run cannot be resumed where it stopped, and where instead; empty if it can."""
+    saved = retention.steps(status.folder / layout.CHECKPOINTS, layout.MANIFEST)
+    if status.step in saved:
+        return ""
+    reason = status.reason or "its checkpoint is missing"
+    earlier = max((step for step in saved if step < status.step), default=0)
+    return f"its state is not saved ({reason}); a resume restarts at step {earlier:,}"
 
 
 @_as_result

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from genexplorer import paths
 from genexplorer.cores.environment import compute_environment
-from genexplorer.errors import DamagedRunError, RunStateError, UserError, WorkerError
+from genexplorer.errors import DamagedRunError, RunStateError, TrainingError, UserError, WorkerError
 from genexplorer.runs import layout
 from genexplorer.runs.command_hints import run_command
 from genexplorer.runs.commands import control
@@ -68,17 +68,43 @@ def start(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
 
 
 def resume(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
-    """Resume a paused run, or start a new attempt from the newest complete checkpoint.
+    """Resume a paused run, or start a new attempt from the newest complete checkpoint and wait until it trains.
+
+    After the timeout the returned status may still be in the phase "loading".
 
     Raises:
         RunStateError: if it is running, stopping or finished.
         DamagedRunError: if it cannot be read.
+        TrainingError: if it failed before its first step, such as without its data.
         WorkerError: if the worker crashed or does not respond.
     """
     if read_status(folder).state is State.PAUSED:
         control.wait_for_ack(folder, control.send(folder, Resume()), timeout_s)
         return read_status(folder)
-    return start(folder, timeout_s=timeout_s)
+    deadline = time.monotonic() + timeout_s
+    start(folder, timeout_s=timeout_s)
+    status = wait_until_loaded(folder, deadline - time.monotonic())
+    if status.state is State.FAILED:
+        raise TrainingError(f"{status.name} failed", status.reason)
+    if status.state in (State.LOST, State.DAMAGED):
+        raise WorkerError(f"{status.name} is {status.state}", status.reason)
+    return status
+
+
+def wait_until_loaded(folder: Path, timeout_s: float) -> RunStatus:
+    """Wait until a worker has loaded its model and data, has ended, or the timeout is over; return the status."""
+    deadline = time.monotonic() + timeout_s
+    status = read_status(folder)
+    while status.state.active and status.phase in ("", "loading") and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        status = read_status(folder)
+    return status
+
+
+def first_step(folder: Path) -> int | None:
+    """Return the step from which a run's newest attempt continues; None until its data are loaded."""
+    record = heartbeat.read(folder / layout.LIVE)
+    return record.first_step if record is not None and record.first_step >= 0 else None
 
 
 def stop(folder: Path) -> str:

@@ -21,6 +21,8 @@ from genexplorer.runs.artifacts import retention
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import LOG_HEADER, read_config
 from genexplorer.runs.writer import RunWriter
+from genexplorer.workers import folder_watch
+from genexplorer.workers.folder_watch import FolderWatch
 from genexplorer.workers.worker_control import WorkerControl
 from trainers.config import RunConfig
 from trainers.events import Finished, Outcome, ResumeState
@@ -55,8 +57,14 @@ def _attempt(folder: Path, token: int) -> int:
     _log(f"{LOG_HEADER}{writer.attempt} started on {time.strftime('%Y-%m-%d %H:%M:%S')}")
     control = WorkerControl(writer, lease, config.execution)
     control.install_signals()
+    watch = FolderWatch(folder, writer.heartbeat.handle, control.end_without_folder)
     outcome, reason = _train(writer, config, control)
+    watch.close()
     lease.release()
+    if control.folder_is_gone:
+        writer.discard(folder_watch.REASON)
+        _log(folder_watch.REASON)
+        return TrainingError.exit_code
     waits_for_disk = outcome == "succeeded" and not control.stop_requested
     writer.close(outcome, reason, patience_s=float("inf") if waits_for_disk else STOP_PATIENCE_S)
     return TrainingError.exit_code if outcome == "failed" else 0
@@ -75,6 +83,8 @@ def _train(writer: RunWriter, config: RunConfig, control: WorkerControl) -> tupl
 
         # Record every event until the training ends.
         for event in train(config, resume=resume, control=control):
+            if control.folder_is_gone:
+                break
             writer.record(event)
             control.observe(event)
             if isinstance(event, Finished):

@@ -37,6 +37,7 @@ class WorkerControl:
         self._watch = WatchFileMonitor(writer.folder)
         self.threads = lease.share()  # that the training should use now
         self.stop_requested = False  # a command or signal ends the training early
+        self.folder_is_gone = False  # the training ends, and nothing more is written
         self._larger_since: float | None = None
         self._next_poll = 0.0
         self._terminations = 0
@@ -61,6 +62,8 @@ class WorkerControl:
         if now < self._next_poll:
             return ()
         self._next_poll = now + POLL_S
+        if self.folder_is_gone:
+            return [Stop()]
         if self._writer.committer.fatal:
             raise self._writer.committer.fatal
         return [*self._from_users(step), *self._from_disk(), *self._from_cores(now)]
@@ -68,6 +71,10 @@ class WorkerControl:
     def viewers(self) -> Viewers:
         """Return whether front ends show the run."""
         return self._watch.viewers()
+
+    def end_without_folder(self) -> None:
+        """End the training at its next step, as its run folder was deleted or moved; called by another thread."""
+        self.folder_is_gone = True
 
     def observe(self, event: Event) -> None:
         """Update the core lease: a pause releases it, threads can be pinned."""

@@ -94,6 +94,13 @@ class FileWriter:
         """Stop waiting for a full disk, within a second. Takes no lock, so that a signal handler may call it."""
         self.gave_up = True
 
+    def discard(self) -> None:
+        """Drop what is pending and end the thread."""
+        with self._condition:
+            self._jobs.clear()
+            self._give_up_at = time.monotonic()
+        self.close()
+
     def close(self) -> None:
         """End the thread after `drain`."""
         with self._condition:

@@ -59,7 +59,8 @@ def save(parent: Path, event: ImagesReady) -> str:
     encoded = io.BytesIO()
     image.save(encoded, "PNG", compress_level=4)
     path = image_path(parent, image_kind, event.step)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (parent, path.parent):  # one by one: a run folder that was deleted is never made anew
+        folder.mkdir(exist_ok=True)
     atomic_files.write_bytes(path, encoded.getvalue())
     return image_kind
 

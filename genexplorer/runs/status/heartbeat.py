@@ -73,6 +73,7 @@ class LiveRecord:
     phase_detail: str = ""
     reason: str = ""
     problem: str = ""  # what keeps the worker from recording: "disk full: …"
+    first_step: int = _UNKNOWN  # from which the attempt continues; known when its data are loaded
 
     @property
     def identity(self) -> ProcessId:
@@ -101,6 +102,11 @@ class Heartbeat:
         self._slot, self._record = newest or (0, LiveRecord())
         self._lock = threading.Lock()
         self.newest_metrics: Metrics | None = None  # set at each step; the record catches up when it is read
+
+    @property
+    def handle(self) -> int:
+        """The descriptor of the open file."""
+        return self._handle
 
     @property
     def record(self) -> LiveRecord:

@@ -1,7 +1,9 @@
 """Real workers on tiny data: few, as each imports torch."""
 
 import contextlib
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,15 +14,17 @@ import numpy as np
 import psutil
 import pytest
 
-from genexplorer.errors import RunStateError, WorkerError
+from genexplorer.errors import RunStateError, TrainingError, WorkerError
 from genexplorer.runs import layout
 from genexplorer.runs.commands import control
 from genexplorer.runs.commands.control import Ack
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status import heartbeat, process_id
+from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
-from genexplorer.workers import launcher
+from genexplorer.session import actions
+from genexplorer.workers import folder_watch, launcher
 from tests.fixtures.waiting import wait_until
 from trainers import presets
 from trainers.events import Command, Pause, SaveNow, Set
@@ -132,6 +136,55 @@ def test_a_suspended_run_is_not_lost_but_a_killed_one_is(store: RunStore) -> Non
         control.send(folder, Pause())
     with pytest.raises(RunStateError):
         launcher.terminate(folder)
+
+
+def test_a_worker_whose_folder_is_deleted_or_moved_ends_and_makes_nothing_anew(store: RunStore) -> None:
+    deleted, moved = make(store), make(store)
+    for folder in (deleted, moved):
+        launcher.start(folder)
+    pids = [training(folder).pid or 0 for folder in (deleted, moved)]
+    elsewhere = moved.rename(store.runs_dir.parent / "elsewhere")
+    control.send(deleted, Pause())  # a paused worker notices too
+    launcher.wait(deleted, {State.PAUSED})
+    shutil.rmtree(deleted)
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+    assert list(store.runs_dir.iterdir()) == []
+    status = read_status(elsewhere)
+    assert (status.state, status.reason) == (State.FAILED, folder_watch.REASON)
+
+
+def test_a_resume_ends_when_the_run_trains_and_names_the_step_of_its_checkpoint(store: RunStore) -> None:
+    folder = make(store)
+    launcher.start(folder)
+    training(folder)
+    saved = applied(folder, SaveNow()).step
+    wait_until(lambda: saved in RunReader(folder).checkpoints())
+    status = training(folder, saved + 20)
+    os.kill(status.pid or 0, signal.SIGKILL)
+    wait_until(lambda: read_status(folder).state is State.LOST)
+    saved = RunReader(folder).checkpoints()[-1]
+    result = actions.resume(folder, store.runs_dir)
+    assert (result.ok, result.message) == (True, f"tiny resumed at step {saved:,}")
+    # A stop whose checkpoint cannot be saved is a failure; without checkpoints, the next attempt starts anew.
+    shutil.rmtree(folder / layout.CHECKPOINTS)
+    stopped = actions.stop(folder, store.runs_dir, wait_for_state=True)
+    assert not stopped.ok and stopped.exit_code and "could not be saved" in str(stopped)
+    assert "a resume restarts at step 0" in str(stopped)
+    assert actions.resume(folder, store.runs_dir).message == "tiny restarted at step 0: it has no complete checkpoint"
+    assert actions.stop(folder, store.runs_dir, wait_for_state=True).ok
+
+
+def test_a_resume_without_its_data_fails(store: RunStore, tmp_path: Path) -> None:
+    folder = make(store)
+    launcher.start(folder)
+    training(folder)
+    assert actions.stop(folder, store.runs_dir, wait_for_state=True).ok
+    path = folder / layout.CONFIG
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({**values, "data": {**values["data"], "name": str(tmp_path / "missing")}}))
+    result = actions.resume(folder, store.runs_dir)
+    assert not result.ok and result.exit_code == TrainingError.exit_code
+    assert str(tmp_path / "missing") in str(result)
 
 
 def test_a_strangers_pid_is_never_signalled(store: RunStore) -> None:

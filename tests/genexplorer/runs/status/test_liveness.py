@@ -59,7 +59,7 @@ def test_a_lock_is_queried_without_taking_it(tmp_path: Path) -> None:
 
 
 def test_the_flock_fallback_behaves_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel_lock, "_OFD", False)
+    monkeypatch.setattr(kernel_lock, "_HAS_OFD_LOCKS", False)
     test_a_lock_is_queried_without_taking_it(tmp_path)
 
 
