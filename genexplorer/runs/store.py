@@ -4,6 +4,7 @@ import os
 import secrets
 import shlex
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,12 +16,14 @@ from genexplorer.runs import layout, notes
 from genexplorer.runs.command_hints import run_command
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line, slug
-from genexplorer.runs.status import heartbeat
+from genexplorer.runs.status import heartbeat, run_status
 from genexplorer.runs.status.run_status import (
     HeartbeatTracker,
     SummaryCache,
+    is_elsewhere,
     is_run_folder,
     read_config,
+    read_settled_status,
     read_status,
     stamp,
 )
@@ -120,6 +123,16 @@ class RunStore:
         except (FileNotFoundError, NotADirectoryError):
             return ()
 
+    def list_settled(self) -> Runs:
+        """Return every run as `list` does; silent workers on other machines are observed until it is clear that they
+        are lost.
+        """
+        runs = self.list()
+        if any(is_elsewhere(run) and not run.is_responding for run in runs):
+            time.sleep(run_status.LOST_AFTER_S + 0.1)
+            runs = self.list()
+        return runs
+
     def _cached_or_read(self, folder: Path) -> RunStatus | None:
         """Return the status of a run, None for another folder; one that has ended is read again only if it changed."""
         current = stamp(folder)
@@ -208,7 +221,7 @@ class RunStore:
         if folder.is_symlink():
             return self._move(folder, trash)
         # Hold the lock while the folder is moved, so that no worker starts.
-        status = self.status(folder)
+        status = read_settled_status(folder, self._heartbeats, self._summaries)
         busy = status.state in (State.RUNNING, State.PAUSED, State.STOPPING)
         with kernel_lock.KernelLock(folder / layout.LOCK) as lock:
             try:

@@ -24,7 +24,7 @@ from genexplorer.runs.command_hints import run_command
 from genexplorer.runs.commands import control
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.status import heartbeat, process_id
-from genexplorer.runs.status.run_status import is_locked, log_tail, read_config, read_status
+from genexplorer.runs.status.run_status import is_locked, log_tail, read_config, read_settled_status, read_status
 from trainers.events import Resume, Stop
 
 POLL_S = 0.05
@@ -78,7 +78,7 @@ def resume(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
         TrainingError: if it failed before its first step, such as without its data.
         WorkerError: if the worker crashed or does not respond.
     """
-    if read_status(folder).state is State.PAUSED:
+    if read_settled_status(folder).state is State.PAUSED:
         control.wait_for_ack(folder, control.send(folder, Resume()), timeout_s)
         return read_status(folder)
     deadline = time.monotonic() + timeout_s
@@ -153,7 +153,7 @@ def wait(folder: Path, states: Collection[State], timeout_s: float = 60.0) -> Ru
 
 
 def _require_startable(folder: Path) -> None:
-    status = read_status(folder)
+    status = read_settled_status(folder)
     deadline = time.monotonic() + EXIT_TIMEOUT_S
     while status.state in _ENDED_STATES and is_locked(folder) and time.monotonic() < deadline:
         time.sleep(POLL_S)  # its last worker has recorded the outcome and is exiting

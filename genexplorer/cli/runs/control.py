@@ -69,7 +69,7 @@ def apply_to_each(
     folders, codes = [], []
     # Find the runs.
     if all_active:
-        folders = [status.folder for status in store.list() if status.state.active]
+        folders = [status.folder for status in store.list_settled() if status.state.active]
         if not folders:
             output.print_stderr("no active runs")
     elif not names:

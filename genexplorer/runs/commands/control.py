@@ -16,7 +16,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.command_hints import run_command
 from genexplorer.runs.record import State
 from genexplorer.runs.sanitize import one_line
-from genexplorer.runs.status.run_status import read_status
+from genexplorer.runs.status.run_status import read_settled_status, read_status
 from genexplorer.runs.untrusted_files import read_json_or_empty
 from trainers.events import COMMANDS, Command
 from trainers.storage import atomic_files
@@ -52,7 +52,7 @@ def send(folder: Path, command: Command) -> str:
         DamagedRunError: if control/ is a link.
         OSError: if the command cannot be written, such as on a full disk.
     """
-    status = read_status(folder)
+    status = read_settled_status(folder)
     if status.state is State.QUEUED:
         raise RunStateError(f"{status.name} has not started", "wait for its worker's first heartbeat")
     if status.state not in (State.RUNNING, State.PAUSED, State.STOPPING):

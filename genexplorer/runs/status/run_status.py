@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # only the displayed run's configuration is parsed, not those
 QUIET_AFTER_S = 3.0  # without a heartbeat, which is due every 0.5 s, a worker is not responding
 LOST_AFTER_S = 4.5  # without a heartbeat, a worker on another machine is Lost
 STALE_AFTER_S = 60.0  # by the wall clock, for the first read from another machine only
+_SETTLE_MARGIN_S, _SETTLE_POLL_S = 0.5, 0.1
 MAX_CONFIG_BYTES = 1 << 20
 LOG_HEADER = "worker of attempt "  # the first line of each attempt in worker.log
 _LOG_TAIL_BYTES = 32 * 1024
@@ -128,6 +129,30 @@ def read_status(
     return _with_record(status, record, heartbeats)
 
 
+def read_settled_status(
+    folder: Path, heartbeats: HeartbeatTracker = HEARTBEATS, summaries: SummaryCache = SUMMARY_CACHE
+) -> RunStatus:
+    """Return the status of a run for a command that reads it once.
+
+    Whether a worker on another machine lives shows only after a while, so it is observed until its next heartbeat, or
+    until `LOST_AFTER_S` have passed without one.
+    """
+    status = read_status(folder, heartbeats, summaries)
+    first, deadline = heartbeat.read(folder / layout.LIVE), time.monotonic() + LOST_AFTER_S + _SETTLE_MARGIN_S
+    while is_elsewhere(status) and not is_locked(folder) and time.monotonic() < deadline:
+        newest = heartbeat.read(folder / layout.LIVE)
+        if first is None or newest is None or newest.heartbeat != first.heartbeat:
+            break
+        time.sleep(_SETTLE_POLL_S)
+        status = read_status(folder, heartbeats, summaries)
+    return status
+
+
+def is_elsewhere(status: RunStatus) -> bool:
+    """Return whether a run is active on another machine, as far as its last heartbeat tells."""
+    return status.state.active and status.host not in ("", host_name())
+
+
 def _with_record(status: RunStatus, record: LiveRecord, heartbeats: HeartbeatTracker) -> RunStatus:
     """Return a status completed with the worker's record."""
     state, is_responding, record = _state_of(status.folder, record, heartbeats)
@@ -135,8 +160,13 @@ def _with_record(status: RunStatus, record: LiveRecord, heartbeats: HeartbeatTra
     reason = record.problem or record.reason
     if state is State.LOST:
         last_line = log_tail(status.folder, 1)
-        killed = "the worker exited without an error message: killed, or the machine went down"
-        reason = last_line if last_line and not last_line.startswith(LOG_HEADER) else killed
+        if last_line.startswith(LOG_HEADER):
+            last_line = ""
+        if record.host == host_name() or record.boot_id == boot_id():
+            reason = last_line or "the worker exited without an error message: killed, or the machine went down"
+        else:
+            end = f"; its log ends: {last_line}" if last_line else ""
+            reason = f"its worker on {record.host or 'another machine'} sends no heartbeat any more{end}"
     # Values from the file are brought into range, as it may come from anyone.
     return replace(
         status,

@@ -1,19 +1,29 @@
 import os
-from dataclasses import dataclass, field
+import threading
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from genexplorer import kernel_lock
+from genexplorer.errors import RunStateError
 from genexplorer.kernel_lock import KernelLock
 from genexplorer.runs import layout
+from genexplorer.runs.commands import control
 from genexplorer.runs.record import State
 from genexplorer.runs.status import heartbeat, process_id, run_status
 from genexplorer.runs.status.heartbeat import Heartbeat, LiveRecord
 from genexplorer.runs.status.process_id import ProcessId
-from genexplorer.runs.status.run_status import HeartbeatTracker, WorkerHealth, read_status, worker_health
+from genexplorer.runs.status.run_status import (
+    HeartbeatTracker,
+    WorkerHealth,
+    read_settled_status,
+    read_status,
+    worker_health,
+)
 from genexplorer.runs.store import RunStore
 from tests.fixtures.fake_run import config, running_run, write_run
+from trainers.events import Stop
 
 
 @dataclass
@@ -155,3 +165,57 @@ def test_a_run_copied_while_it_ran_is_lost_here_and_alive_there(tmp_path: Path) 
         assert read_status(tmp_path / "copy").state is State.LOST
         assert read_status(run.folder).state is State.RUNNING
     assert heartbeat.read(tmp_path / "copy" / layout.LIVE) is not None
+
+
+def active_elsewhere(tmp_path: Path, state: str = "running") -> tuple[Path, Heartbeat]:
+    """Return a run whose last heartbeat, ten minutes ago, came from another machine."""
+    folder = write_run(tmp_path, steps=2, state="stopped", pictures=False)
+    file = Heartbeat(folder / layout.LIVE)
+    file.record = replace(file.record, attempt=1, state=state, host="cluster-7", boot_id="other", reason="")
+    file.write()
+    return folder, file
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "stopping"])
+def test_a_command_that_reads_once_finds_a_silent_worker_elsewhere_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(run_status, "LOST_AFTER_S", 0.1)
+    folder, file = active_elsewhere(tmp_path, state)
+    file.close()
+    status = read_settled_status(folder, HeartbeatTracker())
+    assert status.state is State.LOST and "cluster-7 sends no heartbeat" in status.reason
+    store = RunStore(tmp_path)
+    with pytest.raises(RunStateError, match="is lost; it has no worker"):
+        control.send(folder, Stop())
+    assert store.delete(folder).is_dir()
+
+
+def test_a_worker_elsewhere_that_lives_is_neither_lost_nor_deleted(tmp_path: Path) -> None:
+    folder, file = active_elsewhere(tmp_path)
+    closed = threading.Event()
+
+    def beat() -> None:
+        while not closed.wait(0.02):
+            file.write()
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        assert read_settled_status(folder, HeartbeatTracker()).state is State.RUNNING
+        with pytest.raises(RunStateError, match="stop it first"):
+            RunStore(tmp_path).delete(folder)
+    finally:
+        closed.set()
+        thread.join()
+        file.close()
+
+
+def test_a_list_that_is_read_once_shows_silent_workers_elsewhere_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_status, "LOST_AFTER_S", 0.05)
+    monkeypatch.setattr(run_status, "STALE_AFTER_S", -1.0)
+    _, file = active_elsewhere(tmp_path)
+    file.close()
+    assert [run.state for run in RunStore(tmp_path).list_settled()] == [State.LOST]
