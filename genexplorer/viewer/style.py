@@ -27,6 +27,16 @@ def enlarge(scale: float) -> None:
     _FontScale.scale = scale
 
 
+def scaled(px: int) -> int:
+    """Return a width in pixels that contains text, scaled as the fonts are."""
+    return round(px * _FontScale.scale)
+
+
+def font_scale() -> float:
+    """Return the scale of all fonts."""
+    return _FontScale.scale
+
+
 def palette_for(theme: str) -> Palette:
     """Return the palette of a theme: "light", "dark", or "system" for that of the desktop."""
     if theme in ("light", "dark"):

@@ -33,7 +33,7 @@ from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets import animation
 from genexplorer.viewer.widgets.controls import EmptyState, fill_box, timer
 from genexplorer.viewer.widgets.icons import application_icon
-from genexplorer.viewer.widgets.labels import rule
+from genexplorer.viewer.widgets.labels import heading, rule
 
 _INPUT_EVENTS = (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.Wheel)
 _DEFAULT_SIZE_PX = (1280, 860)
@@ -91,7 +91,12 @@ class MainWindow(QMainWindow):
             self._stack.addWidget(page)
         self._rule_below_tabs = rule()
         host = QWidget()
-        column = fill_box(QVBoxLayout(host), self.title, self.banner, self.pages.bar, rule(), spacing=0)
+        self.full_screen_title = heading()
+        self.full_screen_title.setContentsMargins(2 * GAP, GAP, 2 * GAP, 0)
+        self.full_screen_title.hide()
+        column = fill_box(
+            QVBoxLayout(host), self.title, self.full_screen_title, self.banner, self.pages.bar, rule(), spacing=0
+        )
         fill_box(column, (self._stack, 1), self._rule_below_tabs, self.time, self.status, spacing=0)
         host.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setCentralWidget(host)
@@ -132,6 +137,7 @@ class MainWindow(QMainWindow):
         context.run_changed.connect(self._show_run)
         context.run_removed.connect(self._show_removed_run)
         context.curve_requested.connect(self._show_curve)
+        self.pages.bar.currentChanged.connect(lambda _index: self._show_title())
         context.data_changed.connect(lambda changed: self._show_title() if "status" in changed else None)
         hints = QGuiApplication.styleHints()
         if hints is not None:
@@ -216,6 +222,9 @@ class MainWindow(QMainWindow):
     def _show_title(self) -> None:
         run = self.context.run
         self.setWindowTitle("genexplorer" if run is None else f"{run.status.name} — genexplorer")
+        tab = self.pages.bar.tabText(self.pages.bar.currentIndex())
+        name = "" if run is None else f"{run.status.preset or run.status.family} · {run.status.name}   {tab}"
+        self.full_screen_title.setText(name)
 
     def show_alerts(self) -> None:
         """Show the run's alerts."""
@@ -291,12 +300,13 @@ class MainWindow(QMainWindow):
             self.title.refresh()
 
     def toggle_full_screen(self) -> None:
-        """Show tab and time bar alone on the full screen, or the whole window again."""
+        """Show tab and time bar alone on the full screen, below the names of run and tab, or the whole window again."""
         full_screen = not self.isFullScreen()
         self._idle_tracker.record_input()
         self._update_polling()
         for widget in (self.title, self.pages.bar, self.status):
             widget.setVisible(not full_screen)
+        self.full_screen_title.setVisible(full_screen)
         if full_screen:
             self._was_maximized = self.isMaximized()
         self.time.setContentsMargins(0, 0, 0, GAP if full_screen else 0)  # space at the edge, where the status bar was

@@ -10,7 +10,7 @@ from PyQt6.QtGui import QImage
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.plots.plane_layers import PlaneLayer
-from genexplorer.viewer.style import text_font
+from genexplorer.viewer.style import font_scale, text_font
 
 _ROUND_MANTISSAS = (1.0, 2.0, 5.0, 10.0)
 _ROUND_TIMES_S = (
@@ -220,7 +220,7 @@ class BasePlot(pg.PlotWidget):  # type: ignore[misc]
     @property
     def label_style(self) -> dict[str, str]:
         """The style of the axes' names, as keyword arguments of pyqtgraph's `setLabel`."""
-        return {"color": self.colors.muted, "font-size": f"{self.label_pt}pt"}
+        return {"color": self.colors.muted, "font-size": f"{self.label_pt * font_scale():g}pt"}
 
     def _label_axes(self) -> None:
         for axis, name in zip((self.bottom, self.left), self.axis_names, strict=True):

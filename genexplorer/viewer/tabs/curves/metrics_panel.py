@@ -153,6 +153,7 @@ class MetricsPanel(QWidget):
         for row in range(self._list_grid.rowCount()):  # the rows of the former list stay, and so do their stretches
             self._list_grid.setRowStretch(row, 0)
         self.boxes, self._values = {}, {}
+        self.setFixedWidth(MIN_WIDTH_PX)
         # A heading for each panel, then a row for each of its charts.
         panel, row = "", 0
         for chart in self._charts:

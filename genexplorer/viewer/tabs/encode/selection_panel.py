@@ -8,6 +8,8 @@ from PyQt6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QHelpEvent, QResizeEvent
 from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QToolTip, QVBoxLayout, QWidget
 
+from genexplorer.session.palette import Palette
+from genexplorer.viewer.style import scaled
 from genexplorer.viewer.tabs.encode.canvas import CANVAS_SIDE_PX, SMALL_CANVAS_SIDE_PX, DrawingCanvas
 from genexplorer.viewer.tabs.encode.encoding import EncodingLoader
 from genexplorer.viewer.tabs.encode.image_selection import IMAGE_SUFFIXES, ImageSelection
@@ -95,7 +97,7 @@ class SelectionPanel(QWidget):
 
     def __init__(self, selection: ImageSelection) -> None:
         super().__init__()
-        self.setFixedWidth(WIDTH_PX)
+        self.setFixedWidth(scaled(WIDTH_PX))
         self._selection = selection
         self._is_point_data = False
         # Create the widgets.
@@ -142,6 +144,10 @@ class SelectionPanel(QWidget):
         self._test_heading.setText("Test point" if is_point_data else "Test image")
         for widget in (self.thumbnails, self._open_button, self.inverted, self.canvas, self._clear_button):
             widget.setVisible(not is_point_data)
+
+    def recolor(self, palette: Palette) -> None:
+        """Take the width that suits the size of the fonts, which changes with the palette."""
+        self.setFixedWidth(scaled(WIDTH_PX))
 
     def refresh(self, loader: EncodingLoader) -> None:
         """Show the selection."""

@@ -88,7 +88,7 @@ class EncodeTab(ModelTab):
         self.views.data.pressed.connect(
             lambda x, y: self.selection.set_custom(np.array([x, y], np.float32), "drawing", formatting.vector((x, y)))
         )
-        self.follow_palette(self.views)
+        self.follow_palette(self.views, self.selection_panel)
 
     def unsupported_reason(self, card: "ModelCard") -> str | None:
         """Return why nothing can be encoded; a model without an encoder may have a search for latents."""

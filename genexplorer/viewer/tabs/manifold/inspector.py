@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import QPoint, QRectF, Qt, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from genexplorer.viewer.style import GAP
+from genexplorer.session.palette import Palette
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.manifold.inspector_data import NUM_HOVER_SAMPLES, EncodedImage, PosteriorSamples
 from genexplorer.viewer.tabs.manifold.plane_selector import PIN_NAMES
 from genexplorer.viewer.widgets.controls import fill_box
@@ -90,7 +91,7 @@ class ManifoldInspector(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedWidth(WIDTH_PX)
+        self.setFixedWidth(scaled(WIDTH_PX))
         # The cursor.
         self.where = wrapped("", "heading")
         self.where.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -158,6 +159,10 @@ class ManifoldInspector(QWidget):
         self.where.setToolTip(
             f"z = ({first}{more}). Samples of the prior have |z| near √{len(z)} = {len(z) ** 0.5:.1f}."
         )
+
+    def recolor(self, palette: Palette) -> None:
+        """Take the width that suits the size of the fonts, which changes with the palette."""
+        self.setFixedWidth(scaled(WIDTH_PX))
 
     def allow(self, *, encoder: str = "", third_pin: bool = False) -> None:
         """Show the encodings or the reason why there are none; offer a third pin where a plane goes through it."""

@@ -226,7 +226,7 @@ class ManifoldView(QWidget):
         state = ManifoldViewState(
             coords=self.coords,
             bounds=None if self.plot.is_at_home else self.plot.visible_range.bounds,
-            target=self.target,
+            target=DEFAULT_TILES if self.target == self._default_tiles else self.target,
             points=self.toolbar.points.isChecked(),
             count=self.toolbar.count.currentData(),
             ellipses=self.toolbar.ellipses.isChecked(),

@@ -98,7 +98,7 @@ class ManifoldTab(ModelTab):
         self.path_panel.closed.connect(lambda: self.view.toolbar.pen.setChecked(False))
         self.inspector.pin_wanted.connect(self.selection.pin)
         self.inspector.command_wanted.connect(self._copy_command)
-        self.follow_palette(self.view)
+        self.follow_palette(self.view, self.inspector)
 
     def unsupported_reason(self, card: "ModelCard") -> str | None:
         """Return why there is no latent plane."""

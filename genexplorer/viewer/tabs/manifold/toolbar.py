@@ -16,7 +16,7 @@ from genexplorer.viewer.tabs.manifold.glyphs import class_color, glyph
 from genexplorer.viewer.tabs.manifold.layers import TILE_PALETTE
 from genexplorer.viewer.tabs.manifold.point_cloud import POINT_COUNTS
 from genexplorer.viewer.tabs.manifold.tiles import DEFAULT_TILES
-from genexplorer.viewer.widgets.controls import check_box, combo_box, fill_box, set_entries, tool_button
+from genexplorer.viewer.widgets.controls import check_box, combo_box, discard, fill_box, set_entries, tool_button
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted
 
 TILE_CHOICES = (10, 20, 30, 40)
@@ -102,7 +102,7 @@ class ClassLegend(QWidget):
         while (item := self._row.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None and widget is not self.summary:
-                widget.deleteLater()
+                discard(widget)
         self.buttons.clear()
         # Add a button for each class, or a menu of many classes.
         if len(classes) > _MAX_CLASS_BUTTONS:
