@@ -64,8 +64,8 @@ def clean_name(name: str) -> str:
     if not cleaned:
         raise ConfigError("a run's name cannot be empty", "choose one, such as 'brave-fox'")
     if len(cleaned) > MAX_NAME_LENGTH:
-        shown = one_line(cleaned, 24)
-        raise ConfigError(f"the name '{shown}' has more than {MAX_NAME_LENGTH} characters", "choose a shorter one")
+        beginning = one_line(cleaned, 24)
+        raise ConfigError(f"the name '{beginning}' has more than {MAX_NAME_LENGTH} characters", "choose a shorter one")
     if cleaned == LATEST:
         raise ConfigError(f"a run cannot be named '{LATEST}': that selects the newest run", "choose another name")
     return cleaned

@@ -158,13 +158,13 @@ class RunStore:
         """
         # Prefer an exact id, then an exact name, then a path, then a unique prefix.
         runs, name = self.list(), one_line(selector, notes.MAX_NAME_LENGTH)
-        named = [run for run in runs if name and run.name == name]
-        if selector == notes.LATEST and runs and runs[0] not in named:
-            named.insert(0, runs[0])  # older versions accepted the name 'latest'
+        with_name = [run for run in runs if name and run.name == name]
+        if selector == notes.LATEST and runs and runs[0] not in with_name:
+            with_name.insert(0, runs[0])  # older versions accepted the name 'latest'
         path = Path(selector).expanduser()
         is_path = os.sep in selector or selector in (".", "..")
         prefixed = [run for run in runs if name and (run.id.startswith(selector) or run.name.startswith(name))]
-        for match in ([run for run in runs if run.id == selector], named, [] if is_path else prefixed):
+        for match in ([run for run in runs if run.id == selector], with_name, [] if is_path else prefixed):
             if len(match) == 1:
                 return match[0].folder
             if match:

@@ -192,7 +192,7 @@ def test_scheduled_checkpoints(folder: Path) -> None:
 
 def test_a_length_in_minutes_is_by_training_time(folder: Path) -> None:
     now = iter(range(10**6))
-    config = tiny.config(folder, {"schedule": {"minutes": 5, "lr": "linear"}})
+    config = tiny.config(folder, {"schedule": {"minutes": 5, "lr": "linear"}, "execution": {"compile": "off"}})
     events = list(loop.train(config, clock=lambda: float(next(now))))
     steps = [event for event in tiny.of(events, Metrics) if "train/lr" in event.values]
     assert tiny.of(events, Started)[0].total_steps is None
