@@ -37,7 +37,7 @@ class KernelLock:
         Raises:
             OSError: if the file cannot be opened or the file system has no locks.
         """
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         deadline = time.monotonic() + patience_s
         while not _try_lock(descriptor):
             if time.monotonic() >= deadline:

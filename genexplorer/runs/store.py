@@ -104,7 +104,8 @@ class RunStore:
         Raises:
             RunStateError: with the command that imports it.
         """
-        if folder.resolve().parent != self.runs_dir.resolve():
+        own = self.runs_dir.resolve()
+        if own not in (folder.resolve().parent, folder.parent.resolve()):
             raise RunStateError(
                 f"{folder} is outside of {self.runs_dir} and read-only",
                 f"import it: genexplorer runs import {shlex.quote(str(folder))}, or pass its folder with --runs-dir",
@@ -218,7 +219,7 @@ class RunStore:
         if not folder.is_symlink() and not is_run_folder(folder):
             raise NoSuchRunError(f"{one_line(folder.name, 80)} is not a run", "it has no configuration")
         trash = self.runs_dir / f"{layout.TRASH_PREFIX}{folder.name}"
-        if folder.is_symlink():
+        if folder.is_symlink() and not is_run_folder(folder):
             return self._move(folder, trash)
         # Hold the lock while the folder is moved, so that no worker starts.
         status = read_settled_status(folder, self._heartbeats, self._summaries)
@@ -272,7 +273,11 @@ class RunStore:
 
 def _may_be_run(entry: os.DirEntry[str]) -> bool:
     try:
-        return not entry.name.startswith(".") and entry.is_dir(follow_symlinks=False)
+        if entry.name.startswith(".") or not entry.is_dir():
+            return False
+        # A link to a run on another disk is a run; one to a run beside it is only another name.
+        path = Path(entry.path)
+        return not entry.is_symlink() or path.resolve().parent != path.parent.resolve()
     except OSError:
         return False
 

@@ -64,6 +64,8 @@ def _as_result(action: Callable[P, ActionResult]) -> Callable[P, ActionResult]:
         except OSError as error:
             path = f" ({one_line(str(error.filename), 120)})" if error.filename else ""
             hint = "is the disk full, or the folder read-only?"
+            if isinstance(error, PermissionError):
+                hint = "the folder belongs to another user, or is read-only"
             return ActionResult(False, f"{error.strerror or error}{path}", hint, exit_code=1)
 
     return run

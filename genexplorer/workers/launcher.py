@@ -172,7 +172,7 @@ def _launch(folder: Path, token: int, inherited_end: int) -> None:
         adapts = read_config(folder).execution.adapts_threads
     command = [sys.executable, "-P", "-X", "faulthandler", "-m", "genexplorer.workers.main", str(folder.resolve())]
     # The shell and the worker append to the log and inherit the pipe.
-    log = os.open(folder / layout.LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    log = os.open(folder / layout.LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         shell = subprocess.Popen(
             ["/bin/sh", "-c", _WORKER_SHELL_SCRIPT, "genexplorer-worker", *command, "--token", str(token)],

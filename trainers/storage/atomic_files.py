@@ -6,7 +6,7 @@ Every system call that can fail goes through `call`, where a test can make the N
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, TypeVar
 T = TypeVar("T")
 Bytes = bytes | bytearray | memoryview
 _CHUNK_BYTES = 1 << 20
+NEW_FILE_MODE = 0o666  # less the umask, as for other programs: a group that shares the folder can be let in
+_NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class FaultPlan:
@@ -68,8 +70,8 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: if a step failed; the old file is then unchanged and the temporary file removed.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:64]}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name[:64]}.{secrets.token_hex(6)}.tmp")
+    handle = os.open(temporary, _NEW_FILE_FLAGS, NEW_FILE_MODE)
     try:
         with _closing(handle):
             _write_all(handle, data)
@@ -111,8 +113,7 @@ def write_new_file(path: Path, pieces: Iterable[Bytes]) -> WrittenFile:
     Raises:
         OSError: if a step failed; a partial file may remain.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    handle = call("open", lambda: os.open(path, flags, 0o600))
+    handle = call("open", lambda: os.open(path, _NEW_FILE_FLAGS, NEW_FILE_MODE))
     size, digest = 0, hashlib.sha256()
     with _closing(handle):
         for chunk in _chunks(pieces):
@@ -121,6 +122,17 @@ def write_new_file(path: Path, pieces: Iterable[Bytes]) -> WrittenFile:
             size += len(chunk)
         call("fsync", lambda: os.fsync(handle))
     return WrittenFile(size, digest.hexdigest())
+
+
+def new_temporary_folder(parent: Path, prefix: str, suffix: str) -> Path:
+    """Create a folder with an unused name and return it; umask and setgid bit apply, unlike to `tempfile.mkdtemp`.
+
+    Raises:
+        OSError: if it cannot be created.
+    """
+    folder = parent / f"{prefix}{secrets.token_hex(6)}{suffix}"
+    folder.mkdir()
+    return folder
 
 
 def sync_file(path: Path) -> None:

@@ -8,7 +8,6 @@ import hashlib
 import json
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -120,7 +119,7 @@ def load_card(folder: Path) -> ModelCard:
 
 
 def _write_folder(folder: Path, files: Mapping[str, Iterable[atomic_files.Bytes]]) -> None:
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+    temporary = atomic_files.new_temporary_folder(folder.parent, f".{folder.name}.", ".tmp")
     try:
         # Write the files, then the manifest, then rename.
         written = {name: atomic_files.write_new_file(temporary / name, pieces) for name, pieces in files.items()}
@@ -128,7 +127,6 @@ def _write_folder(folder: Path, files: Mapping[str, Iterable[atomic_files.Bytes]
         atomic_files.write_new_file(
             temporary / MANIFEST_FILE, (_to_json({"schema": MANIFEST_VERSION, "files": entries}),)
         )
-        temporary.chmod(0o755)
         _replace_folder(folder, temporary)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -143,7 +141,7 @@ def _replace_folder(folder: Path, temporary: Path) -> None:
     """
     backup: Path | None = None
     if folder.exists():
-        backup_parent = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".old", dir=folder.parent))
+        backup_parent = atomic_files.new_temporary_folder(folder.parent, f".{folder.name}.", ".old")
         backup = folder.rename(backup_parent / folder.name)
     try:
         atomic_files.rename_folder(temporary, folder)

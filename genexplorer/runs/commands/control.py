@@ -60,7 +60,13 @@ def send(folder: Path, command: Command) -> str:
         raise RunStateError(f"{status.name} is {status.state}; it has no worker", hint)
     name = next(name for name, kind in COMMANDS.items() if isinstance(command, kind))
     command_id = "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(8))
-    message = {**asdict(command), "run": folder.name, "attempt": status.attempt, "id": command_id, "command": name}
+    message = {
+        **asdict(command),
+        "run": folder.resolve().name,
+        "attempt": status.attempt,
+        "id": command_id,
+        "command": name,
+    }
     control = folder / layout.CONTROL
     control.mkdir(exist_ok=True)
     if control.is_symlink():
@@ -134,7 +140,7 @@ def touch_watch(folder: Path, *, idle: bool = False) -> None:
         return
     with contextlib.suppress(OSError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        handle = os.open(path, flags, 0o644)
+        handle = os.open(path, flags, 0o666)
         try:
             os.utime(handle)
         finally:

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import itertools
 import math
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -137,8 +138,9 @@ def _create(path: Path) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     temporary.unlink(missing_ok=True)
     script = f"BEGIN; {SCHEMA} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, atomic_files.NEW_FILE_MODE))
     try:
-        with contextlib.closing(sqlite3.connect(_uri(temporary, "rwc"), uri=True, isolation_level=None)) as connection:
+        with contextlib.closing(sqlite3.connect(_uri(temporary, "rw"), uri=True, isolation_level=None)) as connection:
             connection.executescript(script)
         atomic_files.sync_file(temporary)
         atomic_files.call("rename", lambda: temporary.replace(path))

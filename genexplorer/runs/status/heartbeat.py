@@ -184,7 +184,7 @@ def create(path: Path, record: LiveRecord) -> None:
     Raises:
         OSError: if the disk is full.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
         os.pwrite(handle, bytes(FILE_BYTES), 0)  # written, not only reserved, which some file systems do not honor
         os.pwrite(handle, _encode(record), 0)

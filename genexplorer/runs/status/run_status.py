@@ -124,8 +124,12 @@ def read_status(
     if status.state is State.DAMAGED:
         return status
     if record is None:
-        exists = (folder / layout.LIVE).exists()
-        return replace(status, state=State.DAMAGED, reason="live.bin is damaged") if exists else status
+        path = folder / layout.LIVE
+        if not path.exists():
+            return status
+        readable = os.access(path, os.R_OK)
+        reason = "live.bin is damaged" if readable else f"no permission to read {one_line(path, 200)}"
+        return replace(status, state=State.DAMAGED, reason=reason)
     return _with_record(status, record, heartbeats)
 
 
@@ -275,6 +279,8 @@ def _config_values(folder: Path) -> Mapping[str, object]:
         values = read_json(folder / layout.CONFIG, MAX_CONFIG_BYTES)
     except FileNotFoundError:
         raise DamagedRunError(f"{layout.CONFIG} is missing") from None
+    except PermissionError:
+        raise DamagedRunError(f"no permission to read {one_line(folder / layout.CONFIG, 200)}") from None
     except (OSError, ValueError) as error:
         raise DamagedRunError(f"{layout.CONFIG} cannot be read: {one_line(error, 120)}") from None
     version = values.get("schema_version", registry.SCHEMA_VERSION)

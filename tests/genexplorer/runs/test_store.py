@@ -1,17 +1,22 @@
 import contextlib
 import json
 import os
+import stat
 import threading
 from pathlib import Path
 
 import pytest
 
 from genexplorer.errors import ConfigError, DamagedRunError, NoSuchRunError, RunStateError
+from genexplorer.kernel_lock import KernelLock
 from genexplorer.runs import layout, notes
+from genexplorer.runs.commands import control
+from genexplorer.runs.commands.inbox import Inbox
 from genexplorer.runs.record import State
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.store import RunStore
 from tests.fixtures.fake_run import config, running_run, write_run
+from trainers.events import Pause
 
 
 @pytest.fixture
@@ -229,6 +234,61 @@ def test_links_are_unlinked_never_followed(store: RunStore, tmp_path: Path) -> N
     store.delete(linked)
     assert store.empty_trash() == 2
     assert sorted(path.name for path in outside.iterdir()) == ["file"]
+
+
+def test_a_link_to_a_run_on_another_disk_is_a_run(store: RunStore, tmp_path: Path) -> None:
+    own = write_run(store, steps=2, pictures=False)
+    other = write_run(tmp_path / "disk", steps=2, name="far", pictures=False)
+    linked = store.runs_dir / "linked"
+    linked.symlink_to(other)
+    (store.runs_dir / "newest").symlink_to(own)  # another name of the same run
+    (store.runs_dir / "loop").symlink_to(store.runs_dir / "loop")
+    (store.runs_dir / "unmounted").symlink_to(tmp_path / "missing")
+    assert {run.folder for run in store.list()} == {own, linked}
+    assert store.find("far") == store.find("linked") == linked
+    store.set_tags(store.find("far"), ["a"])
+    assert notes.read(other).tags == ("a",)
+    trash = store.delete(linked)
+    assert other.is_dir() and store.restore(trash) == linked
+    with KernelLock(other / layout.LOCK) as lock, pytest.raises(RunStateError, match="stop it first"):
+        assert lock.acquire()
+        store.delete(linked)
+
+
+def test_a_command_reaches_the_worker_of_a_linked_run(store: RunStore, tmp_path: Path) -> None:
+    store.runs_dir.mkdir()
+    with running_run(tmp_path / "disk", steps=5) as run:
+        linked = store.runs_dir / "linked"
+        linked.symlink_to(run.folder)
+        inbox = Inbox(run.folder, 1)
+        control.send(linked, Pause())
+        assert [type(command) for command in inbox.receive()] == [Pause]
+
+
+@pytest.mark.parametrize(("umask", "file_mode"), [(0o002, 0o664), (0o022, 0o644), (0o077, 0o600)])
+def test_the_files_of_a_run_follow_umask_and_setgid(tmp_path: Path, umask: int, file_mode: int) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o2775)
+    before = os.umask(umask)
+    try:
+        folder = write_run(RunStore(shared), steps=60)
+    finally:
+        os.umask(before)
+    paths = [folder, *folder.rglob("*")]
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in paths}
+    assert {oct(mode) for path, mode in modes.items() if path.is_file()} == {oct(file_mode)}
+    folder_mode = 0o2777 & ~umask
+    assert {oct(mode) for path, mode in modes.items() if path.is_dir()} == {oct(folder_mode)}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_run_of_another_user_is_not_damaged(store: RunStore) -> None:
+    folder = store.create(config(), name="mine")
+    (folder / layout.LIVE).chmod(0)
+    assert "no permission to read" in store.list()[0].reason
+    (folder / layout.CONFIG).chmod(0)
+    assert "no permission to read" in RunStore(store.runs_dir).list()[0].reason
 
 
 def test_damaged_runs_are_listed_with_the_reason_and_others_still_show(store: RunStore) -> None:
