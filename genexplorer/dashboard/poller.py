@@ -17,7 +17,7 @@ _LIST_INTERVAL_S = 1.0  # shortest pause between two readings of the folder of r
 _LIST_PAUSE_FACTOR = 5  # on a slow disk, the pause is this many times as long as the reading
 
 
-class Poller:
+class ContentPoller:
     """Reads the `DashboardContent` that the current `ContentRequest` describes, again and again.
 
     `run` belongs to one thread; the other methods may be called from any.
@@ -46,11 +46,11 @@ class Poller:
         self._closed = threading.Event()
         self._content_builders: dict[Path, RunContentBuilder] = {}  # of the displayed runs, by folder
         self._runs: tuple[RunStatus, ...] = ()
-        # By run folder; the list does not open the databases, so it cannot find them.
+        # Why the database of a run cannot be read, by run folder: the list opens no databases.
         self._read_errors: dict[Path, str] = {}
-        self._loaded = False
+        self._loaded = False  # whether the folder of runs has been read
         self._list_error = ""
-        self._list_due = 0.0
+        self._list_due = 0.0  # monotonic time of the next reading of the folder of runs
 
     def request(self, request: ContentRequest) -> None:
         """Set what to show from now on; a changed request wakes the poller at once."""

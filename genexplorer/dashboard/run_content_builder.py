@@ -68,8 +68,10 @@ class RunContentBuilder:
             # Read curves that have grown visibly or are old.
             self._curves_stale |= "metrics" in changed
             last_step = max((point.step for point in self._run_poller.latest.values()), default=0)
-            step, read_at = self._curves_read_at  # a run that restarts goes back in steps, an adjusted clock in time
-            grown, old = abs(last_step - step) >= MIN_GROWTH_FRACTION * step, abs(now - read_at) >= MAX_CURVE_AGE_S
+            # Differences are absolute: a run that restarts goes back in steps, an adjusted clock in time.
+            read_step, read_at = self._curves_read_at
+            grown = abs(last_step - read_step) >= MIN_GROWTH_FRACTION * read_step
+            old = abs(now - read_at) >= MAX_CURVE_AGE_S
             due = self._curves_stale and (grown or old or not status.state.active)
             if due or self._curves_request != _curves_key(request):
                 self._read_curves(request)
@@ -79,6 +81,8 @@ class RunContentBuilder:
                 with suppress(UserError, OSError):  # deleted between two polls: the next snapshot has a card, too
                     self._card = self._run_poller.card()
             # Assemble the content.
+            step = request.selected_step
+            selected_x = None if step is None else self._run_poller.x_at(step, request.x_axis)
             image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.image_kind)}))
             return RunContent(
                 folder=self._folder,
@@ -96,9 +100,7 @@ class RunContentBuilder:
                 snapshots=tuple(self._run_poller.snapshots),
                 snapshot_age_s=self._snapshot_age_s(now) if status.state.active else None,
                 selected_step=request.selected_step,
-                selected_x=None
-                if request.selected_step is None
-                else self._run_poller.x_at(request.selected_step, request.x_axis),
+                selected_x=selected_x,
                 card=self._card,
                 log_tail=self._read_log_tail(status),
                 error=self._run_poller.error,

@@ -31,7 +31,7 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
               stages (K + 1, H, W, C) in order, z (1, d), ladj (K,) in nats, mean, std (K + 1,) of the
               values; meta labels (K + 1), direction "forward" or "inverse", error: max |x − f⁻¹(f(x))| at
               the data, label. For N > 1 (or, for seed, count) stages (K + 1, N, …), ladj (K, N).
-`axes`        count -> indices (k,), scores (k,): the most important latent axes, best first; meta how, measure and
+`axes`        count -> indices (k,), scores (k,): the most influential latent axes first; meta how, measure and
               unit: "KL", "nats" or "effect", "gray levels per unit of z".
 `plane`       kind "axes" with indices [i, j]; "principal"; "points" with z (3, d) -> origin, e1, e2 (d,); meta title;
               for points, `points` (three [a, b]); for the principal one, explained: two fractions of the variance of

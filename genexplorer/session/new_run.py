@@ -54,9 +54,9 @@ class NewRunForm(Observable):
         super().__init__()
         self._runs_dir = paths.runs_dir(runs_dir)
         self._estimate: Estimate | None = None
-        presets = registry.presets()
         self._values: dict[str, str] = {"data": "", "folder": "", "seed": "0", "name": "", "settings": ""}
-        self._apply_preset(presets.get(preset) or next(iter(presets.values())))
+        by_name = registry.presets()
+        self._apply_preset(by_name.get(preset) or next(iter(by_name.values())))
 
     @property
     def fields(self) -> tuple[FormField, ...]:
@@ -68,14 +68,15 @@ class NewRunForm(Observable):
         """All fields, in the same order."""
         families = {family.name: family for family in families_with_presets()}
         choices = tuple(Choice(family.name, family.title) for family in families.values())
-        family = FormField("family", "Family", "choice", "The kind of model.", choices)
-        presets = families[self["family"]].presets if self["family"] in families else ()
+        family_field = FormField("family", "Family", "choice", "The kind of model.", choices)
+        family_presets = families[self["family"]].presets if self["family"] in families else ()
         choices = tuple(
-            Choice(spec.name, f"{spec.name} ({training_time_text(spec)}): {spec.summary}") for spec in presets
+            Choice(preset.name, f"{preset.name} ({training_time_text(preset)}): {preset.summary}")
+            for preset in family_presets
         )
-        preset = FormField("preset", "Preset", "choice", "Starting values, with a reference result.", choices)
-        data = _data_field(_dataset_name(self.preset))
-        return (family, preset, data, _FOLDER, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
+        preset_field = FormField("preset", "Preset", "choice", "Starting values, with a reference result.", choices)
+        data_field = _data_field(_dataset_name(self.preset))
+        return (family_field, preset_field, data_field, _FOLDER, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
 
     @property
     def preset(self) -> Preset:
@@ -99,7 +100,7 @@ class NewRunForm(Observable):
 
     @property
     def expected_result(self) -> str:
-        """The reference result of the preset and the expected time as of the last `errors`.
+        """The reference result of the preset and the expected time as of the last `find_errors`.
 
         'test ELBO −136.5 nats after 40 epochs · about 2:10, estimated from brave-fox'
         """
@@ -133,10 +134,10 @@ class NewRunForm(Observable):
             self._apply_preset(registry.preset(value))
         self.notify()
 
-    def errors(self) -> dict[str, str]:
-        """Return an error message for each invalid field; empty if the run can start.
+    def find_errors(self) -> dict[str, str]:
+        """Return an error message for each invalid field, by its key; empty if the run can start.
 
-        Reads data headers and configurations of runs: call it in a thread.
+        Reads data headers and configurations of runs, and estimates the training time: call it in a thread.
         """
         errors: dict[str, str] = {}
         layers = []
@@ -173,10 +174,10 @@ class NewRunForm(Observable):
     def _apply_preset(self, preset: Preset) -> None:
         schedule = preset.layers.get("schedule", {})
         unit = next((unit for unit in LENGTH_UNITS if schedule.get(unit) is not None), "epochs")
-        data = _dataset_name(preset)
-        keeps_folder = self._reads_folder and registry.data_kind(data) == "images"
+        dataset = _dataset_name(preset)
+        keeps_folder = self._reads_folder and registry.data_kind(dataset) == "images"
         if not keeps_folder:
-            self._values["data"] = data
+            self._values["data"] = dataset
         self._values |= {
             "family": preset.family,
             "preset": preset.name,
@@ -185,6 +186,7 @@ class NewRunForm(Observable):
         }
 
     def _config_layer(self, key: str) -> dict[str, Any]:
+        """Return the configuration values that one of `_CONFIG_FIELDS` sets."""
         match key:
             case "data":
                 layer = {"name": self["data"], **_shared_options(self.preset, self["data"])}
@@ -218,6 +220,7 @@ def _parse_int(key: str, text: str) -> int:
 
 
 def _field_key(message: str, default: str) -> str:
+    """Return the field to which an error message belongs, by the setting at its start: 'data.path: …'."""
     key = message.partition(":")[0]
     if (key.startswith("schedule.") and key.partition(".")[2] in LENGTH_UNITS) or key == "schedule":
         return "length"
@@ -227,9 +230,10 @@ def _field_key(message: str, default: str) -> str:
 def _data_field(default: str) -> FormField:
     """Return the field of data sets, which have the same kind as the preset's own: another kind needs other options."""
     data_kind = registry.data_kind(default)
-    datasets = [data for data in registry.datasets().values() if data.kind == data_kind]
+    datasets = [dataset for dataset in registry.datasets().values() if dataset.kind == data_kind]
     choices = tuple(
-        Choice(data.name, data.title if data_kind == "images" else f"{data.name}: {data.title}") for data in datasets
+        Choice(dataset.name, dataset.title if data_kind == "images" else f"{dataset.name}: {dataset.title}")
+        for dataset in datasets
     )
     return FormField("data", "Data", "choice", "The data set.", choices)
 

@@ -54,7 +54,7 @@ class StepPlayback(Observable):
         self._update(self.steps[-1] if self.steps else None, following=True)
 
     def hold(self) -> None:
-        """Stop following; without snapshots there is none to stay at."""
+        """Stop following and stay at the selected step; without steps there is none to stay at."""
         if self.steps:
             self._update(self.selected_step)
 

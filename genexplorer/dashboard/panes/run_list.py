@@ -47,7 +47,7 @@ class ColumnWidths:
         """Return the widths for a list, measured on its first rows."""
         measured = rows[:_NUM_MEASURED_ROWS]
         return cls(
-            comparison_label=any(row.comparison_label for row in rows),
+            comparison_label=max((len(row.comparison_label) for row in rows), default=0),
             family=max((min(cell_len(row.status.family), _MAX_FAMILY_CELLS) for row in measured), default=0),
             progress=max([3, *(len(formatting.percent(row.status.progress)) for row in measured)]),
             time=max([4, *(cell_len(_time_or_state_text(row.status)) for row in measured)]),

@@ -24,7 +24,7 @@ from genexplorer.dashboard.panes.bars import Footer, NumberedTabs, StatusBar
 from genexplorer.dashboard.panes.header import RunHeader
 from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.panes.runs import RunsPane
-from genexplorer.dashboard.poller import Poller
+from genexplorer.dashboard.poller import ContentPoller
 from genexplorer.dashboard.screens.dialogs import HelpScreen
 from genexplorer.dashboard.tabs.config import ConfigPane
 from genexplorer.dashboard.tabs.curves import CurvesPane, step_at_x
@@ -102,7 +102,7 @@ class MainScreen(Screen[None]):
         self._playback_timer: Timer | None = None
         self._newest_content = self.content
         self._content_pending = False
-        self._poller = Poller(runs_dir, self._receive_content, clock=clock, idle=idle)
+        self._poller = ContentPoller(runs_dir, self._receive_content, clock=clock, idle=idle)
 
     def compose(self) -> ComposeResult:
         """Create the panes and the tabs."""

@@ -129,7 +129,7 @@ class NewRunScreen(ModalScreen[Path | None]):
 
     def _validate(self) -> None:
         """Validate in a thread, since headers of the data are read, perhaps from a slow disk."""
-        threading.Thread(target=lambda: self._post(self.FormValidated(self.form.errors())), daemon=True).start()
+        threading.Thread(target=lambda: self._post(self.FormValidated(self.form.find_errors())), daemon=True).start()
 
     @on(FormValidated)
     def _form_validated(self, event: FormValidated) -> None:

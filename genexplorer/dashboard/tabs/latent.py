@@ -1,6 +1,6 @@
 """Tab 5: a plane of the latent space, and what the model decodes at the cursor.
 
-The plane is the latent space itself if that is 2-D, else a plane through its most important directions.
+The plane is the latent space itself if that is 2-D, else a plane through its most influential directions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +37,7 @@ _DEFAULT_DATA_BOUNDS: Bounds = (-3.0, 3.0, -3.0, 3.0)  # of 2-D data whose own b
 
 ClientFactory = Callable[[Callable[[Response], None], Callable[[str], None]], ExplorerClient]
 Floats = NDArray[np.float32]
-NUM_RANKED_AXES = 8  # the most important latent axes, which make four planes
+NUM_RANKED_AXES = 8  # the most influential latent axes, which make four planes
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -78,7 +78,7 @@ def principal_plane(arrays: Mapping[str, Array], meta: Mapping[str, object], *, 
 
 
 def axis_planes(latent_dim: int, arrays: Mapping[str, Array], meta: Mapping[str, object]) -> list[AffinePlane]:
-    """Return the planes of the response to an "axes" request: two axes each, the most important first."""
+    """Return the planes of the response to an "axes" request: two axes each, the most influential first."""
     indices = np.asarray(arrays["indices"], dtype=np.int64).tolist()
     scores = np.asarray(arrays["scores"], dtype=np.float64).tolist()
     measure, unit = str(meta.get("measure", "")), str(meta.get("unit", ""))

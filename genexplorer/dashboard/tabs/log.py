@@ -18,11 +18,8 @@ class LogPane(RichLog):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(highlight=False, markup=False, wrap=True, max_lines=2000, min_width=20, **kwargs)
-        self._written: tuple[Path | None, int, str] = (
-            None,
-            0,
-            "",
-        )  # what is displayed: run folder, id of its last log line, tail of worker.log
+        # What is displayed: run folder, id of its last log line, tail of worker.log.
+        self._written: tuple[Path | None, int, str] = (None, 0, "")
 
     def show(self, run: RunContent | None) -> None:
         """Append new lines; another run clears the pane."""

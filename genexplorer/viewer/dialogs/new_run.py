@@ -79,7 +79,7 @@ class NewRunDialog(QDialog):
                 editor.setCurrentIndex(max(0, editor.findData(value)))
             elif editor.text() != value:
                 editor.setText(value)
-        errors = self.form.errors()
+        errors = self.form.find_errors()
         expected_failure = f"\nWatch for: {self.form.expected_failure}" if self.form.expected_failure else ""
         failures = "".join(f"\n{failure}" for failure in self.form.plugin_failures)
         self.expected_label.setText(f"Expected: {self.form.expected_result}{expected_failure}{failures}")

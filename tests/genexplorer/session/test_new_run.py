@@ -19,7 +19,7 @@ from trainers.plan import resolve
 
 def test_the_initial_preset_is_valid() -> None:
     form = NewRunForm()
-    assert form.errors() == {}
+    assert form.find_errors() == {}
     config = form.validate()
     assert config.preset == form["preset"] == next(iter(registry.presets()))
     assert (config.schedule.epochs, config.seed) == (float(form["length"]), 0)
@@ -86,8 +86,8 @@ def test_each_invalid_field_gets_one_line(values: dict[str, str], field: str, me
     form = NewRunForm("vae-2d")
     for key, value in values.items():
         form.set(key, value)
-    assert list(form.errors()) == [field]
-    line = form.errors()[field]
+    assert list(form.find_errors()) == [field]
+    line = form.find_errors()[field]
     assert message in line
     assert "\n" not in line
     with pytest.raises(UserError):
@@ -98,14 +98,14 @@ def test_all_invalid_fields_are_reported_together() -> None:
     form = NewRunForm()
     form.set("length", "x")
     form.set("seed", "y")
-    assert set(form.errors()) == {"length", "seed"}
+    assert set(form.find_errors()) == {"length", "seed"}
 
 
 def test_a_fixed_setting_is_reported_at_its_field() -> None:
     form = NewRunForm("uva2019-vae")
     form.set("length", "3")
-    assert list(form.errors()) == ["length"]
-    assert "uva2019-vae" in form.errors()["length"]
+    assert list(form.find_errors()) == ["length"]
+    assert "uva2019-vae" in form.find_errors()["length"]
 
 
 def test_a_folder_of_files_is_a_field_of_its_own(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_a_folder_of_files_is_a_field_of_its_own(tmp_path: Path) -> None:
     form.set("preset", "vae")
     assert form["data"] == "idx"
     form.set("data", "mnist")
-    assert form.errors() == {}
+    assert form.find_errors() == {}
 
 
 def test_the_expected_time_follows_the_length_and_past_runs(tmp_path: Path) -> None:
@@ -123,12 +123,12 @@ def test_the_expected_time_follows_the_length_and_past_runs(tmp_path: Path) -> N
     preset = registry.preset("vae-2d")
     assert f"about {preset.minutes:g} min on two cores" in form.expected_result
     form.set("length", str(preset.layers["schedule"]["epochs"] / 2))
-    form.errors()
+    form.find_errors()
     half = formatting.duration(preset.minutes * 30)
     stated = "estimate of preset 'vae-2d' for two cores, scaled to this length"
     assert form.expected_result.endswith(f"about {half}, {stated}")
     form.set("length", "x")
-    form.errors()
+    form.find_errors()
     assert form.expected_result.endswith("on two cores")
     form.set("unit", "minutes")
     assert "about" not in form.expected_result
@@ -206,7 +206,7 @@ def test_every_data_set_of_the_form_is_valid(preset: str) -> None:
     for choice in offered:
         if choice.value != "idx":
             form.set("data", choice.value)
-            assert form.errors() == {}
+            assert form.find_errors() == {}
 
 
 def test_a_folder_of_images_gets_the_data_options_of_the_preset(tmp_path: Path) -> None:
