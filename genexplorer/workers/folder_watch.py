@@ -1,4 +1,4 @@
-"""Notices that a worker's run folder was deleted or moved, and ends the worker: nobody could see or stop it."""
+"""Notices that a worker's run folder was deleted or moved, and ends the worker: no front end could show or stop it."""
 
 import os
 import threading
@@ -56,9 +56,9 @@ class FolderWatch:
     def _is_in_place(self) -> bool:
         """Return whether the path still leads to the file; True while the file system cannot tell."""
         try:
-            found = self._path.stat()
+            status = self._path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
             return True
-        return (found.st_dev, found.st_ino) == self._identity
+        return (status.st_dev, status.st_ino) == self._identity
