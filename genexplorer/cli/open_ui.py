@@ -9,6 +9,7 @@ import typer
 from genexplorer import paths
 from genexplorer.cli import output
 from genexplorer.cli.options import OptionalRun, RunsDir, find_run
+from genexplorer.cli.runs.control import print_active_elsewhere
 from genexplorer.errors import DisplayError, NoSuchRunError, UserError
 
 
@@ -33,6 +34,8 @@ def view(
         if run is not None:
             raise
         folder = None  # the empty window explains how to start
+        output.print_stderr(f"no runs in {paths.runs_dir(runs_dir)}")
+        print_active_elsewhere(paths.runs_dir(runs_dir))
     actions.require_display(folder)
     if not detach:
         raise typer.Exit(_run_viewer(folder, paths.runs_dir(runs_dir)))

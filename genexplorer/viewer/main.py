@@ -50,6 +50,7 @@ def _run(args: argparse.Namespace) -> int:
     last_run = window.preferences.text("run")
     if folder is None and last_run and (Path(last_run) / "config.json").is_file():
         folder = Path(last_run)
+        print(f"genexplorer: opens the run that was viewed last, {folder}", file=sys.stderr)  # noqa: T201
     window.open_soon(folder)
     window.show()
     signal.signal(signal.SIGINT, lambda *_: window.close())

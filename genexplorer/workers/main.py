@@ -16,7 +16,7 @@ from pathlib import Path
 from genexplorer.cores.leases import CoreLease
 from genexplorer.errors import RunStateError, TrainingError, UserError
 from genexplorer.kernel_lock import KernelLock
-from genexplorer.runs import layout
+from genexplorer.runs import active_runs, layout
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import LOG_HEADER, read_config
@@ -41,7 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
         with KernelLock(args.folder / layout.LOCK) as lock:
             if not lock.acquire():
                 raise RunStateError(f"{args.folder.name} already has a worker", "stop it first")
-            return _attempt(args.folder, args.token)
+            registration = active_runs.register(args.folder)
+            try:
+                return _attempt(args.folder, args.token)
+            finally:
+                if registration is not None:
+                    registration.unlink(missing_ok=True)
     except UserError as error:
         _log(str(error))
         return error.exit_code

@@ -71,7 +71,8 @@ def apply_to_each(
     if all_active:
         folders = [status.folder for status in store.list_settled() if status.state.active]
         if not folders:
-            output.print_stderr("no active runs")
+            output.print_stderr(f"no active runs in {store.runs_dir}")
+            print_active_elsewhere(store.runs_dir)
     elif not names:
         raise ConfigError("no run given", "give an id, a name, 'latest', or --all")
     else:
@@ -103,3 +104,11 @@ def resume_hint(folder: Path) -> str:
     if status.state not in (State.PAUSED, State.STOPPED):
         return ""
     return f"; '{run_command('runs resume', folder)}' continues it"
+
+
+def print_active_elsewhere(runs_dir: Path) -> None:
+    """Print which trainings are active in other runs folders, if any."""
+    from genexplorer.runs import active_runs
+
+    if line := active_runs.describe_others(runs_dir):
+        output.print_stderr(line)

@@ -8,6 +8,7 @@ import typer
 
 from genexplorer.cli import completion, output
 from genexplorer.cli.options import AsJson, Run, RunsDir, find_run, open_store
+from genexplorer.cli.runs.control import print_active_elsewhere
 
 if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
@@ -52,6 +53,8 @@ def list_runs(
         output.print_stderr(f"no matching runs in {store.runs_dir}")
     else:
         output.print_stderr(f"no runs in {store.runs_dir} yet; start one with: genexplorer train vae-2d")
+    if not as_json:
+        print_active_elsewhere(store.runs_dir)
 
 
 def _parse_states(name: str | None) -> "set[State]":

@@ -1,0 +1,23 @@
+"""Trainings in other runs folders are found through the state folder."""
+
+from pathlib import Path
+
+import pytest
+
+from genexplorer import paths
+from genexplorer.kernel_lock import KernelLock
+from genexplorer.runs import active_runs, layout
+from tests.fixtures.fake_run import write_run
+
+
+def test_a_training_in_another_folder_is_named_until_it_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(paths.STATE_VARIABLE, str(tmp_path / "state"))
+    folder = write_run(tmp_path / "there", steps=2, state="running", pictures=False)
+    with KernelLock(folder / layout.LOCK) as lock:
+        assert lock.acquire()
+        registration = active_runs.register(folder)
+        line = active_runs.describe_others(tmp_path / "here")
+        assert "brave-fox" in line and f"--runs-dir {tmp_path / 'there'}" in line
+        assert active_runs.describe_others(tmp_path / "there") == ""
+    assert registration is not None and registration.is_file()
+    assert active_runs.describe_others(tmp_path / "here") == "" and not registration.exists()
