@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 # Fields of `RunStatus` that are printed under their own name.
 _STATUS_FIELDS = (
-    *("reason", "phase", "preset", "family", "data", "tags", "note", "attempt", "pid", "host", "device"),
+    *("reason", "phase", "preset", "family", "tags", "note", "attempt", "pid", "host", "device"),
     *("threads", "step", "total_steps", "images_seen", "progress", "images_per_s", "seconds_left", "elapsed_s"),
     *("created", "ended"),
 )
@@ -30,6 +30,7 @@ def status_json(status: RunStatus) -> dict[str, Any]:
         "status": status.state.value,
         "live": status.state.active,
         **{name: getattr(status, name) for name in _STATUS_FIELDS},
+        "data": status.dataset,
         "answering": status.is_responding,
         "alerts": status.num_alerts,
         "snapshot_step": status.snapshot_step,
