@@ -5,7 +5,6 @@ from pathlib import Path
 
 from PyQt6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
 from PyQt6.QtGui import (
-    QAction,
     QCloseEvent,
     QCursor,
     QDragEnterEvent,
@@ -31,7 +30,7 @@ from genexplorer.viewer.preferences import Preferences
 from genexplorer.viewer.run_actions import RunActions
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets import animation
-from genexplorer.viewer.widgets.controls import EmptyState, fill_box, timer
+from genexplorer.viewer.widgets.controls import ChoiceMenu, EmptyState, fill_box, timer
 from genexplorer.viewer.widgets.icons import application_icon
 from genexplorer.viewer.widgets.labels import heading, rule
 
@@ -107,16 +106,9 @@ class MainWindow(QMainWindow):
         self.more.addAction("Copy image\tCtrl+C", self.copy_image)
         self.more.addAction("Copy as command\tCtrl+Shift+C", self.copy_command)
         self.more.addSeparator()
-        # The submenu of themes.
-        theme_menu = QMenu("Theme", self.more)
-        self._themes: dict[str, QAction] = {}
-        for theme in style.THEMES:
-            action = QAction(theme.capitalize(), theme_menu)
-            action.setCheckable(True)
-            action.triggered.connect(lambda _on, theme=theme: self.set_theme(theme))
-            theme_menu.addAction(action)
-            self._themes[theme] = action
-        self.more.addMenu(theme_menu)
+        self._theme_menu = ChoiceMenu("Theme", style.THEMES, self.more)
+        self._theme_menu.chosen.connect(self.set_theme)
+        self.more.addMenu(self._theme_menu)
         self.more.addAction("Full screen\tF11", self.toggle_full_screen)
         self.more.addAction("Keys\t?", self.show_keys)
         self.more.addSeparator()
@@ -284,8 +276,7 @@ class MainWindow(QMainWindow):
     def _apply_theme(self, *_scheme: object) -> None:
         theme = self.preferences.text("theme")
         theme = theme if theme in style.THEMES else "system"
-        for name, action in self._themes.items():
-            action.setChecked(name == theme)
+        self._theme_menu.select(theme)
         palette = style.palette_for(theme)
         if palette != self.context.palette:
             self._apply_palette(palette)

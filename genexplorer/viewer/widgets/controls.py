@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from PyQt6.QtCore import QObject, QSignalBlocker, Qt, QTimer
-from PyQt6.QtGui import QIcon
+from PyQt6.QtCore import QObject, QSignalBlocker, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QAction, QIcon
 from PyQt6.QtWidgets import (
     QBoxLayout,
     QCheckBox,
@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLayout,
+    QMenu,
     QPushButton,
     QScrollArea,
     QSlider,
@@ -232,3 +233,28 @@ class EmptyState(QWidget):
         button.clicked.connect(lambda: callback())
         self._buttons.insertWidget(self._buttons.count() - 1, button)
         return button
+
+
+class ChoiceMenu(QMenu):
+    """A menu of which one entry is checked.
+
+    Signals:
+        chosen(entry): An entry was chosen, named as in `entries`.
+    """
+
+    chosen = pyqtSignal(str)
+
+    def __init__(self, title: str, entries: Sequence[str], parent: QWidget) -> None:
+        super().__init__(title, parent)
+        self._actions: dict[str, QAction] = {}
+        for entry in entries:
+            action = QAction(entry.capitalize(), self)
+            action.setCheckable(True)
+            action.triggered.connect(lambda _checked, entry=entry: self.chosen.emit(entry))
+            self.addAction(action)
+            self._actions[entry] = action
+
+    def select(self, entry: str) -> None:
+        """Check one entry."""
+        for name, action in self._actions.items():
+            action.setChecked(name == entry)
