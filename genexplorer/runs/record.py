@@ -181,7 +181,7 @@ class Delta:
 class Series:
     """A curve reduced to at most `max_points` buckets, each with its mean, minimum and maximum.
 
-    Gaps (NaN, infinities) are NaN in `mean`; `special` lists their steps.
+    Gaps (NaN, infinities) are NaN in `mean`; `special` lists their steps, `special_x` their x.
     """
 
     metric: str
@@ -191,3 +191,4 @@ class Series:
     low: "NDArray[np.float64]"
     high: "NDArray[np.float64]"
     special: tuple[int, ...] = ()
+    special_x: tuple[float, ...] = ()

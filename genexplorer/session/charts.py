@@ -13,6 +13,7 @@ from trainers.events import Better, MetricSpec
 LineRole = Literal["train", "test_ema", "test_raw"]
 # These panels come first and last in every training; those of a family come between, as they are declared.
 FIRST_PANEL, LAST_PANELS = "objective", ("optimization", "speed")
+_SMOOTHING_UNITS = 1000  # in the width of a curve; a smoothing weight is that of the past after one of them
 _NUMBER_SUFFIX = re.compile(r"_(\d+)$")
 
 
@@ -139,12 +140,17 @@ def _shared_title(members: list[MetricSpec]) -> str:
     return title or members[0].quantity
 
 
-def smooth(values: ArrayLike, weight: float) -> NDArray[np.float64]:
+def smooth(
+    values: ArrayLike, weight: float, x: ArrayLike | None = None, full_width: float | None = None
+) -> NDArray[np.float64]:
     """Return the debiased exponential moving average of a curve.
 
     Args:
         values: The curve, (N,). Values that are not finite are NaN in the result and do not affect their neighbors.
         weight: Weight of the past, in [0, 1); 0 changes nothing.
+        x: Positions of the values, (N,), ascending. The past then has this weight after a thousandth of the width of
+            the curve, so that the result does not depend on how many points are drawn.
+        full_width: Width of the whole curve, if these values are a part of it.
     Returns:
         The smoothed curve, (N,).
     Raises:
@@ -155,9 +161,21 @@ def smooth(values: ArrayLike, weight: float) -> NDArray[np.float64]:
         raise ValueError(f"the smoothing weight must be in [0, 1), got {weight}")
     curve = np.asarray(values, dtype=np.float64)
     smoothed = np.full(curve.shape, np.nan)
+    positions = np.arange(len(curve), dtype=np.float64) if x is None else np.asarray(x, dtype=np.float64)
+    finite = np.flatnonzero(np.isfinite(curve) & np.isfinite(positions))
+    if not finite.size:
+        return smoothed
+    # The first value has the distance of the second.
+    gaps, unit = np.ones(len(finite)), 1.0
+    if x is not None:
+        gaps[1:] = np.diff(positions[finite])
+        gaps[:1] = gaps[1:2] if len(gaps) > 1 else 1.0
+        width = positions[finite[-1]] - positions[finite[0]] if full_width is None else full_width
+        unit = width / _SMOOTHING_UNITS if width > 0 else 1.0
+    decays = weight ** np.maximum(gaps / unit, 1e-6)
     mean, total = 0.0, 0.0
-    for i in np.flatnonzero(np.isfinite(curve)):
-        mean = weight * mean + (1 - weight) * float(curve[i])
-        total = weight * total + (1 - weight)
+    for i, decay in zip(finite.tolist(), decays.tolist(), strict=True):
+        mean = decay * mean + (1 - decay) * float(curve[i])
+        total = decay * total + (1 - decay)
         smoothed[i] = mean / total
     return smoothed

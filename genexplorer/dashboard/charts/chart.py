@@ -26,6 +26,7 @@ _MIN_LATE_VALUES = 8  # fewer values after the early part do not determine a ran
 _MAX_SQUEEZE_FACTOR = 2.5  # early values are cropped if they would extend the y axis by more than this factor
 _MAX_LINE_LABEL_CELLS = 24
 _MIN_VALUES_WITH_OUTLIERS = 200  # from this number on, one value in 200 at each end counts as an outlier
+_MIN_PEAK_FRACTION = 0.5  # of the plot's height: values this far from the curve, or out of range, are pointed out
 _LINEAR_MARGIN, _LOG_MARGIN_FACTOR = 0.04, 1.05  # free space above and below the curves
 
 
@@ -41,6 +42,8 @@ class ChartLine:
         raw: Values before smoothing, (N,), drawn faint below the curve; None draws none.
         dash: Dash pattern.
         has_markers: Whether each value gets a marker, where there are few values.
+        low: The lowest value near each x, (N,), if y is a mean.
+        high: The highest value near each x, (N,).
     """
 
     label: str
@@ -50,6 +53,8 @@ class ChartLine:
     raw: Floats | None = None
     dash: Dash = SOLID
     has_markers: bool = False
+    low: Floats | None = None
+    high: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -231,11 +236,17 @@ class _Plot:
                 canvas.polyline(self.x_scale.fraction(line.x), self.y_scale.fraction(line.raw), index, faint=True)
         for index, line in enumerate(lines, len(lines)):
             canvas.polyline(self.x_scale.fraction(line.x), self.y_scale.fraction(line.y), index, line.dash)
+        # Draw peaks that the mean of many steps hides.
+        for index, line in enumerate(lines):
+            self._draw_peaks(canvas, line, index)
         # Copy the canvas; its line ids are indices of `roles`.
         for row, cells in enumerate(canvas.cells()):
             for column, (character, line_id) in enumerate(cells):
                 if line_id >= 0:
                     self.grid.write(self.plot_left + column, row + 1, character, roles[line_id])
+        # Point to values that are out of range.
+        for line in lines:
+            self._draw_arrows(canvas, line)
         # Draw markers; more than one in three columns would hide the line.
         for line in lines:
             x, y = self.x_scale.fraction(line.x), self.y_scale.fraction(line.y)
@@ -245,6 +256,41 @@ class _Plot:
             for x_fraction, y_fraction in zip(x[inside].tolist(), y[inside].tolist(), strict=True):
                 column, row = canvas.cell_of(x_fraction, y_fraction)
                 self.grid.write(self.plot_left + column, row + 1, "•", line.role)
+
+    def _draw_peaks(self, canvas: BrailleCanvas, line: ChartLine, line_id: int) -> None:
+        """Draw a faint vertical line to each lowest or highest value that is far from the curve."""
+        y = self.y_scale.fraction(line.y)
+        for extreme in (line.low, line.high):
+            if extreme is None:
+                continue
+            peak = self.y_scale.fraction(extreme)
+            with np.errstate(invalid="ignore"):
+                far = np.flatnonzero(np.abs(peak - y) > _MIN_PEAK_FRACTION)
+            for index in far.tolist():
+                ends = np.clip(np.array([y[index], peak[index]]), 0.0, 1.0)
+                position = float(self.x_scale.fraction(line.x[index]))
+                canvas.polyline(np.full(2, position), ends, line_id, faint=True)
+
+    def _draw_arrows(self, canvas: BrailleCanvas, line: ChartLine) -> None:
+        """Write an arrow at the edge of the plot, with the value, for the most extreme value out of range there.
+
+        Early values have none: the note says that they are cropped.
+        """
+        x = self.x_scale.fraction(line.x)
+        for extreme, sign in ((line.high, 1.0), (line.low, -1.0)):
+            if extreme is None:
+                continue
+            excess = sign * (self.y_scale.fraction(extreme) - 0.5)
+            with np.errstate(invalid="ignore"):
+                far = np.flatnonzero((excess > 0.5 + _MIN_PEAK_FRACTION) & (x > _EARLY_FRACTION) & (x <= 1))
+            if not far.size:
+                continue
+            index = int(far[np.argmax(excess[far])])
+            column, row = canvas.cell_of(float(x[index]), 1.0 if sign > 0 else 0.0)
+            text = f"{'▲' if sign > 0 else '▼'}{self.data.format_number(float(extreme[index]))}"
+            start = self.plot_left + max(min(column, self.columns - cell_len(text)), 0)
+            if sign > 0 or not self.data.annotations:
+                self.grid.write(start, row + 1, clip(text, self.columns), line.role)
 
     def draw_line_labels(self, labels: list[_LineLabel]) -> None:
         """Write labels beside the ends of their lines, moved apart where they would overlap."""

@@ -60,14 +60,11 @@ def run_chart(run: RunContent, chart: Chart, options: CurveOptions, *, small: bo
         return ChartData(
             chart.label, lines, axis=axis, is_small=True, format_number=formatting.number, placeholder=placeholder
         )
-    # Annotations: changed settings and, where steps are known, values that are not finite.
-    annotations = _change_annotations(run, options.x_axis)
-    if options.x_axis == "step":
-        annotations += [
-            ChartAnnotation(float(step), "✗NaN", "alert")
-            for _, series in metrics
-            for step in series.special[:_MAX_NAN_ANNOTATIONS]
-        ]
+    # Annotations: changed settings, and values that are not finite.
+    annotations = [
+        *_change_annotations(run, options.x_axis),
+        *_nan_annotations([(series, "✗NaN") for _, series in metrics], options.x_axis),
+    ]
     return ChartData(
         title=chart.label,
         lines=lines,
@@ -86,24 +83,31 @@ def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, options: Curve
     """Return the chart of one metric of several runs: the test curve if all have one, else the training curve."""
     metric = _shared_metric(runs, chart)
     lines = []
+    labeled = []
     for index, run in enumerate(runs):
         series = run.series.get(metric)
         if series is not None and len(series.x):
+            labeled.append((series, f"✗NaN {COMPARISON_LABELS[index % len(COMPARISON_LABELS)]}"))
             lines.append(
                 ChartLine(
                     f"{COMPARISON_LABELS[index % len(COMPARISON_LABELS)]} {run.status.name or run.status.id}",
                     f"run{index % 10}",
                     series.x,
-                    smooth(series.mean, options.smoothing_weight) if options.smoothing_weight else series.mean,
+                    smooth(series.mean, options.smoothing_weight, series.x)
+                    if options.smoothing_weight
+                    else series.mean,
                     series.mean if options.smoothing_weight else None,
                     tuple(_DASHES.values())[index % 3],
                     has_markers=metric.startswith("test/"),
+                    low=series.low,
+                    high=series.high,
                 )
             )
     label = chart.style(metric).label if metric else "no curve in common"
     return ChartData(
         title=f"{chart.label}, {label}, {len(runs)} runs",
         lines=tuple(lines),
+        annotations=tuple(_nan_annotations(labeled, options.x_axis)),
         log_scale=options.log_scale,
         show_full_range=options.show_full_range,
         notes=options.notes,
@@ -111,6 +115,16 @@ def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, options: Curve
         placeholder="These runs have no such curve in common yet.\nm: another metric",
         axis=_X_AXES[options.x_axis],
     )
+
+
+def _nan_annotations(labeled: list[tuple[Series, str]], x: XAxis) -> list[ChartAnnotation]:
+    """Return a mark at each value of some curves that is NaN or infinite."""
+    return [
+        ChartAnnotation(float(position), text, "alert")
+        for series, text in labeled
+        if series.x_axis == x
+        for position in series.special_x[:_MAX_NAN_ANNOTATIONS]
+    ]
 
 
 def no_values_text(run: RunContent) -> str:
@@ -139,10 +153,12 @@ def _chart_line(style: LineStyle, series: Series, options: CurveOptions) -> Char
         label=style.label,
         role=_CELL_ROLES[style.role] if style.index is None else f"run{style.index % 10}",
         x=series.x,
-        y=smooth(series.mean, options.smoothing_weight) if smoothed else series.mean,
+        y=smooth(series.mean, options.smoothing_weight, series.x) if smoothed else series.mean,
         raw=series.mean if smoothed else None,
         dash=_DASHES[style.dash] if style.role == "test_raw" else SOLID,
         has_markers=style.role == "test_ema" and style.dash == "dashed",
+        low=series.low,
+        high=series.high,
     )
 
 

@@ -90,15 +90,20 @@ def series(
         return empty_series(metric, x_axis)
     low, high = _step_bounds(connection, row[0], x_axis, bounds)
     columns = _read(connection, row[0], x_axis, (low, high), max_points)
+    axis, join = ("s.step", "") if x_axis == "step" else (_AXES[x_axis][0], "JOIN ticks t ON t.step = s.step")
     special = connection.execute(
-        "SELECT step FROM scalars INDEXED BY specials WHERE metric = ? AND step BETWEEN ? AND ? AND special IS NOT NULL"
-        " ORDER BY step LIMIT ?",
+        f"SELECT s.step, {axis} FROM scalars s INDEXED BY specials {join}"
+        " WHERE s.metric = ? AND s.step BETWEEN ? AND ? AND s.special IS NOT NULL ORDER BY s.step LIMIT ?",
         (row[0], low, high, MAX_SPECIAL),
     ).fetchall()
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(columns.finite > 0, columns.total / columns.finite, np.nan)
         position = columns.x / columns.count
-    return Series(metric, x_axis, position, mean, columns.low, columns.high, tuple(step for (step,) in special))
+    return Series(metric, x_axis, position, mean, columns.low, columns.high, *_transposed(special))
+
+
+def _transposed(rows: list[tuple[int, float]]) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    return tuple(step for step, _ in rows), tuple(float(x) for _, x in rows)
 
 
 def _step_bounds(

@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 MIN_LABEL_WIDTH_PX = 60.0  # at the right of the curves this width is reserved for their labels, or more
 # At either end this fraction of the values may be out of range, so that the first steps do not dominate.
 _OUTLIER_FRACTION = 0.03
+_MAX_PEAKS = 3  # arrows at either side of a chart for values that are out of range
 # A detail is three visible widths wide and begins about this many of them left of the middle of the visible range, so
 # that short pans need no new reading.
 _DETAIL_MARGIN = 1.25
@@ -59,6 +60,35 @@ def robust_range(values: Floats) -> tuple[float, float]:
     return low, high
 
 
+def out_of_range_peaks(
+    x: Floats, low: Floats, high: Floats, x_range: tuple[float, float], y_range: tuple[float, float]
+) -> list[tuple[float, float]]:
+    """Return x and y of the most extreme values far outside of the visible range of y, at most three at either side.
+
+    Args:
+        x: Of the buckets, (N,).
+        low: The lowest value of each bucket, (N,).
+        high: The highest value of each bucket, (N,).
+        x_range: The visible range of x.
+        y_range: The visible range of y. Values within half its height above and below are not far.
+    """
+    margin, min_distance = (y_range[1] - y_range[0]) / 2, (x_range[1] - x_range[0]) / 12
+    peaks: list[tuple[float, float]] = []
+    for values, sign in ((high, 1.0), (low, -1.0)):
+        edge = y_range[1] + margin if sign > 0 else margin - y_range[0]
+        with np.errstate(invalid="ignore"):
+            far = np.flatnonzero((sign * values > edge) & (x >= x_range[0]) & (x <= x_range[1]))
+        # The most extreme first, then those that are not beside one.
+        side: list[tuple[float, float]] = []
+        for index in far[np.argsort(-sign * values[far])].tolist():
+            if all(abs(x[index] - other) >= min_distance for other, _ in side):
+                side.append((float(x[index]), float(values[index])))
+            if len(side) == _MAX_PEAKS:
+                break
+        peaks += side
+    return peaks
+
+
 def detail_window(low: float, high: float, first: float, last: float) -> tuple[float, float] | None:
     """Return the part of x to read in detail for the visible range, `low` to `high`, of a curve from `first` to `last`.
 
@@ -83,6 +113,7 @@ class Curve:
     mean: Floats
     low: Floats  # the lowest value of each bucket
     high: Floats  # the highest value of each bucket
+    special_x: tuple[float, ...] = ()  # the x of values that are NaN or infinite
 
 
 @dataclass(frozen=True)
@@ -131,3 +162,9 @@ class CurveItem:
         """Return the last value at or before an x, from the detail where there is one."""
         within = bool(self.x.size) and self.x[0] <= x <= self.x[-1]
         return value_at(self.x, self.smoothed, x) if within else value_at(self.full_curve.x, self.full_smoothed, x)
+
+    def raw_value_at(self, x: float) -> float | None:
+        """Return the last value before smoothing at or before an x."""
+        within = bool(self.x.size) and self.x[0] <= x <= self.x[-1]
+        curve = self.curve if within else self.full_curve
+        return value_at(curve.x, curve.mean, x)

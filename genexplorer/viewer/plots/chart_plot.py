@@ -22,6 +22,7 @@ from genexplorer.viewer.plots.chart_curve import (
     CurveItem,
     Floats,
     detail_window,
+    out_of_range_peaks,
     robust_range,
     spread_labels,
 )
@@ -39,6 +40,7 @@ _PEN_STYLES = {
 _MAX_LABEL_WIDTH_PX = 120.0
 _MIN_LABEL_DISTANCE_PX = 13.0
 _Z_VALUES = {"test_raw": 1, "train": 2, "test_ema": 3}  # the most important curve is on top
+_MAX_SPECIAL_MARKS = 20  # of NaN and infinities; more would cover the chart
 ANTIALIAS_DELAY_MS = 150  # lines are antialiased again this long after the last move
 XRange = tuple[float, float]  # the lowest and the highest x
 
@@ -69,6 +71,8 @@ class ChartPlot(QWidget):
         self._change_marks: list[tuple[float, str]] = []  # x and text of each changed setting
         self._labels_x: float | None = None
         self._change_lines: list[pg.InfiniteLine] = []
+        self.special_marks: list[pg.InfiniteLine] = []  # at values that are NaN or infinite
+        self.peak_labels: list[pg.TextItem] = []  # arrows with the values that are out of the range of y
         self.x_extent: XRange = (0.0, 1.0)  # from the first to the last x of all curves
         self._negated = False
         self.title_label, self.values_label = elided(chart.label, "heading"), muted("")
@@ -111,7 +115,7 @@ class ChartPlot(QWidget):
         """Draw a part of a curve in more detail instead of the full curve; the others stay."""
         item = self._curve_items.get(curve.metric)
         if item is not None and curve.x.size:
-            item.set_data(curve, self._smoothed(curve), self._to_axis_scale)
+            item.set_data(curve, self._smoothed(curve, item.full_curve), self._to_axis_scale)
             self._fit_y_range()
 
     def restore(self) -> None:
@@ -146,18 +150,26 @@ class ChartPlot(QWidget):
             self.values_label.setText("")
             return
         curves = [c for c in self._curves if c.x.size and x >= c.x[0] - 1e-9]
-        texts = {
-            c.metric: f"{c.style.label} {formatting.number(self._curve_items[c.metric].value_at(x))}" for c in curves
-        }
+        texts = {c.metric: self._value_texts(c, x) for c in curves}
         # Leave out the values that do not fit.
         metrics, room = self.values_label.fontMetrics(), self.width() - self.title_label.sizeHint().width() - 2 * GAP
-        fitting: set[str] = set()
+        fitting: dict[str, str] = {}
         for curve in sorted(curves, key=lambda c: -_Z_VALUES[c.style.role]):
-            room -= metrics.horizontalAdvance(f"   {texts[curve.metric]}")
-            if room < 0:
+            widths = ((text, metrics.horizontalAdvance(f"   {text}")) for text in texts[curve.metric])
+            text, width = next(((text, width) for text, width in widths if width <= room), ("", 0))
+            if not text:
                 break
-            fitting.add(curve.metric)
-        self.values_label.setText("   ".join(text for metric, text in texts.items() if metric in fitting))
+            room -= width
+            fitting[curve.metric] = text
+        self.values_label.setText("   ".join(fitting[c.metric] for c in curves if c.metric in fitting))
+
+    def _value_texts(self, curve: Curve, x: float) -> list[str]:
+        """Return a curve's label and value at an x: the raw one, and if it is smoothed, first both."""
+        item = self._curve_items[curve.metric]
+        raw = f"{curve.style.label} {formatting.number(item.raw_value_at(x))}"
+        if item.smoothed is item.curve.mean:
+            return [raw]
+        return [f"{raw}, smoothed {formatting.number(item.value_at(x))}", raw]
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
@@ -189,7 +201,7 @@ class ChartPlot(QWidget):
         item = self.plot.getPlotItem()
         for old in [i for i in item.items if i not in (self._step_line, self._crosshair)]:
             item.removeItem(old)
-        self._curve_items, self._labels = {}, []
+        self._curve_items, self._labels, self.peak_labels = {}, [], []
         # Use a logarithmic scale where it is selected and all values have one sign.
         values = np.concatenate([np.zeros(0), *(curve.mean for curve in self._curves)])
         values = values[np.isfinite(values)]
@@ -208,7 +220,7 @@ class ChartPlot(QWidget):
         for curve in self._curves:
             self._add_curve(curve)
         # Mark the steps at which settings were changed.
-        self._change_lines = []
+        self._change_lines, self.special_marks = [], []
         for x, text in self._change_marks:
             line = pg.InfiniteLine(
                 x,
@@ -219,6 +231,18 @@ class ChartPlot(QWidget):
             )
             self.plot.addItem(line, ignoreBounds=True)
             self._change_lines.append(line)
+        # Mark the values that are NaN or infinite.
+        special_x = {x for curve in self._curves for x in curve.special_x[:_MAX_SPECIAL_MARKS]}
+        for x in sorted(special_x)[:_MAX_SPECIAL_MARKS]:
+            mark = pg.InfiniteLine(
+                x,
+                angle=90,
+                pen=pg.mkPen(self._palette.warning, style=Qt.PenStyle.DotLine),
+                label="✗ NaN",
+                labelOpts={"position": 0.94, "color": self._palette.warning, "movable": False},
+            )
+            self.plot.addItem(mark, ignoreBounds=True)
+            self.special_marks.append(mark)
         # Set the range and the x axis.
         all_x = np.concatenate([np.zeros(0), *(curve.x[np.isfinite(curve.x)] for curve in self._curves)])
         self.x_extent = (float(all_x.min()), float(all_x.max())) if all_x.size else (0.0, 1.0)
@@ -241,11 +265,11 @@ class ChartPlot(QWidget):
             color = self._palette.class_color(curve.style.index)
         elif curve.style.role == "test_ema" or all(each.style.role == "train" for each in self._curves):
             color = self._palette.accent
-        # Draw the band of the values before smoothing.
+        # Draw the band from the lowest to the highest value, which smoothing and the means of many steps hide.
         smoothed = self._smoothed(curve)
         y = self._to_axis_scale(smoothed)
         band = None
-        if self._settings.smoothing and curve.style.role == "train":
+        if curve.style.role == "train" and (self._settings.smoothing or _has_peaks(curve)):
             band = pg.PlotDataItem(pen=pg.mkPen(mix(color, self._palette.background, 0.72)), connect="finite")
             self.plot.addItem(band)
         # Draw a dot at each value of a curve that has few of them.
@@ -272,9 +296,16 @@ class ChartPlot(QWidget):
             self.plot.addItem(label, ignoreBounds=True)
             self._labels.append((label, float(curve.x[finite_rows[-1]]), float(y[finite_rows[-1]])))
 
-    def _smoothed(self, curve: Curve) -> Floats:
+    def _smoothed(self, curve: Curve, full_curve: Curve | None = None) -> Floats:
+        """Return the smoothed means of a curve; those of a part of it continue those of the full curve before it."""
         weight = self._settings.smoothing if curve.style.role == "train" else 0.0
-        return smooth(curve.mean, weight) if weight else curve.mean
+        if not weight or not curve.x.size:
+            return curve.mean
+        full = full_curve or curve
+        is_before = full.x < curve.x[0]
+        x, mean = np.concatenate((full.x[is_before], curve.x)), np.concatenate((full.mean[is_before], curve.mean))
+        width = float(np.nanmax(full.x) - np.nanmin(full.x))
+        return smooth(mean, weight, x, width)[-len(curve.x) :]
 
     # Ranges -----------------------------------------------------------------------------------------------------
 
@@ -286,7 +317,31 @@ class ChartPlot(QWidget):
         if visible_values.size:
             bottom, top = robust_range(visible_values)
             self.plot.setYRange(bottom, top, padding=0.06)
+        self._label_peaks()
         self._place_labels()
+
+    def _label_peaks(self) -> None:
+        """Point to values that are far out of range with an arrow and the value."""
+        item = self.plot.getPlotItem()
+        for label in self.peak_labels:
+            item.removeItem(label)
+        self.peak_labels = []
+        box = self.plot.getViewBox()
+        x_range, (bottom, top) = box.viewRange()
+        for curve_item in self._curve_items.values():
+            curve = curve_item.curve
+            scaled = [self._to_axis_scale(values) for values in (curve.low, curve.high)]
+            edges = np.fmin(*scaled), np.fmax(*scaled)
+            for x, y in out_of_range_peaks(curve.x, *edges, x_range, (bottom, top)):
+                is_up = (y > top) != box.yInverted()
+                value = 10**y * (-1 if self._negated else 1) if self.left.logarithmic else y
+                text = f"{'▲' if is_up else '▼'} {formatting.number(value)}"
+                label = pg.TextItem(text, color=curve_item.line.opts["pen"].color(), anchor=(0.5, 0 if is_up else 1))
+                label.setFont(text_font(8))
+                label.setZValue(10)
+                item.addItem(label, ignoreBounds=True)
+                label.setPos(x, top if y > top else bottom)
+                self.peak_labels.append(label)
 
     def _place_labels(self) -> None:
         """Place the labels right of all curves, or at the right edge, without overlap."""
@@ -322,6 +377,16 @@ class ChartPlot(QWidget):
     def leaveEvent(self, event: object) -> None:
         """Hide the crosshair."""
         self.pointed.emit(math.nan)
+
+
+def _has_peaks(curve: Curve) -> bool:
+    """Return whether the means hide values that are far from them."""
+    finite = np.isfinite(curve.mean)
+    if not finite.any():
+        return False
+    bottom, top = robust_range(curve.mean[finite])
+    distance = np.fmax(curve.high - curve.mean, curve.mean - curve.low)[finite]
+    return bool((distance > (top - bottom) / 2).any())
 
 
 def _move_line(line: pg.InfiniteLine, x: float | None) -> None:

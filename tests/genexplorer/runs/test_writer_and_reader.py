@@ -111,6 +111,9 @@ def test_nan_and_infinities_are_kept_as_such(writer: RunWriter, folder: Path) ->
         assert found == value or (math.isnan(found) and math.isnan(value))
     series = reader.series("train/loss")
     assert series.special == (2, 3, 4)
+    for axis in ("step", "images", "time"):
+        on_axis = reader.series("train/loss", axis)  # type: ignore[arg-type]
+        assert on_axis.special_x == tuple(on_axis.x[1:4].tolist())
     np.testing.assert_array_equal(series.mean, [1.0, math.nan, math.nan, math.nan, 5.0])
     few = reader.series("train/loss", max_points=1)
     assert (few.mean[0], few.low[0], few.high[0]) == (3.0, 1.0, 5.0)

@@ -237,7 +237,7 @@ class CurvesTab(ContentTab):
         run = self.context.run
         assert run is not None
         series = run.series(metric, self.settings.x_axis, MAX_CURVE_VALUES, window)
-        return Curve(metric, plot.chart.style(metric), series.x, series.mean, series.low, series.high)
+        return Curve(metric, plot.chart.style(metric), series.x, series.mean, series.low, series.high, series.special_x)
 
     def _apply_range(self) -> None:
         if not self.plots:
@@ -344,7 +344,7 @@ class CurvesTab(ContentTab):
             series = run.series(metric, "step", _MAX_CSV_VALUES)
             unit = run.metric_specs[metric].unit
             for step, *values in zip(series.x, series.mean, series.low, series.high, strict=True):
-                writer.writerow([metric, unit, f"{step:g}", *(repr(float(value)) for value in values)])
+                writer.writerow([metric, unit, f"{step:.15g}", *(repr(float(value)) for value in values)])
         write_bytes(path, table.getvalue().encode())
 
 

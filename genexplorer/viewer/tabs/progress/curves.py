@@ -109,4 +109,4 @@ class ProgressCurves(QWidget):
 
 def _curve(run: "RunPoller", chart: Chart, metric: str) -> Curve:
     series = run.series(metric, "step", _MAX_CURVE_VALUES)
-    return Curve(metric, chart.style(metric), series.x, series.mean, series.low, series.high)
+    return Curve(metric, chart.style(metric), series.x, series.mean, series.low, series.high, series.special_x)

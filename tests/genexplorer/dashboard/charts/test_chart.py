@@ -114,6 +114,17 @@ def test_log_scale() -> None:
     assert "no log scale: values of both signs" in mixed
 
 
+def test_a_hidden_spike_has_an_arrow_with_its_value() -> None:
+    x = np.arange(1000.0)
+    y = np.linspace(100.0, 90.0, 1000)
+    high = y.copy()
+    y[500], high[500] = 1100.0, 1e6
+    line = ChartLine("train", "train", x, y, low=y, high=high)
+    assert "▲1e+06" in text(ChartData("loss", (line,)))
+    high[500] = y[500] = 95.0
+    assert "▲" not in text(ChartData("loss", (line,)))
+
+
 def test_text_in_the_place_of_points() -> None:
     assert "soon" in text(ChartData("loss", (), placeholder="soon"))
 

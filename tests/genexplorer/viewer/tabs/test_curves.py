@@ -11,8 +11,18 @@ from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from genexplorer.session.charts import Chart
+from genexplorer.session.palette import LIGHT
 from genexplorer.viewer.plots.base_plot import ChartAxis, linear_ticks, log_ticks, time_ticks
-from genexplorer.viewer.plots.chart_curve import detail_window, range_with_label_room, spread_labels, value_at
+from genexplorer.viewer.plots.chart_curve import (
+    ChartSettings,
+    Curve,
+    detail_window,
+    out_of_range_peaks,
+    range_with_label_room,
+    spread_labels,
+    value_at,
+)
+from genexplorer.viewer.plots.chart_plot import ChartPlot
 from genexplorer.viewer.tabs.curves.metrics_panel import MIN_WIDTH_PX, MetricsPanel
 from genexplorer.viewer.tabs.curves.tab import CurvesTab
 from genexplorer.viewer.window import MainWindow
@@ -138,6 +148,64 @@ def test_charts_are_saved_as_image_and_csv(curves: CurvesTab, tmp_path: Path) ->
     rows = list(csv.DictReader((tmp_path / "charts.csv").read_text().splitlines()))
     last = [row for row in rows if row["metric"] == "train/kl"][-1]
     assert float(last["step"]) == 1300 and 5 < float(last["mean"]) < 8 and last["unit"] == "nats"
+
+
+def test_peaks_far_out_of_range_are_found_once_each() -> None:
+    x = np.arange(1000.0)
+    low, high = np.full(1000, -1.0), np.full(1000, 1.0)
+    high[500], high[503], low[100] = 1e6, 5.0, -300.0
+    high[900] = 1.5  # not far
+    peaks = out_of_range_peaks(x, low, high, (0.0, 1000.0), (-1.0, 1.0))
+    assert peaks == [(500.0, 1e6), (100.0, -300.0)]
+    assert out_of_range_peaks(x, low, high, (510.0, 1000.0), (-1.0, 1.0)) == []
+
+
+def chart_with(
+    mean: np.ndarray, high: np.ndarray, special_x: tuple[float, ...] = (), smoothing: float = 0.0
+) -> ChartPlot:
+    chart = Chart("loss", "Loss", "", "objective", ("train/loss",), "lower")
+    plot = ChartPlot(chart, LIGHT)
+    x = np.arange(float(len(mean)))
+    curve = Curve("train/loss", chart.style("train/loss"), x, mean, mean, high, special_x)
+    plot.set_curves([curve], ChartSettings(smoothing=smoothing), [])
+    plot.resize(600, 300)
+    plot.set_range(0.0, len(mean) + 100.0, None)
+    return plot
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.98])
+def test_a_hidden_spike_has_an_arrow_with_its_value(qtbot: QtBot, smoothing: float) -> None:
+    mean = np.linspace(100.0, 90.0, 1000)
+    high = mean.copy()
+    mean[500], high[500] = 1100.0, 1e6
+    plot = chart_with(mean, high, smoothing=smoothing)
+    qtbot.addWidget(plot)
+    assert [label.toPlainText() for label in plot.peak_labels] == ["▲ 1.0e+6"]
+
+
+def test_nan_is_marked_at_its_x_on_any_axis(qtbot: QtBot) -> None:
+    plot = chart_with(np.ones(100), np.ones(100), (12.5, 40.0))
+    qtbot.addWidget(plot)
+    assert [line.value() for line in plot.special_marks] == [12.5, 40.0]
+
+
+def test_a_smoothed_value_is_marked_with_the_raw_one_beside_it(qtbot: QtBot) -> None:
+    values = np.r_[np.zeros(500), np.ones(500)]
+    plot = chart_with(values, values, smoothing=0.98)
+    qtbot.addWidget(plot)
+    plot.show_values(500.0)
+    assert plot.values_label.text().startswith("train 1.00, smoothed 0.02")
+
+
+def test_smoothing_is_the_same_in_a_detail(qtbot: QtBot) -> None:
+    values = np.linspace(0.0, 1.0, 1000) ** 2
+    plot = chart_with(values, values, smoothing=0.98)
+    qtbot.addWidget(plot)
+    before = plot._curve_items["train/loss"].value_at(905.0)
+    x = np.arange(900.0, 930.0, 0.25)
+    detail = (x / 999) ** 2
+    plot.show_detail(Curve("train/loss", plot.chart.style("train/loss"), x, detail, detail, detail))
+    assert plot._curve_items["train/loss"].value_at(905.0) == pytest.approx(before, abs=2e-3)
 
 
 def test_ticks_are_round() -> None:
