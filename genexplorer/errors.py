@@ -12,6 +12,17 @@ from trainers.errors import TrainingError as TrainingError
 from trainers.errors import UserError as UserError
 
 
+def missing_package(error: ImportError) -> UserError | None:
+    """Return the error for a package that is not installed or cannot be loaded; None for a module of genexplorer."""
+    package = (error.name or "").partition(".")[0]
+    if not package or package in ("genexplorer", "trainers"):
+        return None
+    distribution = {"PIL": "pillow"}.get(package, package)
+    if isinstance(error, ModuleNotFoundError):
+        return UserError(f"{distribution} is not installed", f"install it: pip install {distribution}")
+    return UserError(f"{distribution} cannot be loaded: {error}", "'genexplorer doctor' checks the installation")
+
+
 class DamagedRunError(UserError):
     """A run folder that cannot be read."""
 

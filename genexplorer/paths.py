@@ -5,17 +5,28 @@ from pathlib import Path
 
 import platformdirs
 
+from trainers.errors import ConfigError
+
 RUNS_VARIABLE = "GENEXPLORER_RUNS"
 STATE_VARIABLE = "GENEXPLORER_STATE"
 _APP_NAME = "genexplorer"
 
 
 def runs_dir(option: Path | None = None) -> Path:
-    """Return the runs folder: the option, else GENEXPLORER_RUNS, else ./runs. It may not exist yet."""
-    if option is not None:
-        return option.expanduser().resolve()
-    from_environment = os.environ.get(RUNS_VARIABLE, "")
-    return Path(from_environment or "runs").expanduser().resolve()
+    """Return the runs folder: the option, else GENEXPLORER_RUNS, else ./runs. It may not exist yet.
+
+    Raises:
+        ConfigError: if its path has bytes that are not UTF-8, which the files of a run cannot store.
+    """
+    folder = (option or Path(os.environ.get(RUNS_VARIABLE, "") or "runs")).expanduser().resolve()
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
+        raise ConfigError(
+            f"the runs folder {shown} has a name that is not UTF-8", "rename it, or choose another one with --runs-dir"
+        ) from None
+    return folder
 
 
 def state_dir() -> Path:

@@ -42,6 +42,10 @@ class Section(BaseModel):
     @classmethod
     def _unset(cls, value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         """Take 'none' as no value where a setting may have none and has no choice of that name: TOML has no null."""
+        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+            raise ValueError(
+                "has bytes that are not UTF-8, which no file of a run can store: rename the file or folder"
+            )
         try:
             return validate(value)
         except ValidationError:

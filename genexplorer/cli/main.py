@@ -18,7 +18,7 @@ from genexplorer.cli.doctor import command as doctor
 from genexplorer.cli.options import RunsDir
 from genexplorer.cli.pictures import images, interpolate, reconstruct, trace
 from genexplorer.cli.runs import control, manage, show
-from genexplorer.errors import UserError
+from genexplorer.errors import UserError, missing_package
 
 INTERRUPTED_EXIT_CODE = 130
 
@@ -184,6 +184,9 @@ def _report_error(error: Exception) -> int:
             return 1
         case typer.TyperException():
             return _report_usage(error)
+        case ImportError() if missing := missing_package(error):
+            output.print_error(missing)
+            return missing.exit_code
         case OSError():
             # Name the folder instead of a temporary file in it.
             path = Path(str(error.filename)) if error.filename else None

@@ -78,6 +78,11 @@ class RunStatus:
     primary_value: float | None = None  # the latest value of the family's objective, such as the ELBO
     primary_metric: str = ""  # the name of the metric that has this value
 
+    @property
+    def average_images_per_s(self) -> float | None:
+        """Images per second of training over the whole run; None before the first second."""
+        return self.images_seen / self.elapsed_s if self.elapsed_s >= 1 and self.images_seen else None
+
 
 @dataclass(frozen=True)
 class Point:

@@ -58,10 +58,14 @@ def count(n: float) -> str:
 
 
 def speed(status: RunStatus, *, short: bool = False) -> str:
-    """Format the speed of a run: '18.1k images/s', for 2-D data '18.1k points/s'; empty if unknown."""
-    if not status.images_per_s:
+    """Format the speed of a run: '18.1k images/s', for 2-D data '18.1k points/s'; empty if unknown.
+
+    That of an ended run is the average over its training.
+    """
+    rate = status.images_per_s if status.state.active else status.average_images_per_s or status.images_per_s
+    if not rate:
         return ""
-    return f"{count(status.images_per_s)} {'img' if short and status.data_kind == 'images' else status.data_kind}/s"
+    return f"{count(rate)} {'img' if short and status.data_kind == 'images' else status.data_kind}/s"
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -85,6 +89,14 @@ def number(value: float | None, unit: str = "") -> str:
     else:
         text = f"{value:.3g}"
     return f"{text.replace('-', '−')} {unit}".rstrip()
+
+
+def precise_number(value: float | None, unit: str = "") -> str:
+    """Format a value with five significant digits, to compare it with published ones: '1.7831 bits/dim'."""
+    if value is None or not math.isfinite(value) or not 1e-3 <= abs(value) < 10_000:
+        return number(value, unit)
+    decimals = max(4 - math.floor(math.log10(abs(value))), 0)
+    return f"{value:.{decimals}f} {unit}".rstrip().replace("-", "−", 1)
 
 
 def ago(seconds: float | None) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from genexplorer import paths
-from genexplorer.errors import NoSuchRunError, UserError
+from genexplorer.errors import NoSuchRunError, UserError, missing_package
 
 if TYPE_CHECKING:
     from PyQt6.QtWidgets import QApplication
@@ -29,8 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _run(args)
     except UserError as error:
-        print(f"genexplorer: {error}", file=sys.stderr)  # noqa: T201
-        return error.exit_code
+        failure = error
+    except ImportError as error:
+        missing = missing_package(error)
+        if missing is None:
+            raise
+        failure = missing
+    print(f"genexplorer: {failure}", file=sys.stderr)  # noqa: T201
+    return failure.exit_code
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -173,7 +173,7 @@ def probe_torch() -> dict[str, Any] | Finding:
     """Import torch in a child process and return its report, or why that failed."""
     try:
         process = subprocess.run(
-            [sys.executable, "-c", TORCH_SCRIPT], capture_output=True, text=True, timeout=120, check=False
+            [sys.executable, "-P", "-c", TORCH_SCRIPT], capture_output=True, text=True, timeout=120, check=False
         )
     except subprocess.TimeoutExpired:
         return Finding("torch", "broken", "importing it took more than 2 minutes", "is the disk very slow?")
@@ -397,7 +397,7 @@ def missing_qt_libraries() -> list[str]:
         return []
     if not shutil.which("ldd"):
         # Load the plugin in a child process; its error names the first missing library.
-        errors = _output_of([sys.executable, "-c", LOAD_SCRIPT, str(root / QT_PLUGIN_FILE)])
+        errors = _output_of([sys.executable, "-P", "-c", LOAD_SCRIPT, str(root / QT_PLUGIN_FILE)])
         return sorted(set(re.findall(r"(lib\S+?\.so[.\d]*): cannot open shared object", errors)))
     listings = [_output_of(["ldd", str(root / part)]) for part in QT_LIBRARY_FILES if (root / part).exists()]
     return sorted(set(re.findall(r"^\s*(\S+) => not found", "\n".join(listings), re.MULTILINE)))

@@ -47,8 +47,10 @@ def list_runs(
             if sum(widths) - 2 > output.terminal_columns():
                 columns.pop(name)
         names = list(columns)
-        right_aligned = [i for i, name in enumerate(names) if name in ("done", "speed") or "/" in name]
+        right_aligned = [i for i, name in enumerate(names) if name in ("done", "speed", "objective") or "/" in name]
         output.print_table(names, list(zip(*columns.values(), strict=True)), right_aligned=right_aligned)
+        if "metric" in columns:
+            output.print_stderr("objectives of different metrics or data are not comparable")
     elif tag or state:
         output.print_stderr(f"no matching runs in {store.runs_dir}")
     else:
@@ -72,12 +74,15 @@ def _parse_states(name: str | None) -> "set[State]":
 
 
 def list_columns(runs: "list[RunStatus]") -> dict[str, list[str]]:
-    """Return the cells by column; the objective's column is named after its metric if all runs share it."""
+    """Return the cells by column; the objective's column is named after its metric if all runs share it.
+
+    Where they do not, each value has the name of its metric beside it: nats, bits/dim and losses are not comparable.
+    """
     from genexplorer.session import formatting
 
     now = time.time()
     objectives = {status.primary_metric for status in runs if status.primary_metric}
-    objective = objectives.pop() if len(objectives) == 1 else "objective"
+    objective = objectives.pop() if len(objectives) == 1 else "objective"  # then `objectives` is empty
     return {
         "": [formatting.state_symbol(status.state) for status in runs],
         "state": [status.state.value for status in runs],
@@ -85,6 +90,7 @@ def list_columns(runs: "list[RunStatus]") -> dict[str, list[str]]:
         "preset": [output.truncate(status.preset or status.family, 16) for status in runs],
         "done": [formatting.percent(status.progress) for status in runs],
         objective: [formatting.number(s.primary_value) if s.primary_value is not None else "" for s in runs],
+        **({"metric": [s.primary_metric for s in runs]} if objectives else {}),
         "speed": [formatting.speed(status, short=True) for status in runs],
         "time": [formatting.time_left(s) if s.state.active else formatting.duration(s.elapsed_s) for s in runs],
         "started": [formatting.ago(now - status.created) if status.created else "" for status in runs],
@@ -134,7 +140,7 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
             ("preset", f"{status.preset or status.family} on {status.dataset}" if status.dataset else ""),
             ("tags", ", ".join(status.tags)),
             ("progress", _progress_text(status)),
-            ("speed", formatting.speed(status)),
+            ("speed" if status.state.active else "average speed", formatting.speed(status)),
             ("worker", _worker_text(status)),
             ("newest snapshot", f"step {status.snapshot_step:,}" if status.snapshot_step is not None else "none yet"),
             ("alerts", str(status.num_alerts) if status.num_alerts else ""),
@@ -165,7 +171,12 @@ def _print_metrics(reader: "RunReader") -> None:
         spec, point = specs.get(name), latest[name]
         description = f"{spec.title}; {spec.setup}" if spec and spec.setup else spec.title if spec else ""
         rows.append(
-            (name, formatting.number(point.value, spec.unit if spec else ""), f"step {point.step:,}", description)
+            (
+                name,
+                formatting.precise_number(point.value, spec.unit if spec else ""),
+                f"step {point.step:,}",
+                description,
+            )
         )
     output.print_table(("metric", "latest", "at", "description"), rows, right_aligned=(1, 2))
 

@@ -265,7 +265,7 @@ class _Plot:
                 continue
             peak = self.y_scale.fraction(extreme)
             with np.errstate(invalid="ignore"):
-                far = np.flatnonzero(np.abs(peak - y) > _MIN_PEAK_FRACTION)
+                far = np.flatnonzero((np.abs(peak - y) > _MIN_PEAK_FRACTION) & (y >= 0) & (y <= 1))
             for index in far.tolist():
                 ends = np.clip(np.array([y[index], peak[index]]), 0.0, 1.0)
                 position = float(self.x_scale.fraction(line.x[index]))

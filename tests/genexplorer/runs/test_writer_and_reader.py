@@ -112,7 +112,7 @@ def test_nan_and_infinities_are_kept_as_such(writer: RunWriter, folder: Path) ->
     series = reader.series("train/loss")
     assert series.special == (2, 3, 4)
     for axis in ("step", "images", "time"):
-        on_axis = reader.series("train/loss", axis)  # type: ignore[arg-type]
+        on_axis = reader.series("train/loss", axis)
         assert on_axis.special_x == tuple(on_axis.x[1:4].tolist())
     np.testing.assert_array_equal(series.mean, [1.0, math.nan, math.nan, math.nan, 5.0])
     few = reader.series("train/loss", max_points=1)

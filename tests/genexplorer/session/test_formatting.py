@@ -111,3 +111,17 @@ def test_time_left() -> None:
 )
 def test_only_a_complete_run_is_100_percent(share: float, shown: str) -> None:
     assert formatting.percent(share) == shown
+
+
+def test_a_value_to_compare_has_five_digits() -> None:
+    assert formatting.precise_number(1.78312, "bits/dim") == "1.7831 bits/dim"
+    assert formatting.precise_number(-144.9312, "nats") == "−144.93 nats"
+    assert formatting.precise_number(0.0123456) == "0.012346"
+    assert formatting.precise_number(float("nan")) == "NaN" and formatting.precise_number(0.0) == "0"
+    assert formatting.precise_number(None) == "—" and formatting.precise_number(1e6, "nats").endswith("nats")
+
+
+def test_the_speed_of_an_ended_run_is_its_average() -> None:
+    running = replace(STATUS, images_seen=1_000_000, elapsed_s=100.0, images_per_s=300.0)
+    assert formatting.speed(running) == "300 images/s"
+    assert formatting.speed(replace(running, state=State.SUCCEEDED)) == "10.0k images/s"

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 
 from genexplorer import paths
 from genexplorer.cli import follow, options, output, settings
@@ -241,3 +242,25 @@ def _completed(arguments: str, place: int, offered: object) -> str:
     with contextlib.redirect_stdout(stream):
         offered(arguments, place)  # type: ignore[operator]
     return stream.getvalue()
+
+
+def test_objectives_of_different_metrics_are_named(cli: Cli, tmp_path: Path) -> None:
+    write_run(tmp_path / "mixed", name="first")
+    alone = cli("runs", "list", "--runs-dir", tmp_path / "mixed")
+    assert "not comparable" not in alone.err
+    write_run(tmp_path / "mixed", name="second", kind="gan")
+    both = cli("runs", "list", "--runs-dir", tmp_path / "mixed")
+    assert "metric" in both.out.splitlines()[0] and "not comparable" in both.err
+    metrics = {
+        status["objective"]["metric"]
+        for status in json.loads(cli("runs", "list", "--json", "--runs-dir", tmp_path / "mixed").out)
+    }
+    assert len(metrics) == 2 and all(metric in both.out for metric in metrics)
+
+
+def test_columns_are_straight_with_wide_characters(cli: Cli, tmp_path: Path) -> None:
+    write_run(tmp_path / "wide", name="生成模型实验" * 3, preset="vae-2d")
+    write_run(tmp_path / "wide", name="brave-fox", preset="vae-2d")
+    lines = cli("runs", "list", "--runs-dir", tmp_path / "wide").out.splitlines()
+    columns = {cell_len(line[: line.index("vae-2d")]) for line in lines[1:]}
+    assert len(lines) == 3 and len(columns) == 1
