@@ -22,9 +22,10 @@ def runs_dir(option: Path | None = None) -> Path:
     try:
         str(folder).encode()
     except UnicodeEncodeError:
-        shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
+        escaped = os.fsencode(folder).decode("utf-8", "backslashreplace")
         raise ConfigError(
-            f"the runs folder {shown} has a name that is not UTF-8", "rename it, or choose another one with --runs-dir"
+            f"the runs folder {escaped} has a name that is not UTF-8",
+            "rename it, or choose another one with --runs-dir",
         ) from None
     return folder
 

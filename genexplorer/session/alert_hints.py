@@ -23,6 +23,8 @@ ALERT_HINTS = {  # hints by the code of their alert
     "If that matters (execution.deterministic), resume with the same versions and number of threads.",
     "not_compiled": "The training is correct, but slower than it could be. Usually a C++ compiler is missing (Debian: "
     "apt install g++); execution.compile=off skips the attempt.",
+    "temporary_cache": "The training is correct. Compiled code is lost with the temporary folder, so the next start "
+    "compiles again. Make the cache folder writable, or set XDG_CACHE_HOME to one that is.",
     "threads_limited": "The environment limits OpenMP's threads, as batch systems do for the cores they assign. The "
     "results are the same, the training is slower. Request more cores, raise the limit, or lower execution.threads.",
 }

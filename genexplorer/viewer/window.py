@@ -107,7 +107,7 @@ class MainWindow(QMainWindow):
         self.more.addAction("Copy as command\tCtrl+Shift+C", self.copy_command)
         self.more.addSeparator()
         self._theme_menu = ChoiceMenu("Theme", style.THEMES, self.more)
-        self._theme_menu.chosen.connect(self.set_theme)
+        self._theme_menu.entry_selected.connect(self.set_theme)
         self.more.addMenu(self._theme_menu)
         self.more.addAction("Full screen\tF11", self.toggle_full_screen)
         self.more.addAction("Keys\t?", self.show_keys)

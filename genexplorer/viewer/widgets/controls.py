@@ -239,10 +239,10 @@ class ChoiceMenu(QMenu):
     """A menu of which one entry is checked.
 
     Signals:
-        chosen(entry): An entry was chosen, named as in `entries`.
+        entry_selected(entry): An entry was chosen, named as in `entries`.
     """
 
-    chosen = pyqtSignal(str)
+    entry_selected = pyqtSignal(str)
 
     def __init__(self, title: str, entries: Sequence[str], parent: QWidget) -> None:
         super().__init__(title, parent)
@@ -250,7 +250,7 @@ class ChoiceMenu(QMenu):
         for entry in entries:
             action = QAction(entry.capitalize(), self)
             action.setCheckable(True)
-            action.triggered.connect(lambda _checked, entry=entry: self.chosen.emit(entry))
+            action.triggered.connect(lambda _checked, entry=entry: self.entry_selected.emit(entry))
             self.addAction(action)
             self._actions[entry] = action
 
