@@ -138,6 +138,12 @@ def test_a_suspended_run_is_not_lost_but_a_killed_one_is(store: RunStore) -> Non
         launcher.terminate(folder)
 
 
+def _is_deleted(folder: Path) -> bool:
+    """Delete a folder into which a worker may still write a last image; return whether it is gone."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()
+
+
 def test_a_worker_whose_folder_is_deleted_or_moved_ends_and_makes_nothing_anew(store: RunStore) -> None:
     deleted, moved = make(store), make(store)
     for folder in (deleted, moved):
@@ -146,7 +152,7 @@ def test_a_worker_whose_folder_is_deleted_or_moved_ends_and_makes_nothing_anew(s
     elsewhere = moved.rename(store.runs_dir.parent / "elsewhere")
     control.send(deleted, Pause())  # a paused worker notices too
     launcher.wait(deleted, {State.PAUSED})
-    shutil.rmtree(deleted)
+    wait_until(lambda: _is_deleted(deleted))
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
     assert list(store.runs_dir.iterdir()) == []
     status = read_status(elsewhere)
