@@ -34,7 +34,9 @@ def assemble(preset_name: str, *layers: Layer) -> RunConfig:
         fixed = flatten(parse({**base, "preset": preset_name}).model_dump(mode="json"))
         for key, value in flatten(config.model_dump(mode="json")).items():
             if preset.is_frozen(key) and value != fixed.get(key):
-                message = f"{key}: preset '{preset.name}' fixes it at {fixed.get(key)!r} to reproduce {preset.source}"
+                message = (
+                    f"{key}: preset '{preset.name}' fixes it at {fixed.get(key)!r} to reproduce {preset.publication}"
+                )
                 raise ConfigError(message, f"start from '{_changeable_preset(preset, config)}' to change it")
     return config
 
@@ -166,7 +168,7 @@ def known_keys(config: RunConfig) -> list[str]:
 
 
 def _base(preset: registry.Preset) -> dict[str, Any]:
-    return merge({"model": {"name": preset.family}, "data": {"name": "mnist"}}, preset.layers)
+    return merge({"model": {"name": preset.family}, "data": {"name": "mnist"}}, preset.settings)
 
 
 def _without_replaced_keys(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -32,8 +32,9 @@ class Preset:
     """A named starting point with its expected result.
 
     Args:
-        layers: A nested mapping shaped like `RunConfig`, as in a TOML file.
+        settings: A nested mapping shaped like `RunConfig`, as in a TOML file.
         family: Name of the family; `Family` fills it in.
+        publication: What the preset reproduces: "UvA Deep Learning 2019, assignment 3, part 1".
         frozen: Settings that reproduce a publication and may not be changed: dotted prefixes such as "model", "optim".
         expected: "test ELBO −136.5 nats (EMA weights, dynamic binarization) after 40 epochs".
         minutes: Time on two cores of 2020s server hardware.
@@ -41,11 +42,11 @@ class Preset:
 
     name: str
     summary: str
-    layers: Mapping[str, Any]
+    settings: Mapping[str, Any]
     expected: str
     minutes: float
     family: str = ""
-    source: str = ""
+    publication: str = ""
     frozen: tuple[str, ...] = ()
     expected_failure: str = ""  # of a preset that fails on purpose: what to watch, and why it happens
 

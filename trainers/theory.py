@@ -29,7 +29,7 @@ class Stage:
 class Theory:
     """The content of the Theory panels, displayed beside the latest values."""
 
-    total_quantity: str = "loss"  # what the objective is measured as: "elbo"; see `Term.quantity`
+    objective_quantity: str = "loss"  # what the objective is measured as: "elbo"; see `Term.quantity`
     total_name: str = "loss"  # "ELBO"
     unit: str = ""
     equation: str = ""  # plain Unicode: "ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z))"

@@ -48,7 +48,7 @@ def write_run(runs: Path, architecture: str) -> Path:
         from trainers import registry
 
         family = registry.family(model["name"])
-        layers = next(known.layers for known in family.presets if known.name == preset)
+        layers = next(known.settings for known in family.presets if known.name == preset)
         given = {"data": layers["data"], "model": {**model, **layers["model"]}, "schedule": {"steps": 1}}
     else:
         given = {"data": _MNIST, "model": model, "schedule": {"steps": 1}}

@@ -15,10 +15,10 @@ from genexplorer.cli.runs.show import print_log_line
 from genexplorer.errors import UserError
 from genexplorer.runs.command_hints import run_command, runs_dir_option
 from genexplorer.runs.reader import RunReader
-from genexplorer.runs.record import Cursor, Delta, Point, RunStatus, State
+from genexplorer.runs.record import MetricValue, NewRecords, ReadPosition, RunStatus, State
 from genexplorer.runs.status.run_status import read_status
 from genexplorer.session import formatting
-from genexplorer.session.actions import unsaved_state
+from genexplorer.session.actions import save_failure
 from genexplorer.workers import launcher
 from trainers.events import MetricSpec
 
@@ -35,8 +35,8 @@ class RunFollower:
 
     def __init__(self, folder: Path) -> None:
         self._reader = RunReader(folder)
-        self._cursor = Cursor()
-        self._latest: dict[str, Point] = {}
+        self._cursor = ReadPosition()
+        self._latest: dict[str, MetricValue] = {}
         self._specs: dict[str, MetricSpec] = {}
         self._next_print = 0.0
         self._printed_step = -1
@@ -51,7 +51,7 @@ class RunFollower:
                 return delta.status
             time.sleep(POLL_INTERVAL_S)
 
-    def _print(self, delta: Delta) -> None:
+    def _print(self, delta: NewRecords) -> None:
         self._latest.update(delta.latest)
         self._specs.update(delta.metric_specs)
         for line in delta.log:
@@ -103,13 +103,13 @@ def exit_with_outcome(status: RunStatus) -> None:
         )
         raise typer.Exit(code)
     if status.state is State.STOPPED:
-        if failure := unsaved_state(status):
+        if failure := save_failure(status):
             output.print_error(UserError(f"{status.name} stopped", failure))
             raise typer.Exit(UserError.exit_code)
         output.print_stderr(f"'{resume_command}' continues it")
 
 
-def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> str:
+def progress_line(status: RunStatus, latest: Mapping[str, MetricValue], specs: Mapping[str, MetricSpec]) -> str:
     """Return step, progress, training and test objective, speed and time left in one line.
 
     In a narrow terminal the speed is dropped first, then the training objective.
@@ -123,7 +123,9 @@ def progress_line(status: RunStatus, latest: Mapping[str, Point], specs: Mapping
     return next((line for line in lines if len(line) <= output.terminal_columns() - _CLOCK_COLUMNS), lines[-1])
 
 
-def _objective_texts(status: RunStatus, latest: Mapping[str, Point], specs: Mapping[str, MetricSpec]) -> list[str]:
+def _objective_texts(
+    status: RunStatus, latest: Mapping[str, MetricValue], specs: Mapping[str, MetricSpec]
+) -> list[str]:
     """Return the latest objective of training and, for the EMA weights, of the test set."""
     primary = specs.get(status.primary_metric)
     if primary is None:

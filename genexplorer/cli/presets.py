@@ -49,7 +49,7 @@ def _print_preset(preset: "Preset", *, alone: bool) -> None:
             ("time", f"about {training_time_text(preset)} on two cores"),
             ("watch", preset.expected_failure),
             ("family", registry.family(preset.family).title if alone else ""),
-            ("source", preset.source),
+            ("source", preset.publication),
             ("fixed", ", ".join(preset.frozen)),
         ],
         indent=2 if alone else 4,
@@ -66,7 +66,7 @@ def _preset_json(preset: "Preset") -> dict[str, object]:
         "expected": preset.expected,
         "minutes": preset.minutes,
         "look_at": preset.expected_failure,
-        "source": preset.source,
+        "source": preset.publication,
         "fixed": list(preset.frozen),
         "config": assemble(preset.name).model_dump(mode="json"),
     }

@@ -1,7 +1,7 @@
-"""Rendering of rows of (text, role) cells as strips, in the theme's colors.
+"""Rendering of rows of styled texts as strips, in the theme's colors.
 
-Roles are not component classes of the style sheet: Textual computes each of those for each widget whenever a class
-changes, and the sixty roles of five charts took more than half of the startup time.
+Styles are not component classes of the style sheet: Textual computes each of those for each widget whenever a class
+changes, and the sixty styles of five charts took more than half of the startup time.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from genexplorer.dashboard.charts.chart import Cell
+from genexplorer.dashboard.charts.chart import StyledText
 
 _COLOR_NUMBERS = range(10)  # of class labels, compared runs and latent dimensions
 STYLES: Mapping[str, Mapping[str, str]] = {
@@ -53,7 +53,7 @@ STYLES: Mapping[str, Mapping[str, str]] = {
         "unknown": "$subtle",
         **{f"class{number}": f"$label-{number}" for number in _COLOR_NUMBERS},
     },
-}  # the styles of each set, by role
+}  # the styles of each set, by name
 
 
 class CellPainter:
@@ -65,24 +65,24 @@ class CellPainter:
     """
 
     def __init__(self, widget: Widget, style_set: str) -> None:
-        self._styles = STYLES[style_set]
+        self._definitions = STYLES[style_set]
         self._parse = widget.app.stylesheet.parse_style  # cached by Textual until the theme changes
         self._base = widget.rich_style
 
-    def style(self, role: str) -> RichStyle:
-        """Return the style of a role; the widget's own for an unknown role."""
-        definition = self._styles.get(role)
+    def style(self, name: str) -> RichStyle:
+        """Return the style of that name; the widget's own for an unknown name."""
+        definition = self._definitions.get(name)
         return self._base if definition is None else _combine(self._base, self._parse(definition))
 
-    def strip(self, cells: Iterable[Cell], width: int) -> Strip:
-        """Return a row of cells as a strip; adjacent cells of one role share a segment."""
+    def strip(self, cells: Iterable[StyledText], width: int) -> Strip:
+        """Return a row of cells as a strip; adjacent cells of one style share a segment."""
         segments: list[Segment] = []
         text, current = "", ""
-        for character, role in cells:
-            if role != current and text:
+        for character, style in cells:
+            if style != current and text:
                 segments.append(Segment(text, self.style(current)))
                 text = ""
-            current = role
+            current = style
             text += character
         if text:
             segments.append(Segment(text, self.style(current)))

@@ -57,10 +57,10 @@ class Key:
 
 def screen_keys(widget: str, keys: tuple[Key, ...]) -> tuple[Key, ...]:
     """Return a widget's keys as keys of the screen, which runs their actions on the widget of that class."""
-    return tuple(replace(key, action=widget_action(widget, key.action)) for key in keys)
+    return tuple(replace(key, action=forwarded_action(widget, key.action)) for key in keys)
 
 
-def widget_action(widget: str, action: str) -> str:
+def forwarded_action(widget: str, action: str) -> str:
     """Return the action of the screen that runs an action of its widget of a class, named by `widget`."""
     return f"run_widget_action({widget!r}, {action!r})"
 

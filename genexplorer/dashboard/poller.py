@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from genexplorer.dashboard.content import ComparedRun, ContentRequest, DashboardContent, RunContent
-from genexplorer.dashboard.run_content_builder import RunContentBuilder
+from genexplorer.dashboard.details import ComparedRun, DashboardDetails, DetailsRequest, RunDetails
+from genexplorer.dashboard.run_details_builder import RunDetailsBuilder
 from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
@@ -17,14 +17,14 @@ _LIST_INTERVAL_S = 1.0  # shortest pause between two readings of the folder of r
 _LIST_PAUSE_FACTOR = 5  # on a slow disk, the pause is this many times as long as the reading
 
 
-class ContentPoller:
-    """Reads the `DashboardContent` that the current `ContentRequest` describes, again and again.
+class DetailsPoller:
+    """Reads the `DashboardDetails` that the current `DetailsRequest` describes, again and again.
 
     `run` belongs to one thread; the other methods may be called from any.
 
     Args:
         runs_dir: The folder of runs.
-        on_content: Called in the polling thread with each new content; must return at once.
+        on_details: Called in the polling thread with each new details; must return at once.
         clock: Unix time; tests freeze it.
         idle: Tracks when the dashboard was last used; polls are rarer while it is idle.
     """
@@ -32,19 +32,19 @@ class ContentPoller:
     def __init__(
         self,
         runs_dir: Path,
-        on_content: Callable[[DashboardContent], None],
+        on_details: Callable[[DashboardDetails], None],
         *,
         clock: Callable[[], float] = time.time,
         idle: IdleTracker | None = None,
     ) -> None:
         self._store = RunStore(runs_dir)
-        self._on_content = on_content
+        self._on_details = on_details
         self._clock = clock
         self._idle = idle or IdleTracker()
-        self._request = ContentRequest()
+        self._request = DetailsRequest()
         self._wake = threading.Event()
         self._closed = threading.Event()
-        self._content_builders: dict[Path, RunContentBuilder] = {}  # of the displayed runs, by folder
+        self._details_builders: dict[Path, RunDetailsBuilder] = {}  # of the displayed runs, by folder
         self._runs: tuple[RunStatus, ...] = ()
         # Why the database of a run cannot be read, by run folder: the list opens no databases.
         self._read_errors: dict[Path, str] = {}
@@ -52,7 +52,7 @@ class ContentPoller:
         self._list_error = ""
         self._list_due = 0.0  # monotonic time of the next reading of the folder of runs
 
-    def request(self, request: ContentRequest) -> None:
+    def request(self, request: DetailsRequest) -> None:
         """Set what to show from now on; a changed request wakes the poller at once."""
         if request != self._request:
             self._request = request
@@ -79,29 +79,29 @@ class ContentPoller:
     def run(self) -> None:
         """Poll until `close`."""
         while not self._closed.is_set():
-            content = self.poll(self._request)
+            details = self.poll(self._request)
             if not self._closed.is_set():
-                self._on_content(content)
+                self._on_details(details)
             self._wake.wait(self._idle.poll_s)
             self._wake.clear()
 
-    def poll(self, request: ContentRequest) -> DashboardContent:
-        """Return the requested content, of the newest run where none is selected."""
+    def poll(self, request: DetailsRequest) -> DashboardDetails:
+        """Return the requested details, of the newest run where none is selected."""
         self._read_list()
         if request.selected is None and self._runs:
             request = replace(request, selected=self._runs[0].folder)
         # Forget the runs that are no longer displayed.
         displayed = {request.selected, *request.compared}
-        for folder in self._content_builders.keys() - displayed:
-            del self._content_builders[folder]
+        for folder in self._details_builders.keys() - displayed:
+            del self._details_builders[folder]
         # Read the displayed ones.
         run = self._build_run(request)
         compared = [self._build_compared(folder, request) for folder in request.compared]
         if run is not None:
             self._update_status(run.status)
-        # Assemble the content.
+        # Assemble the details.
         readable = tuple(entry for entry in compared if entry is not None)
-        return DashboardContent(self._runs, run, readable, self._loaded, self._list_error, self._clock())
+        return DashboardDetails(self._runs, run, readable, self._loaded, self._list_error, self._clock())
 
     def _read_list(self) -> None:
         """Read the folder of runs, if its next reading is due."""
@@ -133,30 +133,30 @@ class ContentPoller:
         if index is not None and self._runs[index] != status:
             self._runs = (*self._runs[:index], status, *self._runs[index + 1 :])
 
-    def _build_run(self, request: ContentRequest) -> RunContent | None:
+    def _build_run(self, request: DetailsRequest) -> RunDetails | None:
         status = self._status_of(request.selected)
         if status is None:
             return None
         try:
-            return self._content_builder(status.folder, is_watched=True).build(request, self._clock())
+            return self._details_builder(status.folder, is_watched=True).build(request, self._clock())
         except Exception as error:  # the folder may be deleted or damaged while it is read
-            self._content_builders.pop(status.folder, None)
-            return RunContent(status.folder, status, error=str(error) or type(error).__name__)
+            self._details_builders.pop(status.folder, None)
+            return RunDetails(status.folder, status, error=str(error) or type(error).__name__)
 
-    def _build_compared(self, folder: Path, request: ContentRequest) -> ComparedRun | None:
+    def _build_compared(self, folder: Path, request: DetailsRequest) -> ComparedRun | None:
         if self._status_of(folder) is None:
             return None
         try:
-            return self._content_builder(folder, is_watched=folder == request.selected).build_compared(request)
+            return self._details_builder(folder, is_watched=folder == request.selected).build_compared(request)
         except Exception:  # the list of runs shows what is wrong with it
-            self._content_builders.pop(folder, None)
+            self._details_builders.pop(folder, None)
             return None
 
     def _status_of(self, folder: Path | None) -> RunStatus | None:
         return next((status for status in self._runs if status.folder == folder), None)
 
-    def _content_builder(self, folder: Path, *, is_watched: bool) -> RunContentBuilder:
-        if folder not in self._content_builders:
-            self._content_builders[folder] = RunContentBuilder(folder)
-        self._content_builders[folder].report_watched(is_watched=is_watched, is_idle=self._idle.is_idle)
-        return self._content_builders[folder]
+    def _details_builder(self, folder: Path, *, is_watched: bool) -> RunDetailsBuilder:
+        if folder not in self._details_builders:
+            self._details_builders[folder] = RunDetailsBuilder(folder)
+        self._details_builders[folder].report_watched(is_watched=is_watched, is_idle=self._idle.is_idle)
+        return self._details_builders[folder]

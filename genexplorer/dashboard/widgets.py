@@ -10,18 +10,18 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from genexplorer.dashboard.cell_painter import CellPainter
-from genexplorer.dashboard.charts.chart import Cell
+from genexplorer.dashboard.charts.chart import StyledText
 
 
 class CellWidget(Widget):
-    """Displays rows of (text, role) cells, drawn again only after `redraw` or for another size."""
+    """Displays rows of styled texts, drawn again only after `redraw` or for another size."""
 
     style_set: ClassVar[str]  # a key of `cell_painter.STYLES`
-    _rows: Sequence[Sequence[Cell]] | None = None
+    _rows: Sequence[Sequence[StyledText]] | None = None
     _rows_size = Size(0, 0)
     _painter: CellPainter | None = None
 
-    def draw(self, width: int, height: int) -> Sequence[Sequence[Cell]]:
+    def draw(self, width: int, height: int) -> Sequence[Sequence[StyledText]]:
         """Return the rows for a size."""
         raise NotImplementedError
 
@@ -31,7 +31,7 @@ class CellWidget(Widget):
         self.refresh()
 
     @property
-    def rows(self) -> Sequence[Sequence[Cell]]:
+    def rows(self) -> Sequence[Sequence[StyledText]]:
         """The rows at the present size."""
         if self._rows is None or self.size != self._rows_size:
             self._rows, self._rows_size = self.draw(*self.size), self.size

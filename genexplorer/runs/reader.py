@@ -15,11 +15,11 @@ from genexplorer.runs.record import (
     AlertRow,
     AttemptRow,
     CommandRow,
-    Cursor,
-    Delta,
     ImageRef,
     LogLine,
-    Point,
+    MetricValue,
+    NewRecords,
+    ReadPosition,
     RunStatus,
     Series,
     State,
@@ -96,17 +96,17 @@ class RunReader:
         """
         return read_config(self.folder)
 
-    def read_new(self, cursor: Cursor = Cursor()) -> Delta:  # noqa: B008 - frozen
+    def read_new(self, cursor: ReadPosition = ReadPosition()) -> NewRecords:  # noqa: B008 - frozen
         """Return what is new since a cursor; a damaged database appears in the status, nothing is raised."""
         status = self.status()
-        nothing = Delta(replace(cursor, attempt=status.attempt), status)
+        nothing = NewRecords(replace(cursor, attempt=status.attempt), status)
         try:
             delta = self._read(lambda connection: self._delta(connection, cursor, status), nothing)
         except DamagedRunError as error:
-            delta = Delta(cursor, replace(status, state=State.DAMAGED, reason=one_line(error.message, 400)))
+            delta = NewRecords(cursor, replace(status, state=State.DAMAGED, reason=one_line(error.message, 400)))
         return replace(delta, snapshots=tuple(self.snapshots()))
 
-    def _delta(self, connection: Connection, cursor: Cursor, status: RunStatus) -> Delta:
+    def _delta(self, connection: Connection, cursor: ReadPosition, status: RunStatus) -> NewRecords:
         # Read what is new in each table, then advance the cursor to the newest rows.
         after = cursor.tick if cursor.tick else -1
         tick, latest = read.latest(connection, after)
@@ -114,8 +114,8 @@ class RunReader:
         alerts = read.alerts(connection, cursor.alert)
         commands = read.command_history(connection, cursor.change)
         image, images = read.images(connection, self.folder, None, cursor.image)
-        return Delta(
-            cursor=Cursor(
+        return NewRecords(
+            cursor=ReadPosition(
                 attempt=status.attempt,
                 tick=tick,
                 log=log[-1].id if log else cursor.log,
@@ -158,7 +158,7 @@ class RunReader:
         """
         return self._read(read.metric_specs, {})
 
-    def latest(self, at_step: int | None = None) -> dict[str, Point]:
+    def latest(self, at_step: int | None = None) -> dict[str, MetricValue]:
         """Return the last point of each metric, or the last one at or before a step.
 
         Raises:

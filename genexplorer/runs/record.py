@@ -85,7 +85,7 @@ class RunStatus:
 
 
 @dataclass(frozen=True)
-class Point:
+class MetricValue:
     """One recorded value, which may be NaN or infinite."""
 
     step: int
@@ -153,7 +153,7 @@ class AttemptRow:
 
 
 @dataclass(frozen=True)
-class Cursor:
+class ReadPosition:
     """How far a reader has read; opaque to front ends. `Cursor()` reads from the beginning."""
 
     attempt: int = 0
@@ -165,13 +165,13 @@ class Cursor:
 
 
 @dataclass(frozen=True)
-class Delta:
+class NewRecords:
     """What is new since a cursor; the cost depends on what is new, not on the size of the run."""
 
-    cursor: Cursor
+    cursor: ReadPosition
     status: RunStatus
     new_points: bool = False  # series must be read again
-    latest: dict[str, Point] = field(default_factory=dict)  # the latest point of each metric that changed
+    latest: dict[str, MetricValue] = field(default_factory=dict)  # the latest point of each metric that changed
     metric_specs: dict[str, MetricSpec] = field(
         default_factory=dict
     )  # declarations of metrics that are new to the reader

@@ -153,7 +153,7 @@ def stop(
 def _result_of_stop(status: RunStatus) -> ActionResult:
     """Return whether a run that was told to stop has done so, with its state saved."""
     message = f"{status.name} {status.state.value} at step {status.step:,}"
-    if status.state is State.STOPPED and (failure := unsaved_state(status)):
+    if status.state is State.STOPPED and (failure := save_failure(status)):
         return ActionResult(False, message, failure, status.folder, UserError.exit_code)
     if status.state in (State.STOPPED, State.SUCCEEDED):
         return ActionResult(True, message, "", status.folder)
@@ -161,7 +161,7 @@ def _result_of_stop(status: RunStatus) -> ActionResult:
     return ActionResult(False, message, status.reason, status.folder, code)
 
 
-def unsaved_state(status: RunStatus) -> str:
+def save_failure(status: RunStatus) -> str:
     """Return why a stopped run cannot be resumed where it stopped, and where instead; empty if it can."""
     saved = retention.steps(status.folder / layout.CHECKPOINTS, layout.MANIFEST)
     if status.step in saved:

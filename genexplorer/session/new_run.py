@@ -172,7 +172,7 @@ class NewRunForm(Observable):
         return dataset is not None and dataset.reads_folder
 
     def _apply_preset(self, preset: Preset) -> None:
-        schedule = preset.layers.get("schedule", {})
+        schedule = preset.settings.get("schedule", {})
         unit = next((unit for unit in LENGTH_UNITS if schedule.get(unit) is not None), "epochs")
         dataset = _dataset_name(preset)
         keeps_folder = self._reads_folder and registry.data_kind(dataset) == "images"
@@ -239,13 +239,13 @@ def _data_field(default: str) -> FormField:
 
 
 def _dataset_name(preset: Preset) -> str:
-    data = preset.layers.get("data", {"name": "mnist"})
+    data = preset.settings.get("data", {"name": "mnist"})
     return data if isinstance(data, str) else str(data.get("name", "mnist"))
 
 
 def _shared_options(preset: Preset, data: str) -> dict[str, Any]:
     """Return the data options of a preset that another data set has too, such as no binarization."""
-    own = preset.layers.get("data", {})
+    own = preset.settings.get("data", {})
     dataset = registry.datasets().get(data)
     if isinstance(own, str) or dataset is None or own.get("name") == data:
         return {}

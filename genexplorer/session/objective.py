@@ -102,7 +102,7 @@ def objective_values(theory: Theory, values: Mapping[str, float]) -> ObjectiveVa
     for terms in (theory.terms, ()):
         for pattern in METRIC_PATTERNS:
             names = [
-                pattern.format(quantity) for quantity in (theory.total_quantity, *(term.quantity for term in terms))
+                pattern.format(quantity) for quantity in (theory.objective_quantity, *(term.quantity for term in terms))
             ]
             if all(name in values for name in names):
                 term_values = tuple((term, float(values[pattern.format(term.quantity)])) for term in terms)

@@ -21,11 +21,11 @@ from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import (
     AlertRow,
     CommandRow,
-    Cursor,
-    Delta,
     ImageRef,
     LogLine,
-    Point,
+    MetricValue,
+    NewRecords,
+    ReadPosition,
     RunStatus,
     Series,
     XAxis,
@@ -77,9 +77,9 @@ class RunPoller:
 
     def _reset(self) -> None:
         """Discard everything but the status: before the first poll, and when a new attempt rewrites the history."""
-        self._cursor = Cursor()
+        self._cursor = ReadPosition()
         self.metric_specs: dict[str, MetricSpec] = {}
-        self.latest: dict[str, Point] = {}
+        self.latest: dict[str, MetricValue] = {}
         self.log: deque[LogLine] = deque(maxlen=MAX_LOG_LINES)
         self.alerts: list[AlertRow] = []
         self.command_history: list[CommandRow] = []
@@ -207,7 +207,7 @@ class RunPoller:
         """Return the last lines of the worker's output; empty without output."""
         return self._try(lambda: self._reader.log_tail(lines)) or ""
 
-    def _apply(self, delta: Delta) -> frozenset[str]:
+    def _apply(self, delta: NewRecords) -> frozenset[str]:
         changed = {
             "status": delta.status != self.status,
             "metrics": delta.new_points or bool(delta.metric_specs),
@@ -241,7 +241,7 @@ class RunPoller:
             return None
 
 
-def has_2d_data(run: RunPoller | None) -> bool:
+def is_point_data(run: RunPoller | None) -> bool:
     """Return whether a run's data are 2-D points; known before its first snapshot."""
     if run is None or run.config is None:
         return False

@@ -41,7 +41,7 @@ def test_make_demo_fills_the_terminal(shell: Shell, columns: int) -> None:
     environment = {**shell.environment, "PYTHONPATH": str(MAKEFILE.parent), "MAKEFLAGS": ""}
     with Terminal(command, shell.folder, environment, columns=columns, rows=40) as terminal:
         terminal.read_until_line(r"q +quit")
-        screen = terminal.read_until_line(r"step [\d,]+ of [\d,]+")  # of the run just started; its name is drawn by chance
+        screen = terminal.read_until_line(r"step [\d,]+ of [\d,]+")  # of the new run, whose name is random
         assert max(map(len, screen)) == columns, "nothing is drawn beyond the last column, nothing left empty before it"
         terminal.press(b"q")
         terminal.read_until(b"\x1b[?1049l")

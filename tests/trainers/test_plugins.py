@@ -88,7 +88,7 @@ def test_a_preset_of_a_plugin_that_cannot_be_trained_is_left_out(install: Instal
     module = (
         "first = VAE.presets[0]\n"
         "good, typo, slow = (replace(first, name=name) for name in ('good', 'typo', 'slow'))\n"
-        "typo, slow = replace(typo, layers={'model': {'latent': 3}}), replace(slow, minutes='5')\n"
+        "typo, slow = replace(typo, settings={'model': {'latent': 3}}), replace(slow, minutes='5')\n"
         "SPEC = replace(VAE, name='mine', presets=(first, typo, slow, good))"
     )
     install("mine", TWIN + module)

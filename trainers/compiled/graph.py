@@ -254,7 +254,7 @@ def _state_tensors(model: Model, optimizers: Mapping[str, Optimizer], config: Op
         for name, weight in weights.items():
             moments = optimizers[group].state[weight]
             state |= {_moment_name(group, name, moment): moments[moment] for moment in optim.moment_names(config)}
-    return state | {_count_name(group): optim.update_counts(optimizer) for group, optimizer in optimizers.items()}
+    return state | {_count_name(group): optim.shared_step_counts(optimizer) for group, optimizer in optimizers.items()}
 
 
 def _named_groups(model: Model) -> dict[str, dict[str, nn.Parameter]]:

@@ -65,14 +65,14 @@ def from_arrays(data: Any, labels: Any = None) -> DataSet:
         loaded = PointData(DATASET_NAME, train, test, _bounds(train), train_labels, test_labels)
     else:
         loaded = ImageData(DATASET_NAME, train, test, train_labels, test_labels)
-    is_points = isinstance(loaded, PointData)
+    is_point_data = isinstance(loaded, PointData)
     return DataSet(
         name=DATASET_NAME,
         title="arrays in memory",
-        options=PointArrayOptions if is_points else ImageArrayOptions,
+        options=PointArrayOptions if is_point_data else ImageArrayOptions,
         load=lambda options: loaded,
         peek=lambda options: loaded.image_shape,
-        kind="points" if is_points else "images",
+        kind="points" if is_point_data else "images",
     )
 
 
@@ -140,10 +140,10 @@ def _pair(value: Any, name: str) -> tuple[Any, Any]:
 def _values(value: Any, name: str) -> NDArray[Any]:
     """Return images as (N, H, W, C) uint8, or points as (N, 2) float32."""
     array = to_numpy(value, name)
-    is_points = array.ndim == 2 and array.shape[1] == 2
-    if not (is_points or array.ndim in (3, 4)) or 0 in array.shape:
+    is_point_data = array.ndim == 2 and array.shape[1] == 2
+    if not (is_point_data or array.ndim in (3, 4)) or 0 in array.shape:
         raise DataError(f"{name}: shape {array.shape}; expected {_EXPECTED_SHAPES}")
-    if not is_points:
+    if not is_point_data:
         return _images(array if array.ndim == 4 else array[:, None], name)
     if not np.isfinite(array).all():
         raise DataError(f"{name}: contains NaN or infinite coordinates", "remove these points")

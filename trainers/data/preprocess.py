@@ -111,7 +111,7 @@ class TestImages:
         return to_float(pixels) if self._scale else pixels.float()
 
 
-class ResidentPoints:
+class DevicePoints:
     """The points of one split on a device, served in batches like `TrainImages`.
 
     Args:

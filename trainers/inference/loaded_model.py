@@ -14,7 +14,7 @@ from trainers import registry
 from trainers.config import RunConfig
 from trainers.data import loading, preprocess
 from trainers.data.dataset import ImageData, PointData
-from trainers.data.preprocess import ResidentPoints
+from trainers.data.preprocess import DevicePoints
 from trainers.errors import CheckpointError
 from trainers.families.interface import Encodes, Model, build
 from trainers.families.nn import chunk_size
@@ -33,8 +33,8 @@ CHUNK_POINTS = 4096
 _MAX_CHUNK_MULTIPLICATIONS = 2_000_000_000  # roughly the parameters times the images of a chunk
 _MAX_IMAGE_VALUES = 1 << 24  # refuses a card with absurd shapes before a model is built
 _EXTRA_WEIGHT_BYTES = 16 << 20  # the header of the weights, and buffers, which are not counted as parameters
-NUM_PREVIEW_CHECKS = 32  # number of latents on which a preview is compared with the exact images
-MAX_MEAN_ERROR_LEVELS, MAX_ERROR_LEVELS = 0.5, 8.0  # errors of an accurate preview, in gray levels of 255
+NUM_DRAFT_CHECKS = 32  # number of latents on which a draft is compared with the exact images
+MAX_MEAN_ERROR_LEVELS, MAX_ERROR_LEVELS = 0.5, 8.0  # errors of an accurate draft, in gray levels of 255
 _OTHER_RUN_HINT = "it belongs to another run"
 _num_parameters: dict[tuple[str, str, tuple[int, ...]], int] = {}  # by family, options and image shape
 
@@ -52,9 +52,9 @@ class LoadedModel:
         self.model, self.card, self.config = model, card, config
         self.test_codes: tuple[Tensor, Tensor] | None = None  # mu, logvar of the first test data
         self.sensitivity: Sensitivity | None = None
-        # Whether previews are accurate, None before the check; without hardware support, they would be slower.
-        fast = has_bfloat16(torch.device("cpu")) and not self.has_points
-        self._preview_is_accurate: bool | None = None if fast else False
+        # Whether drafts are accurate, None before the check; without hardware support, they would be slower.
+        fast = has_bfloat16(torch.device("cpu")) and not self.is_point_data
+        self._drafts_are_accurate: bool | None = None if fast else False
 
     @property
     def latent_dim(self) -> int:
@@ -62,19 +62,19 @@ class LoadedModel:
         return prod(self.model.latent_shape)
 
     @property
-    def has_points(self) -> bool:
+    def is_point_data(self) -> bool:
         """True if the data are 2-D points."""
         return self.card.data.kind == "points"
 
     @property
     def item_bytes(self) -> int:
         """Bytes of one image (uint8), or point (float32), in a result."""
-        return prod(self.card.image_shape) * (4 if self.has_points else 1)
+        return prod(self.card.image_shape) * (4 if self.is_point_data else 1)
 
     @property
     def chunk(self) -> int:
         """Number of items to decode or encode at once: fewer for a large model, so that a newer query waits less."""
-        if self.has_points:
+        if self.is_point_data:
             return CHUNK_POINTS
         affordable = max(1, _MAX_CHUNK_MULTIPLICATIONS // max(1, self.card.num_parameters))
         return min(chunk_size(self.card.image_shape, CHUNK_IMAGES), max(16, affordable))
@@ -85,7 +85,7 @@ class LoadedModel:
         return _load_data(self.config.data.name, self.config.data_options())[0]
 
     @property
-    def test(self) -> preprocess.TestImages | ResidentPoints:
+    def test(self) -> preprocess.TestImages | DevicePoints:
         """The test data, preprocessed for the model."""
         return _load_data(self.config.data.name, self.config.data_options())[1]
 
@@ -98,8 +98,8 @@ class LoadedModel:
 
     def preprocess(self, data: NDArray[Any], split: str = "test") -> TakeBatch:
         """Return access to data, images (N, H, W, C) uint8 or points (N, 2), preprocessed for the model."""
-        if self.has_points:
-            return ResidentPoints(data).take
+        if self.is_point_data:
+            return DevicePoints(data).take
         binarization = getattr(self.config.data_options(), "binarization", "none")
         return preprocess.TestImages(data, binarization, split=split).take
 
@@ -114,19 +114,19 @@ class LoadedModel:
         with torch.inference_mode():
             return self.model.decode(z)
 
-    def decode_preview(self, z: Tensor) -> tuple[Tensor, bool]:
-        """Decode in bfloat16 where no pixel changes by more than 8 gray levels. Returns (images, is_preview).
+    def decode_draft(self, z: Tensor) -> tuple[Tensor, bool]:
+        """Decode in bfloat16 where no pixel changes by more than 8 gray levels. Returns (images, is_draft).
 
         The first call decodes exactly and runs that check. Weights stay float32: autocast converts them on the fly,
         which costs a few percent and keeps sums and normalizations exact.
         """
-        if self._preview_is_accurate:
+        if self._drafts_are_accurate:
             return self._decode_bf16(z), True
         images = self.decode(z)
-        if self._preview_is_accurate is None:
-            preview = self._decode_bf16(z[:NUM_PREVIEW_CHECKS])
-            error = 255 * (images[:NUM_PREVIEW_CHECKS].nan_to_num() - preview.nan_to_num()).abs()
-            self._preview_is_accurate = (
+        if self._drafts_are_accurate is None:
+            draft = self._decode_bf16(z[:NUM_DRAFT_CHECKS])
+            error = 255 * (images[:NUM_DRAFT_CHECKS].nan_to_num() - draft.nan_to_num()).abs()
+            self._drafts_are_accurate = (
                 float(error.mean()) <= MAX_MEAN_ERROR_LEVELS and float(error.max()) <= MAX_ERROR_LEVELS
             )
         return images, False
@@ -187,9 +187,9 @@ def to_channels_last(model: Model) -> Model:
 
 
 @lru_cache(maxsize=2)
-def _load_data(name: str, options: Any) -> tuple[ImageData | PointData, preprocess.TestImages | ResidentPoints]:
+def _load_data(name: str, options: Any) -> tuple[ImageData | PointData, preprocess.TestImages | DevicePoints]:
     """Return a run's data, read once for all its snapshots, and the preprocessed test data."""
     data = loading.load(registry.dataset(name), options)
     if isinstance(data, PointData):
-        return data, ResidentPoints(data.test)
+        return data, DevicePoints(data.test)
     return data, preprocess.TestImages(data.test, getattr(options, "binarization", "none"))

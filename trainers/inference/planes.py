@@ -48,7 +48,7 @@ def axes(query: Query) -> Iterator[Chunk]:
     # Else by finite differences.
     if scores is None:
         result = yield from _sensitivity(query)
-        factor, unit = (1, "data units") if query.loaded.has_points else (255, "gray levels")
+        factor, unit = (1, "data units") if query.loaded.is_point_data else (255, "gray levels")
         scores = result.effect * factor
         meta = {"measure": "effect", "unit": f"{unit} per unit of z", "how": result.method}
     top, indices = scores.topk(count)

@@ -54,7 +54,7 @@ def critic(query: Query) -> Iterator[Chunk]:
     """Compute the discriminator's logits on a grid, and samples with the gradients of their logits."""
     # Compute the surface.
     model = query.loaded.model
-    if not query.loaded.has_points:
+    if not query.loaded.is_point_data:
         hint = "images have too many dimensions for a map; train on a 2-D toy density to see one"
         raise UserError("the discriminator surface is only available for 2-D data", hint)
     assert isinstance(model, Discriminates)

@@ -19,7 +19,7 @@ UNLIMITED = 1 << 31  # an upper bound of counts, above the size of any split or 
 
 
 class Query:
-    """One query; it also records which fraction of its result is not finite, and whether it is a preview.
+    """One query; it also records which fraction of its result is not finite, and whether it is a draft in bfloat16.
 
     Args:
         loaded: The model.
@@ -29,12 +29,12 @@ class Query:
 
     def __init__(self, loaded: LoadedModel, params: Mapping[str, Any], arrays: Mapping[str, Any]) -> None:
         self.loaded, self.params, self.arrays = loaded, params, arrays
-        self._num_values, self._num_not_finite, self._is_preview = 0, 0, False
+        self._num_values, self._num_not_finite, self._is_draft = 0, 0, False
 
     @property
     def quality(self) -> dict[str, object]:
-        """Meta of the result: `not_finite`, the fraction of such values, and `draft` for a preview; empty otherwise."""
-        quality: dict[str, object] = {"draft": True} if self._is_preview else {}
+        """Meta of the result: `not_finite`, the fraction of such values; `draft` where bfloat16 was used."""
+        quality: dict[str, object] = {"draft": True} if self._is_draft else {}
         if self._num_not_finite:
             quality["not_finite"] = self._num_not_finite / self._num_values
         return quality
@@ -69,7 +69,7 @@ class Query:
     def data(self) -> tuple[TakeBatch, NDArray[np.int64]]:
         """Return access to the query's `images`, or to the test data of its `indices`; and their labels or −1."""
         loaded = self.loaded
-        if loaded.has_points:
+        if loaded.is_point_data:
             own: Array | None = params.points(self.arrays)
         else:
             own = params.images(self.arrays, loaded.card.image_shape)
@@ -91,7 +91,7 @@ class Query:
         self._num_values += tensor.numel()
         if not tensor.sum().isfinite():  # one pass over the data; a second one only where it is needed
             self._num_not_finite += int((~tensor.isfinite()).sum())
-        return tensor.flatten(1).float().numpy() if self.loaded.has_points else to_uint8(tensor)
+        return tensor.flatten(1).float().numpy() if self.loaded.is_point_data else to_uint8(tensor)
 
     def to_arrays(self, tensors: Mapping[str, Tensor]) -> dict[str, Array]:
         """Return tensors in their wire format; those of four axes are data."""
@@ -105,13 +105,13 @@ class Query:
         """
         loaded = self.loaded
         self.check_size(len(z), loaded.item_bytes)
-        preview = self.params.get("draft") is True
+        draft = self.params.get("draft") is True
         pieces: list[Array] = []
         for part in torch.split(z, loaded.chunk):
             if pieces:
                 yield Progress(len(pieces) * loaded.chunk / len(z), "decoding")
-            images, is_preview = loaded.decode_preview(part) if preview else (loaded.decode(part), False)
-            self._is_preview |= is_preview
+            images, is_draft = loaded.decode_draft(part) if draft else (loaded.decode(part), False)
+            self._is_draft |= is_draft
             pieces.append(self.to_display(images))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 

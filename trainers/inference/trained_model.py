@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainers.data.arrays import to_numpy
-from trainers.data.preprocess import ResidentPoints, TestImages
+from trainers.data.preprocess import DevicePoints, TestImages
 from trainers.errors import DataError, UserError
 from trainers.families.interface import Encodes, HasLogProb, Model
 from trainers.families.nn import chunk_size
@@ -135,7 +135,7 @@ class TrainedModel:
             points = _as_float(x, "x")
             if points.ndim != 2 or points.shape[1] != 2:
                 raise DataError(f"x: shape {tuple(points.shape)}; expected points (N, 2)")
-            return ResidentPoints(points.numpy()).take(slice(None))
+            return DevicePoints(points.numpy()).take(slice(None))
         # Images, uint8 or floats in [0, 1].
         array = to_numpy(x, "x")
         if array.ndim == 3 and self.image_shape[0] == 1:

@@ -44,7 +44,7 @@ def has_state(optimizer: Optimizer, config: OptimConfig) -> bool:
     return all(name in optimizer.state.get(weight, ()) for weight in weights for name in moment_names(config))
 
 
-def update_counts(optimizer: Optimizer) -> Tensor:
+def shared_step_counts(optimizer: Optimizer) -> Tensor:
     """Return an optimizer's counts of updates, one for each weight, as one tensor.
 
     From then on the optimizer's own `step` scalars are views of that tensor, so that adding to it counts an update of

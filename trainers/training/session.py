@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from trainers import events, model_card, registry
 from trainers.compiled.policy import CompilePolicy
 from trainers.config import RunConfig
-from trainers.data.preprocess import ResidentPoints, TestImages, TrainImages
+from trainers.data.preprocess import DevicePoints, TestImages, TrainImages
 from trainers.errors import ConfigError
 from trainers.evaluation.points import PointReference
 from trainers.families.interface import Model, StepContext
@@ -65,8 +65,8 @@ class TrainingSession:
     autocast: AutocastContext
     compile_policy: CompilePolicy
     data_card: model_card.DataCard
-    train_data: TrainImages | ResidentPoints
-    test_data: TestImages | ResidentPoints
+    train_data: TrainImages | DevicePoints
+    test_data: TestImages | DevicePoints
     reference: PointReference | None  # of 2-D data: the true density and more, to evaluate against
     sampler: rng.BatchSampler
     generator: torch.Generator
@@ -212,7 +212,7 @@ class TrainingSession:
             raise ConfigError(f"{path}: cannot be changed during training", f"settable are {', '.join(allowed)}")
         preset = registry.presets().get(self.config.preset)
         if preset and preset.is_frozen(path):
-            message = f"{path}: preset '{preset.name}' fixes it to reproduce {preset.source}"
+            message = f"{path}: preset '{preset.name}' fixes it to reproduce {preset.publication}"
             raise ConfigError(message, "start from another preset")
         return self._plan.with_setting(path, value)
 

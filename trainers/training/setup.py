@@ -12,7 +12,7 @@ from trainers.compiled.policy import CompilePolicy
 from trainers.config import ExecutionConfig
 from trainers.data import loading, preprocess
 from trainers.data.dataset import ImageData, PointData
-from trainers.data.preprocess import ResidentPoints
+from trainers.data.preprocess import DevicePoints
 from trainers.errors import ConfigError
 from trainers.evaluation.points import PointReference
 from trainers.families.interface import build
@@ -48,12 +48,12 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
     model.to(device)
     sampler = rng.BatchSampler(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
     # Move the data to the device, and choose the sample images of each snapshot.
-    train_data: preprocess.TrainImages | ResidentPoints
-    test_data: preprocess.TestImages | ResidentPoints
+    train_data: preprocess.TrainImages | DevicePoints
+    test_data: preprocess.TestImages | DevicePoints
     sample_images: SampleImages | PointImages
     reference = None
     if isinstance(data, PointData):
-        train_data, test_data = ResidentPoints(data.train, device), ResidentPoints(data.test, device)
+        train_data, test_data = DevicePoints(data.train, device), DevicePoints(data.test, device)
         sample_images = PointImages(plan.capabilities(), model.latent_shape, data, device)
         reference = PointReference.of(data, plan.capabilities())
     else:
@@ -97,9 +97,9 @@ def data_card(plan: Plan, data: ImageData | PointData) -> DataCard:
     """
     # Describe the preprocessing.
     options = plan.data_options
-    is_points = isinstance(data, PointData)
-    setup = ["points of the plane" if is_points else preprocess.describe_setup(plan.binarization)]
-    if is_points and hasattr(options, "noise"):
+    is_point_data = isinstance(data, PointData)
+    setup = ["points of the plane" if is_point_data else preprocess.describe_setup(plan.binarization)]
+    if is_point_data and hasattr(options, "noise"):
         setup.append(f"noise {options.noise:g}")
     # Name the part of the data.
     for name, split, images in (("limit", "training", data.train), ("limit_test", "test", data.test)):
@@ -111,7 +111,7 @@ def data_card(plan: Plan, data: ImageData | PointData) -> DataCard:
         num_test=len(data.test),
         num_classes=data.num_classes,
         setup=", ".join(setup),
-        kind="points" if is_points else "images",
+        kind="points" if is_point_data else "images",
     )
 
 

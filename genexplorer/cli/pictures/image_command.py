@@ -102,11 +102,13 @@ class ImageCommand:
         return self.card.capability(capability).available
 
     @property
-    def is_2d_data(self) -> bool:
+    def is_point_data(self) -> bool:
         """Whether the data are 2-D points."""
         return self.card.data.kind == "points"
 
-    def send(self, op: str, params: Mapping[str, object], arrays: Mapping[str, Any] | None = None) -> OperationResult:
+    def request(
+        self, op: str, params: Mapping[str, object], arrays: Mapping[str, Any] | None = None
+    ) -> OperationResult:
         """Send a request, show its progress and return the result."""
         from genexplorer.explore.protocol import Result
 

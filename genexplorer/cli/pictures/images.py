@@ -109,7 +109,7 @@ def draw_manifold(
 ) -> None:
     """Write images decoded on a grid within bounds (x0, x1, y0, y1) of the latent plane, or of the plane of a basis."""
     params = {"rows": rows, "columns": columns, "bounds": list(bounds), "coords": coords.value}
-    result = command.send("manifold", params, dict(basis.arrays) if basis else None)
+    result = command.request("manifold", params, dict(basis.arrays) if basis else None)
     images = result.arrays["images"]
     file_metadata = result.file_metadata | ({"plane": str(basis.meta["title"])} if basis else {})
     command.write(images.reshape(-1, *images.shape[2:]), columns, scale, file_metadata)
@@ -119,14 +119,14 @@ def draw_samples(
     command: ImageCommand, *, count: int = 64, columns: int = 8, seed: int = 0, temperature: float = 1.0, scale: int = 1
 ) -> None:
     """Write samples; 2-D points are drawn over the data."""
-    result = command.send("sample", {"count": count, "seed": seed, "temperature": temperature})
+    result = command.request("sample", {"count": count, "seed": seed, "temperature": temperature})
     samples = result.arrays["images"]
-    if not command.is_2d_data:
+    if not command.is_point_data:
         command.write(samples, min(columns, count), scale, result.file_metadata)
         return
     from genexplorer.jobs import point_images
 
-    data = command.send("points", {"count": 4000})
+    data = command.request("points", {"count": 4000})
     image = point_images.PointImage(tuple(data.meta["bounds"]))
     image.draw_points(data.arrays["points"], point_images.DATA_COLOR)
     image.draw_points(samples, point_images.SAMPLES_COLOR, 3.0 if len(samples) < MIN_SMALL_DOTS else 1.6)
@@ -159,12 +159,12 @@ def request_basis(command: ImageCommand, plane: PlaneSpec) -> OperationResult:
     import numpy as np
 
     if plane.axes is not None:
-        basis = command.send("plane", {"kind": "axes", "indices": list(plane.axes)})
+        basis = command.request("plane", {"kind": "axes", "indices": list(plane.axes)})
     elif plane.principal:
-        basis = command.send("plane", {"kind": "principal"})
+        basis = command.request("plane", {"kind": "principal"})
     else:
         z = np.stack([latents.resolve(command, latent_ref) for latent_ref in plane.through])
-        basis = command.send("plane", {"kind": "points"}, {"z": z})
+        basis = command.request("plane", {"kind": "points"}, {"z": z})
     output.print_stderr(f"plane: {basis.meta['title']}")
     return basis
 
@@ -228,7 +228,7 @@ def density(
 
     bounds = parse_bounds(bounds_text, Coords.Z)
     with ImageCommand(run, out, step, runs_dir, capability="density") as command:
-        data = command.send("points", {"count": 4000})
+        data = command.request("points", {"count": 4000})
         x0, x1, y0, y1 = bounds or data.meta["bounds"]
         image = point_images.PointImage((x0, x1, y0, y1), side)
         if density_choice is None:
@@ -240,12 +240,12 @@ def density(
             aspect, cells = (x1 - x0) / (y1 - y0), min(side // 2, 256)
             rows, columns = round(min(1.0, 1 / aspect) * cells), round(min(1.0, aspect) * cells)
             params: dict[str, Any] = {"of": density_choice.value, "rows": max(rows, 1), "columns": max(columns, 1)}
-            density_map = command.send("density", params | {"bounds": [x0, x1, y0, y1]})
+            density_map = command.request("density", params | {"bounds": [x0, x1, y0, y1]})
             image.draw_density(density_map.arrays["log_prob"])
             output.print_stderr(f"log-density: {density_map.meta['how']}")
         # Draw samples over it.
         if count:
-            samples = command.send("sample", {"count": count, "seed": seed})
+            samples = command.request("sample", {"count": count, "seed": seed})
             image.draw_points(samples.arrays["images"], point_images.SAMPLES_COLOR)
         file_metadata = data.file_metadata | {"picture": "density", "of": density_choice.value, "seed": str(seed)}
         command.write(image.to_array()[None], 1, 1, file_metadata)

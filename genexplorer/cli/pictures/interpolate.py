@@ -67,18 +67,18 @@ def interpolate(
         (size,) = command.card.latent_shape
         pairs = np.empty((rows, 2, size), np.float32)
         if not both_given:
-            pairs[:] = command.send("sample", {"count": 2 * rows, "seed": seed}).arrays["z"].reshape(rows, 2, size)
+            pairs[:] = command.request("sample", {"count": 2 * rows, "seed": seed}).arrays["z"].reshape(rows, 2, size)
         for i, latent_ref in enumerate(ends):
             if latent_ref is not None:
                 pairs[:, i] = latents.resolve(command, latent_ref)
         # Decode the paths between them.
         is_animation = command.format in ("GIF", "WEBP", "MP4")
         frames = (count - 1) * FRAMES_PER_IMAGE + 1 if is_animation else count
-        results = [command.send("interpolate", {"count": frames, "mode": mode.value}, {"z": pair}) for pair in pairs]
+        results = [command.request("interpolate", {"count": frames, "mode": mode.value}, {"z": pair}) for pair in pairs]
         paths = np.stack([result.arrays["images"] for result in results])  # (rows, frames, …)
         # Write them.
         file_metadata = results[0].file_metadata | {"count": str(count)}
-        if command.is_2d_data:
+        if command.is_point_data:
             _draw_point_paths(command, paths, is_animation=is_animation, scale=scale, file_metadata=file_metadata)
         elif is_animation:
             # Each frame shows one image of each path, arranged in about a square.
@@ -99,7 +99,7 @@ def _draw_point_paths(
     """Draw paths of 2-D points, (rows, count, 2), over the data."""
     from genexplorer.jobs import point_images
 
-    data = command.send("points", {"count": 2000})
+    data = command.request("points", {"count": 2000})
 
     def draw_first(count: int) -> Any:
         image = point_images.PointImage(tuple(data.meta["bounds"]))

@@ -61,15 +61,15 @@ def resolve(command: "ImageCommand", latent_ref: LatentRef) -> "NDArray[np.float
             raise ConfigError(f"{len(latent_ref.coordinates)} coordinates: the latent has {size}", _FORMAT_HINT)
         return np.array(latent_ref.coordinates, np.float32)
     if latent_ref.origin == "sample":
-        z = command.send("sample", {"count": 1, "seed": latent_ref.number}).arrays["z"]
+        z = command.request("sample", {"count": 1, "seed": latent_ref.number}).arrays["z"]
     elif latent_ref.number >= command.num_test:
         raise ConfigError(
             f"test:{latent_ref.number}: the test set has {command.num_test:,} images", "use a smaller index"
         )
     elif command.has_capability("encode"):
-        z = command.send("encode", {"indices": [latent_ref.number]}).arrays["mu"]
+        z = command.request("encode", {"indices": [latent_ref.number]}).arrays["mu"]
     elif command.has_capability("invert"):
-        z = command.send("invert", {"indices": [latent_ref.number]}).arrays["z"]
+        z = command.request("invert", {"indices": [latent_ref.number]}).arrays["z"]
     else:
         reason = command.card.capability("encode").reason
         raise UserError(f"test:{latent_ref.number}: {reason}", "use seeds of samples instead")

@@ -72,7 +72,7 @@ def invert(
 
 def draw_reconstructions(command: ImageCommand, indices: Sequence[int], *, columns: int = 10, scale: int = 1) -> None:
     """Write test images above their reconstructions and print their metrics."""
-    encoded = command.send("encode", {"indices": list(indices)})
+    encoded = command.request("encode", {"indices": list(indices)})
     x, recon = encoded.arrays["x"], encoded.arrays["recon"]
     for name, (title, unit) in encoded.meta.get("metric_labels", {}).items():
         values = encoded.arrays[name]
@@ -89,9 +89,9 @@ def draw_inversions(
     params: Mapping[str, object] = DEFAULT_SEARCH,
 ) -> None:
     """Write test images above their reconstructions by a latent search with parameters, and print the error."""
-    result = command.send("invert", {"indices": list(indices), **params})
+    result = command.request("invert", {"indices": list(indices), **params})
     x, recon, error = result.arrays["x"], result.arrays["recon"], result.arrays["error"]
-    unit = "coordinate" if command.is_2d_data else "pixel"
+    unit = "coordinate" if command.is_point_data else "pixel"
     output.print_stderr(f"mean squared error per {unit}: mean {error.mean():.4g}, largest {error.max():.4g}")
     _write_pairs(command, x, recon, columns, scale, result.file_metadata)
 
@@ -100,14 +100,14 @@ def _write_pairs(
     command: ImageCommand, x: Any, recon: Any, columns: int, scale: int, file_metadata: Mapping[str, str]
 ) -> None:
     """Write images above their reconstructions; points (N, 2) are joined to their reconstructions, over the data."""
-    if not command.is_2d_data:
+    if not command.is_point_data:
         command.write(interleave(x, recon, columns), min(columns, len(x)), scale, file_metadata)
         return
     import numpy as np
 
     from genexplorer.jobs import point_images
 
-    data: Any = command.send("points", {"count": 4000}).arrays["points"]
+    data: Any = command.request("points", {"count": 4000}).arrays["points"]
     image = point_images.PointImage(point_images.bounds_of(x, recon, data))
     image.draw_points(data, point_images.DATA_COLOR)
     for pair in np.stack((x, recon), axis=1):

@@ -50,7 +50,7 @@ def trace(
     with ImageCommand(run, out, step, runs_dir, capability="trace") as command:
         if index is not None and index + count > command.num_test:
             raise ConfigError(f"the test set has {command.num_test:,} images", "lower --index or --count")
-        if command.is_2d_data and index is None and count == 1:
+        if command.is_point_data and index is None and count == 1:
             count = NUM_TRACED_POINTS
         result = _request_trace(command, index, seed, temperature, min(count, max(1, command.num_test)), direction)
         _write_image(command, result, scale)
@@ -62,12 +62,12 @@ def _request_trace(
 ) -> OperationResult:
     """Trace test images forward, their z back, or, without an index, a sampled z."""
     if direction is Direction.INVERSE and index is None:
-        return command.send("trace", {"seed": seed or 0, "temperature": temperature, "count": count})
+        return command.request("trace", {"seed": seed or 0, "temperature": temperature, "count": count})
     first = index or 0
-    forward = command.send("trace", {"indices": list(range(first, first + count))})
+    forward = command.request("trace", {"indices": list(range(first, first + count))})
     if direction is Direction.FORWARD:
         return forward
-    return command.send("trace", {}, {"z": forward.arrays["z"]})
+    return command.request("trace", {}, {"z": forward.arrays["z"]})
 
 
 def _write_image(command: ImageCommand, result: OperationResult, scale: int) -> None:
@@ -78,9 +78,9 @@ def _write_image(command: ImageCommand, result: OperationResult, scale: int) -> 
 
     # One image, or one point, comes without the axis of the batch.
     intermediates: Any = result.arrays["stages"]  # (K + 1, N, H, W, C), or (K + 1, N, 2)
-    if intermediates.ndim < (3 if command.is_2d_data else 5):
+    if intermediates.ndim < (3 if command.is_point_data else 5):
         intermediates = intermediates[:, None]
-    if command.is_2d_data:
+    if command.is_point_data:
         bounds = point_images.bounds_of(*intermediates)  # all images have one scale
         intermediate_images = []
         for points in intermediates:

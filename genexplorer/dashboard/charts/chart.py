@@ -18,7 +18,7 @@ from genexplorer.dashboard.charts.braille import SOLID, BrailleCanvas, Dash
 from genexplorer.dashboard.charts.ticks import AxisScale, Floats, log_scale_kind, tick_texts, ticks, time_ticks
 from genexplorer.dashboard.text_fitting import clip
 
-Cell = tuple[str, str]  # a text and its role, such as "axis" or "train"; `cell_painter` has the colors of the roles
+StyledText = tuple[str, str]  # a text and the name of its style in `cell_painter.STYLES`, such as "axis" or "train"
 _MIN_LABELED_COLUMNS = 24  # in a narrower chart, lines have no labels at their ends
 _MIN_CHART_ROWS, _MIN_PLOT_COLUMNS = 4, 4  # a smaller chart shows its title alone
 _EARLY_FRACTION = 0.06  # values in this first part of the x axis may be cropped
@@ -36,7 +36,7 @@ class ChartLine:
 
     Args:
         label: Text beside its end.
-        role: Role of its cells.
+        style: Name of its style.
         x: x values, (N,), ascending.
         y: y values, (N,); NaN makes a gap.
         raw: Values before smoothing, (N,), drawn faint below the curve; None draws none.
@@ -47,7 +47,7 @@ class ChartLine:
     """
 
     label: str
-    role: str
+    style: str
     x: Floats
     y: Floats
     raw: Floats | None = None
@@ -63,7 +63,7 @@ class ChartAnnotation:
 
     x: float
     text: str
-    role: str = "annotation"
+    style: str = "annotation"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class ChartData:
 class RenderedChart:
     """Rows of cells, and the position of the plot among them."""
 
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[StyledText, ...], ...]
     x_scale: AxisScale | None = None
     plot_left: int = 0
     columns: int = 1
@@ -143,35 +143,35 @@ class Grid:
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
-        self.cells: list[list[Cell]] = [[(" ", "")] * width for _ in range(height)]
+        self.cells: list[list[StyledText]] = [[(" ", "")] * width for _ in range(height)]
 
     @property
-    def rows(self) -> tuple[tuple[Cell, ...], ...]:
+    def rows(self) -> tuple[tuple[StyledText, ...], ...]:
         """The finished rows."""
         return tuple(tuple(row) for row in self.cells)
 
-    def write(self, column: int, row: int, text: str, role: str) -> None:
+    def write(self, column: int, row: int, text: str, style: str) -> None:
         """Write a text, cut at the edges. A wide character takes two cells."""
         if not 0 <= row < self.height:
             return
         for character in text:
             size = cell_len(character)
             if size and column >= 0 and column + size <= self.width:
-                self.cells[row][column] = (character, role)
+                self.cells[row][column] = (character, style)
                 for extra in range(1, size):
-                    self.cells[row][column + extra] = ("", role)
+                    self.cells[row][column + extra] = ("", style)
             column += size
 
-    def write_before(self, end: int, row: int, text: str, role: str) -> None:
+    def write_before(self, end: int, row: int, text: str, style: str) -> None:
         """Write a text that ends before a column."""
-        self.write(end - cell_len(text), row, text, role)
+        self.write(end - cell_len(text), row, text, style)
 
-    def write_centered(self, text: str, role: str) -> None:
+    def write_centered(self, text: str, style: str) -> None:
         """Write lines in the middle."""
         lines = [clip(line, self.width) for line in text.splitlines()]
         top = max((self.height - len(lines)) // 2, 1)
         for row, line in enumerate(lines):
-            self.write((self.width - cell_len(line)) // 2, top + row, line, role)
+            self.write((self.width - cell_len(line)) // 2, top + row, line, style)
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class _LineLabel:
 
     y_fraction: float  # where the line ends, as a fraction of the y axis
     text: str
-    role: str
+    style: str
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ class _Plot:
         # Draw on a canvas: raw curves first, since later lines erase faint ones.
         lines = self.data.lines
         canvas = BrailleCanvas(self.columns, self.rows)
-        roles = [f"{line.role}-raw" for line in lines] + [line.role for line in lines]
+        styles = [f"{line.style}-raw" for line in lines] + [line.style for line in lines]
         for index, line in enumerate(lines):
             if line.raw is not None:
                 canvas.polyline(self.x_scale.fraction(line.x), self.y_scale.fraction(line.raw), index, faint=True)
@@ -239,11 +239,11 @@ class _Plot:
         # Draw peaks that the mean of many steps hides.
         for index, line in enumerate(lines):
             self._draw_peaks(canvas, line, index)
-        # Copy the canvas; its line ids are indices of `roles`.
+        # Copy the canvas; its line ids are indices of `styles`.
         for row, cells in enumerate(canvas.cells()):
             for column, (character, line_id) in enumerate(cells):
                 if line_id >= 0:
-                    self.grid.write(self.plot_left + column, row + 1, character, roles[line_id])
+                    self.grid.write(self.plot_left + column, row + 1, character, styles[line_id])
         # Point to values that are out of range.
         for line in lines:
             self._draw_arrows(canvas, line)
@@ -255,7 +255,7 @@ class _Plot:
                 continue
             for x_fraction, y_fraction in zip(x[inside].tolist(), y[inside].tolist(), strict=True):
                 column, row = canvas.cell_of(x_fraction, y_fraction)
-                self.grid.write(self.plot_left + column, row + 1, "•", line.role)
+                self.grid.write(self.plot_left + column, row + 1, "•", line.style)
 
     def _draw_peaks(self, canvas: BrailleCanvas, line: ChartLine, line_id: int) -> None:
         """Draw a faint vertical line to each lowest or highest value that is far from the curve."""
@@ -290,7 +290,7 @@ class _Plot:
             text = f"{'▲' if sign > 0 else '▼'}{self.data.format_number(float(extreme[index]))}"
             start = self.plot_left + max(min(column, self.columns - cell_len(text)), 0)
             if sign > 0 or not self.data.annotations:
-                self.grid.write(start, row + 1, clip(text, self.columns), line.role)
+                self.grid.write(start, row + 1, clip(text, self.columns), line.style)
 
     def draw_line_labels(self, labels: list[_LineLabel]) -> None:
         """Write labels beside the ends of their lines, moved apart where they would overlap."""
@@ -310,7 +310,7 @@ class _Plot:
             rows[index] = min(rows[index], limit)
             limit = rows[index] - 1
         for row, (_, label) in zip(rows, ordered, strict=True):
-            self.grid.write(self.plot_left + self.columns + 1, row + 1, label.text, label.role)
+            self.grid.write(self.plot_left + self.columns + 1, row + 1, label.text, label.style)
 
     def draw_selected_x(self) -> None:
         """Draw a vertical line at the selected step, behind the curves."""
@@ -331,7 +331,7 @@ class _Plot:
                 column = self._column(annotation.x)
                 cells_left = self.plot_left + self.columns - column
                 text = clip(annotation.text, cells_left) if column >= next_free_column else annotation.text[:1]
-                self.grid.write(column, self.rows, text, annotation.role)
+                self.grid.write(column, self.rows, text, annotation.style)
                 next_free_column = column + cell_len(text) + 1
 
     def _column(self, x: float) -> int:
@@ -352,7 +352,7 @@ def _line_labels(data: ChartData, y_scale: AxisScale, width: int) -> list[_LineL
             name = clip(line.label, max(max_width - cell_len(value) - 1, 4))
             y_fraction = float(y_scale.fraction(last))
             y_fraction = min(max(y_fraction, 0.0), 1.0) if np.isfinite(y_fraction) else 0.0
-            labels.append(_LineLabel(y_fraction, f"{name} {value}", line.role))
+            labels.append(_LineLabel(y_fraction, f"{name} {value}", line.style))
     return labels
 
 

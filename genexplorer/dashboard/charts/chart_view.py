@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from textual import events
 from textual.message import Message
 
-from genexplorer.dashboard.charts.chart import Cell, ChartData, RenderedChart, render_chart
+from genexplorer.dashboard.charts.chart import ChartData, RenderedChart, StyledText, render_chart
 from genexplorer.dashboard.widgets import CellWidget
 
 
@@ -39,7 +39,7 @@ class ChartView(CellWidget):
         if x != self.data.selected_x:
             self.show(replace(self.data, selected_x=x))
 
-    def draw(self, width: int, height: int) -> tuple[tuple[Cell, ...], ...]:
+    def draw(self, width: int, height: int) -> tuple[tuple[StyledText, ...], ...]:
         """Return the rows of the chart."""
         self._chart = render_chart(self.data, width, height)
         return self._chart.rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from genexplorer.dashboard.charts.braille import SOLID, Dash
 from genexplorer.dashboard.charts.chart import Axis, ChartAnnotation, ChartData, ChartLine
-from genexplorer.dashboard.content import ComparedRun, RunContent
+from genexplorer.dashboard.details import ComparedRun, RunDetails
 from genexplorer.runs.record import Series, XAxis
 from genexplorer.session import charts, formatting
 from genexplorer.session.charts import Chart, LineStyle, smooth
@@ -14,7 +14,7 @@ COMPARISON_LABELS = "ABCDEFGHIJ"  # the letters of compared runs, in the order i
 SMOOTHING_WEIGHTS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)  # weights of the exponential smoothing, from none to much
 _MAX_NAN_ANNOTATIONS = 20  # of one curve; more would cover the chart
 _DASHES = {"solid": SOLID, "dashed": Dash(5, 3), "dotted": Dash(1, 2)}
-_CELL_ROLES = {"train": "train", "test_ema": "test", "test_raw": "other"}
+_STYLE_NAMES = {"train": "train", "test_ema": "test", "test_raw": "other"}
 _X_AXES: Mapping[XAxis, Axis] = {
     "step": Axis("step"),
     "time": Axis("time, h:m:s", formatting.duration, is_time=True),
@@ -44,12 +44,12 @@ class CurveOptions:
         return " · ".join(part for part in parts if part)
 
 
-def selected_chart(run: RunContent, quantity: str) -> Chart | None:
+def selected_chart(run: RunDetails, quantity: str) -> Chart | None:
     """Return the chart of a quantity, by default of the objective, else the first."""
-    return charts.selected_chart(run.curves.charts, quantity, run.theory.total_quantity if run.theory else "")
+    return charts.selected_chart(run.curves.charts, quantity, run.theory.objective_quantity if run.theory else "")
 
 
-def run_chart(run: RunContent, chart: Chart, options: CurveOptions, *, small: bool = False) -> ChartData:
+def run_chart(run: RunDetails, chart: Chart, options: CurveOptions, *, small: bool = False) -> ChartData:
     """Return the chart of one run, train and test together; a small one has no annotations and notes."""
     metrics = [(name, run.curves.series[name]) for name in chart.metrics if name in run.curves.series]
     lines = tuple(_chart_line(chart.style(name), series, options) for name, series in metrics if len(series.x))
@@ -127,7 +127,7 @@ def _nan_annotations(labeled: list[tuple[Series, str]], x: XAxis) -> list[ChartA
     ]
 
 
-def no_values_text(run: RunContent) -> str:
+def no_values_text(run: RunDetails) -> str:
     """Return the text that replaces a chart without values."""
     if run.error:
         return "This run cannot be read."
@@ -151,7 +151,7 @@ def _chart_line(style: LineStyle, series: Series, options: CurveOptions) -> Char
     smoothed = options.smoothing_weight > 0 and style.role == "train"
     return ChartLine(
         label=style.label,
-        role=_CELL_ROLES[style.role] if style.index is None else f"run{style.index % 10}",
+        style=_STYLE_NAMES[style.role] if style.index is None else f"run{style.index % 10}",
         x=series.x,
         y=smooth(series.mean, options.smoothing_weight, series.x) if smoothed else series.mean,
         raw=series.mean if smoothed else None,
@@ -162,7 +162,7 @@ def _chart_line(style: LineStyle, series: Series, options: CurveOptions) -> Char
     )
 
 
-def _change_annotations(run: RunContent, x_axis: XAxis) -> list[ChartAnnotation]:
+def _change_annotations(run: RunDetails, x_axis: XAxis) -> list[ChartAnnotation]:
     """Return the setting changes that took effect; their position is unknown on the axis of images."""
     if x_axis == "images":
         return []

@@ -9,7 +9,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from genexplorer.dashboard.charts.chart import Cell, Grid
+from genexplorer.dashboard.charts.chart import Grid, StyledText
 from genexplorer.dashboard.widgets import CellWidget
 from genexplorer.session.plane import DEFAULT_BOUNDS, Bounds, Plane
 
@@ -69,7 +69,7 @@ class ScatterView(CellWidget):
     def _plot_size(self) -> tuple[int, int]:
         return max(self.size.width - self._margin, 2), max(self.size.height - 1, 2)
 
-    def draw(self, width: int, height: int) -> list[list[Cell]]:
+    def draw(self, width: int, height: int) -> list[list[StyledText]]:
         """Return the rows of the plot, with the axes on the left and below."""
         (columns, rows), margin, plane = self._plot_size(), self._margin, self._plane
         x_name, y_name = self._axis_names

@@ -13,7 +13,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from genexplorer.dashboard.content import TiledImage
+from genexplorer.dashboard.details import TiledImage
 from genexplorer.dashboard.images.tiles import ImageArray, build_montage
 from genexplorer.dashboard.text_fitting import clip
 

@@ -4,7 +4,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
-from genexplorer.dashboard.content import RunContent, TiledImage
+from genexplorer.dashboard.details import RunDetails, TiledImage
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.text_fitting import clip
@@ -26,7 +26,7 @@ class ImagePane(Vertical):
         yield HalfBlockImage(classes="image")
         yield Text(classes="controls")
 
-    def show(self, run: RunContent | None, playback: StepPlayback) -> None:
+    def show(self, run: RunDetails | None, playback: StepPlayback) -> None:
         """Show a run's image at the selected step."""
         placeholder, caption, controls = "", Content(""), Content("")
         width = self.content_size.width
@@ -43,7 +43,7 @@ class ImagePane(Vertical):
         self.query_one(".controls", Text).show_text(controls, layout=False)
 
 
-def _caption_content(run: RunContent, image: TiledImage, width: int) -> Content:
+def _caption_content(run: RunDetails, image: TiledImage, width: int) -> Content:
     """Return the image's kind, and its step on the right."""
     more = " ▾" if len(run.image_kinds) > 1 else ""
     step = f"step {image.step:,}"
@@ -52,7 +52,7 @@ def _caption_content(run: RunContent, image: TiledImage, width: int) -> Content:
     return Content.assemble(link(title, "screen.next_kind", "bold"), " " * gap, (step, "$muted"))
 
 
-def _position_content(run: RunContent, step: int, width: int) -> Content:
+def _position_content(run: RunDetails, step: int, width: int) -> Content:
     """Return the image's number among all steps and, if there is space, the objective at its step."""
     steps = run.image_steps
     position = f"   {steps.index(step) + 1 if step in steps else len(steps)} of {len(steps)}"

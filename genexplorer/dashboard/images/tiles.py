@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from genexplorer.dashboard.content import TiledImage
+from genexplorer.dashboard.details import TiledImage
 from genexplorer.errors import DamagedRunError
 from genexplorer.runs.artifacts import images
 from genexplorer.runs.record import ImageRef

@@ -7,8 +7,8 @@ from textual import events
 from textual.content import Content
 from textual.message import Message
 
-from genexplorer.dashboard.charts.chart import Cell
-from genexplorer.dashboard.content import RunContent
+from genexplorer.dashboard.charts.chart import StyledText
+from genexplorer.dashboard.details import RunDetails
 from genexplorer.dashboard.key_bindings import Key
 from genexplorer.dashboard.text_fitting import clip
 from genexplorer.dashboard.widgets import CellWidget, Text
@@ -21,11 +21,11 @@ _NOTICE_DURATION_S = 6.0
 class ActionBar(CellWidget):
     """A row of items; a click on one runs its action on the screen."""
 
-    def items(self) -> list[tuple[list[Cell], str]]:
+    def items(self) -> list[tuple[list[StyledText], str]]:
         """Return the cells and the action of each item."""
         raise NotImplementedError
 
-    def draw(self, width: int, height: int) -> list[list[Cell]]:
+    def draw(self, width: int, height: int) -> list[list[StyledText]]:
         """Return the row."""
         return [[cell for cells, _ in self.items() for cell in cells]]
 
@@ -50,7 +50,7 @@ class NumberedTabs(ActionBar):
         self.active_tab = tab
         self.redraw()
 
-    def items(self) -> list[tuple[list[Cell], str]]:
+    def items(self) -> list[tuple[list[StyledText], str]]:
         """Return the tabs."""
         items = []
         for number, tab in enumerate(TAB_NAMES, 1):
@@ -59,7 +59,7 @@ class NumberedTabs(ActionBar):
             items.append((cells, f"show_tab('{tab}')"))
         return items
 
-    def draw(self, width: int, height: int) -> list[list[Cell]]:
+    def draw(self, width: int, height: int) -> list[list[StyledText]]:
         """Return the tabs, and a line to the right edge."""
         (cells,) = super().draw(width, height)
         used = sum(len(text) for text, _ in cells)
@@ -91,7 +91,7 @@ class StatusBar(Text):
         self.set_timer(_NOTICE_DURATION_S, expire)
         self._update()
 
-    def show(self, run: RunContent | None) -> None:
+    def show(self, run: RunDetails | None) -> None:
         """Show the newest line of a run's log, if there is no notice."""
         self._log_line = Content("")
         if run is not None and run.log:
@@ -116,6 +116,6 @@ class Footer(ActionBar):
         super().__init__(**kwargs)
         self._keys = [key for key in keys if key.footer]
 
-    def items(self) -> list[tuple[list[Cell], str]]:
+    def items(self) -> list[tuple[list[StyledText], str]]:
         """Return the keys."""
         return [([(key.display, "key"), (f" {key.name} ", "name")], key.action) for key in self._keys]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rich.cells import cell_len
 from textual.content import Content
 
-from genexplorer.dashboard.content import RunContent
+from genexplorer.dashboard.details import RunDetails
 from genexplorer.dashboard.text_fitting import clip, longest_that_fits, wrap
 from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import RunStatus, State
@@ -28,14 +28,14 @@ _STATE_HINTS = {
 class RunHeader(Text):
     """Summary of the selected run."""
 
-    def show(self, run: RunContent | None, empty: str) -> None:
+    def show(self, run: RunDetails | None, empty: str) -> None:
         """Show a run, or a text if there is none."""
         width = max(self.content_size.width, 20)
         lines = header_lines(run, width, max(self.content_size.height, 4)) if run else [[(empty, "$muted")]]
         self.show_text(Content("\n").join(Content.assemble(*line) for line in lines), layout=False)
 
 
-def header_lines(run: RunContent, width: int, height: int) -> list[StyledLine]:
+def header_lines(run: RunDetails, width: int, height: int) -> list[StyledLine]:
     """Return the lines of the header, at most `height` of at most `width` cells."""
     status = run.status
     message, hint = state_message_and_hint(run)
@@ -97,7 +97,7 @@ def _objective_line(
     return [(clip(text, width), style), (setup, "$muted")]
 
 
-def _activity_line(run: RunContent, width: int, *, with_steps: bool) -> StyledLine:
+def _activity_line(run: RunDetails, width: int, *, with_steps: bool) -> StyledLine:
     """Return the selected step; without one, phase, speed, threads and snapshot age, or the data of an ended run."""
     status = run.status
     if run.selected_step is not None:
@@ -136,7 +136,7 @@ def _step_text(status: RunStatus) -> str:
     return f"step {status.step:,}" + (f" of {status.total_steps:,}" if status.total_steps else "")
 
 
-def state_message_and_hint(run: RunContent) -> tuple[str, str]:
+def state_message_and_hint(run: RunDetails) -> tuple[str, str]:
     """Return a message about a run's state and a hint what to do; both are empty if all is well."""
     status = run.status
     if run.error:

@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from genexplorer.dashboard.cell_painter import CellPainter
-from genexplorer.dashboard.charts.chart import Cell
+from genexplorer.dashboard.charts.chart import StyledText
 from genexplorer.dashboard.text_fitting import clip
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.session import formatting
@@ -155,7 +155,7 @@ class RunList(ScrollView, can_focus=True):
         return next((i for i, row in enumerate(self._rows) if row.status.folder == self.selected), None)
 
 
-def row_cells(row: RunRow, width: int, widths: ColumnWidths, *, selected: bool) -> list[Cell]:
+def row_cells(row: RunRow, width: int, widths: ColumnWidths, *, selected: bool) -> list[StyledText]:
     """Return a row: arrow, letter, symbol, name, family, progress, time left and, if there is space, the speed."""
     # Texts of the columns, in a narrow list of the name alone.
     status = row.status
@@ -167,13 +167,13 @@ def row_cells(row: RunRow, width: int, widths: ColumnWidths, *, selected: bool) 
     if width < _MIN_WIDTH_WITH_PROGRESS:
         middle = last = ""
     name_width = max(width - 4 - widths.comparison_label - cell_len(middle) - cell_len(last), 6)
-    # Cells with their roles.
+    # Columns with the names of their styles.
     needs_attention = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.is_responding
-    role = "attention" if needs_attention else "running" if status.state in (State.RUNNING, State.QUEUED) else "other"
+    style = "attention" if needs_attention else "running" if status.state in (State.RUNNING, State.QUEUED) else "other"
     return [
         ("▸" if selected else " ", "name"),
         (set_cell_size(row.comparison_label, widths.comparison_label), "comparison-label"),
-        (set_cell_size(formatting.state_symbol(status.state), 2) + " ", role),
+        (set_cell_size(formatting.state_symbol(status.state), 2) + " ", style),
         (set_cell_size(clip(status.name or status.id, name_width), name_width), "name"),
         (middle, "other"),
         (last, "attention" if needs_attention else "other"),

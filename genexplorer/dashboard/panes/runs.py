@@ -14,8 +14,8 @@ from textual.message import Message
 from textual.widgets import Input
 
 from genexplorer.dashboard.charts.curves import COMPARISON_LABELS
-from genexplorer.dashboard.content import DashboardContent, RunContent
-from genexplorer.dashboard.key_bindings import Key, link, widget_action
+from genexplorer.dashboard.details import DashboardDetails, RunDetails
+from genexplorer.dashboard.key_bindings import Key, forwarded_action, link
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.panes.run_list import RunList, RunRow
 from genexplorer.dashboard.screens.dialogs import ConfirmScreen, TextScreen
@@ -74,7 +74,7 @@ class RunsPane(Vertical):
         self.runs_dir = runs_dir
         self.compared: list[Path] = []
         self.folders: frozenset[Path] = frozenset()  # of all runs, including those that the filter hides
-        self._content = DashboardContent()
+        self._details = DashboardDetails()
         self._pending_selection = select  # folder of a run to select once it is listed
         self._shown_inputs: tuple[object, ...] = ()
         self._trashed_folders: list[Path] = []  # in the order of their deletion
@@ -94,12 +94,12 @@ class RunsPane(Vertical):
 
     # Display
 
-    def show(self, content: DashboardContent) -> None:
+    def show(self, details: DashboardDetails) -> None:
         """Show the list of runs; selects another run if none is selected or the selected one is gone."""
         # Take over the runs.
-        if content.runs is not self._content.runs:
-            self.folders = frozenset(status.folder for status in content.runs)
-        self._content = content
+        if details.runs is not self._details.runs:
+            self.folders = frozenset(status.folder for status in details.runs)
+        self._details = details
         self.compared = [folder for folder in self.compared if folder in self.folders]
         # Select the run that was requested, if it is listed by now.
         if self._pending_selection is not None and self._pending_selection in self.folders:
@@ -111,37 +111,37 @@ class RunsPane(Vertical):
             if after:
                 index = before.index(self.selected) if self.selected in before else 0
                 self.run_list.select(after[min(index, len(after) - 1)])
-            elif not self.folders and content.loaded:
+            elif not self.folders and details.loaded:
                 self.run_list.select(None)
         self._show_rows()
 
     def _show_rows(self) -> None:
-        content, query = self._content, self._filter.value
-        inputs = (content.runs, query, tuple(self.compared), content.loaded, content.error)
+        details, query = self._details, self._filter.value
+        inputs = (details.runs, query, tuple(self.compared), details.loaded, details.error)
         if inputs == self._shown_inputs:
             return
         self._shown_inputs = inputs
         # Rows, or a placeholder.
         labels = dict(zip(self.compared, COMPARISON_LABELS, strict=False))
         rows = [RunRow(status, labels.get(status.folder, "")) for status in self._matching_runs()]
-        if not content.loaded:
+        if not details.loaded:
             placeholder = "Reading the runs…"
-        elif content.error:
-            placeholder = f"Cannot read {self.runs_dir}:\n{content.error}"
-        elif query and content.runs:
+        elif details.error:
+            placeholder = f"Cannot read {self.runs_dir}:\n{details.error}"
+        elif query and details.runs:
             placeholder = "No run matches.\nesc clears the filter."
         else:
             placeholder = _NO_RUNS_TEXT
         self.run_list.show(rows, placeholder)
         # Title: "Runs (3 of 5) · 1 active   / filter"
-        total, active = len(content.runs), sum(status.state.active for status in content.runs)
+        total, active = len(details.runs), sum(status.state.active for status in details.runs)
         count = f"{len(rows)} of {total}" if query else str(total)
         title = f"Runs ({count})" + (f" · {active} active" if active else "") + "  "
-        filter_link = link("/ filter", f"screen.{widget_action('RunsPane', 'filter')}", "$muted")
+        filter_link = link("/ filter", f"screen.{forwarded_action('RunsPane', 'filter')}", "$muted")
         self._title.show_text(Content(title) + filter_link, layout=False)
 
     def _matching_runs(self) -> tuple[RunStatus, ...]:
-        query, runs = self._filter.value, self._content.runs
+        query, runs = self._filter.value, self._details.runs
         return tuple(status for status in runs if matches(status, query)) if query else runs
 
     # Filter and comparison
@@ -308,14 +308,14 @@ class RunsPane(Vertical):
         if run is not None:
             self.app.push_screen(diagnosis_screen(run))
 
-    def _content_of(self, status: RunStatus) -> RunContent | None:
-        run = self._content.run
+    def _content_of(self, status: RunStatus) -> RunDetails | None:
+        run = self._details.run
         return run if run is not None and run.folder == status.folder else None
 
     def _require_selected(self) -> RunStatus | None:
         """Return the selected run's status; without a selection, show a notice how to get a run."""
         selected = self.selected
-        status = next((status for status in self._content.runs if status.folder == selected), None)
+        status = next((status for status in self._details.runs if status.folder == selected), None)
         if status is None:
             self._notify("No run selected; n trains a model.")
         return status

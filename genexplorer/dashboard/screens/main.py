@@ -17,14 +17,14 @@ from textual.widgets import ContentSwitcher
 
 from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.scatter import LatentPlaneView
-from genexplorer.dashboard.content import ContentRequest, DashboardContent, RunContent
+from genexplorer.dashboard.details import DashboardDetails, DetailsRequest, RunDetails
 from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.dashboard.key_bindings import Key, screen_keys
 from genexplorer.dashboard.panes.bars import Footer, NumberedTabs, StatusBar
 from genexplorer.dashboard.panes.header import RunHeader
 from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.panes.runs import RunsPane
-from genexplorer.dashboard.poller import ContentPoller
+from genexplorer.dashboard.poller import DetailsPoller
 from genexplorer.dashboard.screens.dialogs import HelpScreen
 from genexplorer.dashboard.tabs.config import ConfigPane
 from genexplorer.dashboard.tabs.curves import CurvesPane, step_at_x
@@ -43,7 +43,7 @@ _MAX_TOP_FRACTION = 1 / 4  # of the height of the screen
 
 
 class MainScreen(Screen[None]):
-    """Requests content from the poller and passes it to the widgets; does no I/O itself.
+    """Requests details from the poller and passes them to the widgets; does no I/O itself.
 
     Args:
         runs_dir: The folder of runs.
@@ -80,7 +80,7 @@ class MainScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (40, "-tall")]  # noqa: RUF012 - Textual
 
     class ContentReady(Message):
-        """The poller has new content; only the newest is shown, so a slow terminal skips some."""
+        """The poller has new details; only the newest is shown, so a slow terminal skips some."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class MainScreen(Screen[None]):
         idle: IdleTracker | None = None,
     ) -> None:
         super().__init__()
-        self.content = DashboardContent()
+        self.details = DashboardDetails()
         self.playback = StepPlayback()
         self._runs_dir = runs_dir
         self._select = select
@@ -100,9 +100,9 @@ class MainScreen(Screen[None]):
         self._image_kind = ""
         self._top_height: int | None = None  # in rows; None: as the style sheet sets it
         self._playback_timer: Timer | None = None
-        self._newest_content = self.content
+        self._newest_details = self.details
         self._content_pending = False
-        self._poller = ContentPoller(runs_dir, self._receive_content, clock=clock, idle=idle)
+        self._poller = DetailsPoller(runs_dir, self._receive_details, clock=clock, idle=idle)
 
     def compose(self) -> ComposeResult:
         """Create the panes and the tabs."""
@@ -128,7 +128,7 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Start polling."""
         self.query_one(RunList).focus()
-        self._poller.request(self._content_request())
+        self._poller.request(self._details_request())
         threading.Thread(target=self._poller.run, name="poller", daemon=True).start()
 
     def on_unmount(self) -> None:
@@ -143,9 +143,9 @@ class MainScreen(Screen[None]):
         """Run an action of the widget whose class is named `widget`."""
         await self.query_one(widget).run_action(action)
 
-    def _receive_content(self, content: DashboardContent) -> None:
-        """Receive content; called in the polling thread."""
-        self._newest_content = content
+    def _receive_details(self, details: DashboardDetails) -> None:
+        """Receive details; called in the polling thread."""
+        self._newest_details = details
         if not self._content_pending:
             self._content_pending = True
             self.post_message(self.ContentReady())
@@ -153,8 +153,8 @@ class MainScreen(Screen[None]):
     @on(ContentReady)
     def _show_newest(self) -> None:
         self._content_pending = False
-        self.content = self._newest_content
-        self.query_one(RunsPane).show(self.content)
+        self.details = self._newest_details
+        self.query_one(RunsPane).show(self.details)
         run = self._selected_run()
         if run is not None:
             self.playback.set_steps(run.image_steps)
@@ -162,8 +162,8 @@ class MainScreen(Screen[None]):
 
     @on(CurvesPane.OptionsChanged)
     def redraw(self) -> None:
-        """Show the current content and request the next; widgets skip what has not changed."""
-        self._poller.request(self._content_request())
+        """Show the current details and request the next; widgets skip what has not changed."""
+        self._poller.request(self._details_request())
         runs = self.query_one(RunsPane)
         # In a tall terminal, the top is as high as the list and its title need.
         height = None
@@ -174,17 +174,17 @@ class MainScreen(Screen[None]):
             self._top_height = self.query_one("#top").styles.height = height
         run = self._selected_run()
         if run is None and runs.selected in runs.folders:
-            return  # just selected: its content comes with the next poll
+            return  # just selected: its details come with the next poll
         # Show it in the fixed panes and the active tab; the others show theirs once they are active.
-        content = replace(self.content, run=run)
-        empty = "No run selected." if content.runs else f"No runs in {self._runs_dir}"
-        self.query_one(RunHeader).show(run, empty if content.loaded else "")
+        details = replace(self.details, run=run)
+        empty = "No run selected." if details.runs else f"No runs in {self._runs_dir}"
+        self.query_one(RunHeader).show(run, empty if details.loaded else "")
         self.query_one(StatusBar).show(run)
         curves = self.query_one(CurvesPane)
         curves.run = run  # its keys work in every tab
         match self._active_tab:
             case "curves":
-                curves.show(content, self.playback)
+                curves.show(details, self.playback)
             case "samples":
                 self.query_one(SamplesPane).show(run, curves.options, self.playback)
             case "config":
@@ -192,18 +192,18 @@ class MainScreen(Screen[None]):
             case "log":
                 self.query_one(LogPane).show(run)
             case "latent":
-                self.query_one(LatentPane).show(run, content.now)
+                self.query_one(LatentPane).show(run, details.now)
             case _:
                 self.query_one(TheoryPane).show(run)
 
-    def _selected_run(self) -> RunContent | None:
-        """Return the content of the selected run; None while the current content is of another run."""
-        run = self.content.run
+    def _selected_run(self) -> RunDetails | None:
+        """Return the details of the selected run; None while the current ones are of another run."""
+        run = self.details.run
         return run if run is not None and run.folder == self.query_one(RunsPane).selected else None
 
-    def _content_request(self) -> ContentRequest:
+    def _details_request(self) -> DetailsRequest:
         curves, runs = self.query_one(CurvesPane), self.query_one(RunsPane)
-        return ContentRequest(
+        return DetailsRequest(
             selected=runs.selected,
             compared=tuple(runs.compared),
             quantity=curves.options.quantity,
@@ -271,7 +271,7 @@ class MainScreen(Screen[None]):
 
     def action_next_kind(self) -> None:
         """Show the next kind of image."""
-        kinds = self.content.run.image_kinds if self.content.run else ()
+        kinds = self.details.run.image_kinds if self.details.run else ()
         if kinds:
             index = kinds.index(self._image_kind) if self._image_kind in kinds else 0
             self._image_kind = kinds[(index + 1) % len(kinds)]
@@ -344,7 +344,7 @@ class MainScreen(Screen[None]):
 
     def action_quit(self) -> None:
         """Quit the dashboard and print which trainings continue."""
-        self.app.exit(message=farewell([status.name for status in self.content.runs if status.state.active]))
+        self.app.exit(message=farewell([status.name for status in self.details.runs if status.state.active]))
 
 
 def farewell(names: list[str]) -> str | None:

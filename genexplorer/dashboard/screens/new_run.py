@@ -110,7 +110,7 @@ class NewRunScreen(ModalScreen[Path | None]):
     def _show_expected_result(self) -> None:
         form = self.form
         failures = Content("\n".join(form.plugin_failures)).stylize("$warning")
-        details = _preset_details(form.expected_failure, form.expected_result, form.preset.source, failures)
+        details = _preset_details(form.expected_failure, form.expected_result, form.preset.publication, failures)
         self.query_one("#expected-result-text", Static).update(details)
 
     @on(Input.Changed)
@@ -205,7 +205,7 @@ class PresetScreen(ListScreen):
         preset = registry.presets().get(event.option.id or "")
         if preset is not None:
             expected_result = f"{preset.expected} · about {training_time_text(preset)} on two cores"
-            published_in = Content.assemble(("From ", "$muted"), preset.source) if preset.source else ""
+            published_in = Content.assemble(("From ", "$muted"), preset.publication) if preset.publication else ""
             details = _preset_details(preset.expected_failure, expected_result, preset.summary, published_in)
             self.query_one("#preset-details-text", Static).update(details)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from genexplorer.dashboard.content import RunContent
+from genexplorer.dashboard.details import RunDetails
 from genexplorer.dashboard.screens.dialogs import ChoiceScreen, TextScreen
 from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
 
-def diagnosis_screen(run: RunContent) -> TextScreen:
+def diagnosis_screen(run: RunDetails) -> TextScreen:
     """Return a dialog with everything that went wrong in a run: errors, alerts with hints, last log lines."""
     # Why it failed or cannot be read.
     parts: list[Content] = []
@@ -42,7 +42,7 @@ def diagnosis_screen(run: RunContent) -> TextScreen:
     return TextScreen(f"{run.status.name}: diagnosis", Content("\n\n").join(parts))
 
 
-def copy_command_screen(status: RunStatus, run: RunContent | None, runs_dir: Path) -> ChoiceScreen:
+def copy_command_screen(status: RunStatus, run: RunDetails | None, runs_dir: Path) -> ChoiceScreen:
     """Return a dialog that offers command lines for a run; images are of the selected step."""
     config, step, card = (run.config, run.selected_step, run.card) if run is not None else (None, None, None)
     title = "Copy which command?" if step is None else f"Copy which command? Images are of step {step:,}."

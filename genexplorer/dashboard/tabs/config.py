@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 
-from genexplorer.dashboard.content import RunContent
+from genexplorer.dashboard.details import RunDetails
 from genexplorer.dashboard.widgets import Text
 from genexplorer.errors import UserError
 from genexplorer.runs.sanitize import one_line
@@ -30,7 +30,7 @@ class ConfigPane(VerticalScroll):
         yield Text(id="run-details")
         yield Text(id="config-text")
 
-    def show(self, run: RunContent | None) -> None:
+    def show(self, run: RunDetails | None) -> None:
         """Show a run's configuration."""
         config = run.config if run else None
         if run is not None:
@@ -42,7 +42,7 @@ class ConfigPane(VerticalScroll):
             self.query_one("#config-text", Text).show_text(text)
 
 
-def _run_details(run: RunContent) -> list[tuple[str, str]]:
+def _run_details(run: RunDetails) -> list[tuple[str, str]]:
     status = run.status
     details = [("name", status.name), ("id", status.id), ("folder", str(run.folder)), ("tags", ", ".join(status.tags))]
     details += [("note", status.note), ("attempt", str(status.attempt or "")), ("device", status.device)]

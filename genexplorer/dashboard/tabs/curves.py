@@ -19,9 +19,9 @@ from genexplorer.dashboard.charts.curves import (
     run_chart,
     selected_chart,
 )
-from genexplorer.dashboard.content import NUM_SMALL_CHARTS, DashboardContent, RunContent, RunCurves
+from genexplorer.dashboard.details import NUM_SMALL_CHARTS, DashboardDetails, RunCurves, RunDetails
 from genexplorer.dashboard.images.pane import ImagePane
-from genexplorer.dashboard.key_bindings import Key, link, widget_action
+from genexplorer.dashboard.key_bindings import Key, forwarded_action, link
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.screens.dialogs import ChoiceScreen
 from genexplorer.dashboard.tabs.config import config_lines
@@ -67,7 +67,7 @@ class CurvesPane(Horizontal):
         """`options` has changed."""
 
     options = CurveOptions()
-    run: RunContent | None = None
+    run: RunDetails | None = None
     _large_chart_inputs: tuple[object, ...] = ()
     _small_chart_inputs: tuple[object, ...] = ()
 
@@ -86,41 +86,41 @@ class CurvesPane(Horizontal):
         """The large chart."""
         return self.query_one("#large", ChartView)
 
-    def show(self, content: DashboardContent, playback: StepPlayback) -> None:
-        """Show the content; only what has changed is drawn again."""
-        self._show_large(content)
-        self._show_small(content.run)
-        self.query_one(ImagePane).show(content.run, playback)
-        self.query_one(Sidebar).show(content.run)
+    def show(self, details: DashboardDetails, playback: StepPlayback) -> None:
+        """Show the details; only what has changed is drawn again."""
+        self._show_large(details)
+        self._show_small(details.run)
+        self.query_one(ImagePane).show(details.run, playback)
+        self.query_one(Sidebar).show(details.run)
 
-    def _show_large(self, content: DashboardContent) -> None:
+    def _show_large(self, details: DashboardDetails) -> None:
         # Move only the line of the selected step if nothing else has changed.
-        run, options = content.run, self.options
+        run, options = details.run, self.options
         inputs = (
             run.curves if run else None,
-            tuple(id(compared.series) for compared in content.compared) if content.compared else (),
+            tuple(id(compared.series) for compared in details.compared) if details.compared else (),
             options,
-            content.loaded and not content.runs,
+            details.loaded and not details.runs,
             (run.command_history, run.status.state, run.status.phase, run.error, run.folder) if run else None,
         )
         if inputs == self._large_chart_inputs:
-            if run is not None and not content.compared:
+            if run is not None and not details.compared:
                 self.large_chart.select_x(run.selected_x)
             return
         self._large_chart_inputs = inputs
         # Draw the chart of the run or of the comparison, or a text instead.
         chart = selected_chart(run, options.quantity) if run is not None else None
         if run is None:
-            data = ChartData("", (), placeholder=_WELCOME_TEXT if content.loaded and not content.runs else "")
+            data = ChartData("", (), placeholder=_WELCOME_TEXT if details.loaded and not details.runs else "")
         elif chart is None:
             data = ChartData("", (), placeholder=no_values_text(run))
-        elif content.compared:
-            data = comparison_chart(content.compared, chart, options)
+        elif details.compared:
+            data = comparison_chart(details.compared, chart, options)
         else:
             data = run_chart(run, chart, options)
         self.large_chart.show(data)
 
-    def _show_small(self, run: RunContent | None) -> None:
+    def _show_small(self, run: RunDetails | None) -> None:
         parent = self.query_one("#small")
         if not parent.display or run is None:
             return
@@ -137,7 +137,7 @@ class CurvesPane(Horizontal):
             chart_view.show(run_chart(run, chart, options, small=True) if chart else ChartData("", (), placeholder=""))
 
     def show_quantity(self, quantity: str) -> None:
-        """Choose the quantity of the large chart; takes effect with the next content."""
+        """Choose the quantity of the large chart; takes effect with the next details."""
         self.options = replace(self.options, quantity=quantity, log_scale=False)
 
     def action_choose_metric(self) -> None:
@@ -201,7 +201,7 @@ class Sidebar(Vertical):
         with VerticalScroll(can_focus=False):
             yield Text(id="side-config")
 
-    def show(self, run: RunContent | None) -> None:
+    def show(self, run: RunDetails | None) -> None:
         """Show a run."""
         config, expected_failure = (run.config, run.expected_failure) if run else (None, "")
         watch_for_text = self.query_one("#side-expected-failure", Text)
@@ -218,7 +218,7 @@ def alert_lines(alerts: tuple[AlertRow, ...]) -> Content:
     """Return the last alerts, newest first."""
     if not alerts:
         return Content.assemble(("Alerts\n", "bold"), ("none", "$muted"))
-    title = link(f"Alerts ({len(alerts)}), press d\n", f"screen.{widget_action('RunsPane', 'diagnose')}", "bold")
+    title = link(f"Alerts ({len(alerts)}), press d\n", f"screen.{forwarded_action('RunsPane', 'diagnose')}", "bold")
     rows = [
         Content.assemble(("⚠ ", "$warning"), f"{a.step:,} {a.message}") for a in reversed(alerts[-_MAX_SIDEBAR_ALERTS:])
     ]

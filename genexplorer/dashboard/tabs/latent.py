@@ -17,9 +17,9 @@ from textual.content import Content
 from textual.message import Message
 
 from genexplorer.dashboard.charts.scatter import LabeledPoints, LatentPlaneView, ScatterView
-from genexplorer.dashboard.content import RunContent, TiledImage
+from genexplorer.dashboard.details import RunDetails, TiledImage
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
-from genexplorer.dashboard.key_bindings import link, widget_action
+from genexplorer.dashboard.key_bindings import forwarded_action, link
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.widgets import Text
 from genexplorer.explore.client import ExplorerClient
@@ -168,7 +168,7 @@ class LatentPane(Horizontal):
     def _plane(self) -> AffinePlane | None:
         return self._planes[self._plane_index] if self._planes else None
 
-    def show(self, run: RunContent | None, now: float) -> None:
+    def show(self, run: RunDetails | None, now: float) -> None:
         """Show a run at its selected step, and request what is missing."""
         # Show a reason if there is no latent space.
         reason = unavailable_reason(run)
@@ -371,11 +371,11 @@ class LatentPane(Horizontal):
     def _show_description(self, text: str, *, wrap: bool = True) -> None:
         widget = self.query_one("#latent-text", Text)
         widget.set_class(not wrap, "-lines")
-        retry = link("retry", f"screen.{widget_action('LatentPane', 'retry')}", "$accent")
+        retry = link("retry", f"screen.{forwarded_action('LatentPane', 'retry')}", "$accent")
         widget.show_text(Content(text) + "\n" + retry if self._error else Content(text))
 
 
-def unavailable_reason(run: RunContent | None) -> str:
+def unavailable_reason(run: RunDetails | None) -> str:
     """Return why there is no latent space to explore; empty if there is."""
     if run is None:
         return "Select a run to explore its latent space."

@@ -6,7 +6,7 @@ from typing import Any
 from rich.text import Text
 from textual.widgets import RichLog
 
-from genexplorer.dashboard.content import RunContent
+from genexplorer.dashboard.details import RunDetails
 from genexplorer.runs.record import LogLine
 from genexplorer.session import formatting
 
@@ -21,7 +21,7 @@ class LogPane(RichLog):
         # What is displayed: run folder, id of its last log line, tail of worker.log.
         self._written: tuple[Path | None, int, str] = (None, 0, "")
 
-    def show(self, run: RunContent | None) -> None:
+    def show(self, run: RunDetails | None) -> None:
         """Append new lines; another run clears the pane."""
         folder = run.folder if run else None
         log = run.log if run else ()

@@ -6,7 +6,7 @@ from textual.containers import Horizontal
 from genexplorer.dashboard.charts.chart import ChartData
 from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.curves import CurveOptions, run_chart, selected_chart
-from genexplorer.dashboard.content import RunContent
+from genexplorer.dashboard.details import RunDetails
 from genexplorer.dashboard.images.pane import ImagePane
 from genexplorer.session.playback import StepPlayback
 
@@ -21,7 +21,7 @@ class SamplesPane(Horizontal):
         yield ImagePane()
         yield ChartView(id="beside-samples")
 
-    def show(self, run: RunContent | None, options: CurveOptions, playback: StepPlayback) -> None:
+    def show(self, run: RunDetails | None, options: CurveOptions, playback: StepPlayback) -> None:
         """Show a run's image and curves at the selected step."""
         self.query_one(ImagePane).show(run, playback)
         chart_view = self.query_one(ChartView)

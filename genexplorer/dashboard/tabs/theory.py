@@ -8,7 +8,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from genexplorer.dashboard.content import RunContent
+from genexplorer.dashboard.details import RunDetails
 from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.text_fitting import wrap
 from genexplorer.session import formatting
@@ -21,7 +21,7 @@ _MAX_BAR_CELLS = 24  # bar of the largest term
 class TheoryPane(VerticalScroll):
     """The theory of the run's family, with the run's own metrics."""
 
-    _run: RunContent | None = None
+    _run: RunDetails | None = None
     _shown_inputs: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -32,7 +32,7 @@ class TheoryPane(VerticalScroll):
         """Wrap the text to the new width."""
         self.show(self._run)
 
-    def show(self, run: RunContent | None) -> None:
+    def show(self, run: RunDetails | None) -> None:
         """Show the theory with the metrics at the selected step."""
         self._run = run
         if not self.size.width:
@@ -81,7 +81,7 @@ def _term_lines(
         Content.assemble(
             (f"{formatting.number(objective.total):>9}", "bold $accent"),
             " ",
-            link(f"{objective.name:<16}", f"screen.show_quantity('{theory.total_quantity}')", "bold"),
+            link(f"{objective.name:<16}", f"screen.show_quantity('{theory.objective_quantity}')", "bold"),
             (f"{objective.unit}, {objective.split_and_weights}, {time_text}", "$muted"),
         )
     ]

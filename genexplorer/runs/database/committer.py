@@ -31,7 +31,7 @@ class PrimaryMetric:
         self._specs: dict[str, MetricSpec] = {}
         self._quantity = ""  # without the package of its family, the quantity of the first declared objective
         with contextlib.suppress(UserError, ImportError, AttributeError):
-            self._quantity = config.theory().total_quantity
+            self._quantity = config.theory().objective_quantity
 
     def declare(self, specs: Iterable[MetricSpec]) -> None:
         """Add metric declarations."""

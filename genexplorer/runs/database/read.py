@@ -13,7 +13,7 @@ from genexplorer.runs.artifacts.images import image_path
 from genexplorer.runs.database import buckets
 from genexplorer.runs.database.buckets import FACTOR, LEVELS, Columns
 from genexplorer.runs.database.sqlite import has_column, join_value, sanitize_row
-from genexplorer.runs.record import AlertRow, AttemptRow, CommandRow, ImageRef, LogLine, Point, Series, XAxis
+from genexplorer.runs.record import AlertRow, AttemptRow, CommandRow, ImageRef, LogLine, MetricValue, Series, XAxis
 from genexplorer.runs.sanitize import one_line, slug
 from trainers.events import MetricSpec
 
@@ -47,7 +47,7 @@ def metric_specs(connection: sqlite3.Connection, after: int = -1) -> dict[str, M
     return declared
 
 
-def latest(connection: sqlite3.Connection, after: int = -1) -> tuple[int, dict[str, Point]]:
+def latest(connection: sqlite3.Connection, after: int = -1) -> tuple[int, dict[str, MetricValue]]:
     """Return the newest revision, and the last point of each metric that changed after one."""
     rows = connection.execute(
         "SELECT name, revision, last_step, last_value, last_special FROM metrics WHERE revision > ?"
@@ -55,14 +55,14 @@ def latest(connection: sqlite3.Connection, after: int = -1) -> tuple[int, dict[s
         (after, MAX_METRICS),
     ).fetchall()
     points = {
-        one_line(name, 100): Point(step, join_value(value, special))
+        one_line(name, 100): MetricValue(step, join_value(value, special))
         for name, _, step, value, special in rows
         if step is not None
     }
     return max([row[1] for row in rows], default=max(after, 0)), points
 
 
-def latest_at(connection: sqlite3.Connection, step: int) -> dict[str, Point]:
+def latest_at(connection: sqlite3.Connection, step: int) -> dict[str, MetricValue]:
     """Return the last point of each metric at or before a step."""
     points = {}
     for identity, name in connection.execute("SELECT id, name FROM metrics ORDER BY id LIMIT ?", (MAX_METRICS,)):
@@ -71,7 +71,7 @@ def latest_at(connection: sqlite3.Connection, step: int) -> dict[str, Point]:
             (identity, step),
         ).fetchone()
         if row:
-            points[one_line(name, 100)] = Point(row[0], join_value(row[1], row[2]))
+            points[one_line(name, 100)] = MetricValue(row[0], join_value(row[1], row[2]))
     return points
 
 

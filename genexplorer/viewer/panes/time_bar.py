@@ -137,7 +137,7 @@ def objective_quantity(run: "RunPoller") -> str:
     """Return the quantity of the family's objective, such as "elbo"; empty where the family is unknown."""
     if run.config is not None:
         with suppress(UserError):  # a family of a package that is not installed here
-            return run.config.theory().total_quantity
+            return run.config.theory().objective_quantity
     return ""
 
 

@@ -93,7 +93,7 @@ class FakeCommand:
     """Records the requests of a command; returns results of those for latents, and fails the one for the image."""
 
     requests: ClassVar[list[tuple[str, Any, Any]]] = []
-    num_test, format, is_2d_data = 10_000, "PNG", False
+    num_test, format, is_point_data = 10_000, "PNG", False
     card = SimpleNamespace(latent_shape=(2,))
 
     def __init__(self, run: str, out: Path, step: int | None, runs_dir: Path | None, **given: Any) -> None:

@@ -154,13 +154,13 @@ async def shows(pilot: Pilot[None], *texts: str) -> None:
 
 
 async def select(pilot: Pilot[None], name: str) -> RunStatus:
-    """Select a run by its name and wait for its content."""
+    """Select a run by its name and wait for its details."""
     main = main_of(pilot)
-    await until(pilot, lambda: any(status.name == name for status in main.content.runs), f"run {name}")
-    status = next(status for status in main.content.runs if status.name == name)
+    await until(pilot, lambda: any(status.name == name for status in main.details.runs), f"run {name}")
+    status = next(status for status in main.details.runs if status.name == name)
     main.query_one(RunList).select(status.folder)
     await until(
-        pilot, lambda: main.content.run is not None and main.content.run.folder == status.folder, f"content of {name}"
+        pilot, lambda: main.details.run is not None and main.details.run.folder == status.folder, f"details of {name}"
     )
     await pilot.pause()
     return status

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from genexplorer.dashboard.content import TiledImage
+from genexplorer.dashboard.details import TiledImage
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from tests.genexplorer.dashboard.conftest import (
     KINDS,

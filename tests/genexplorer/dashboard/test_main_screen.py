@@ -7,11 +7,11 @@ from textual.binding import Binding
 from textual.events import AppFocus
 
 from genexplorer.dashboard.charts.scatter import LatentPlaneView
-from genexplorer.dashboard.content import ContentRequest
+from genexplorer.dashboard.details import DetailsRequest
 from genexplorer.dashboard.panes.bars import NumberedTabs
 from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.panes.runs import RunsPane
-from genexplorer.dashboard.poller import ContentPoller
+from genexplorer.dashboard.poller import DetailsPoller
 from genexplorer.dashboard.screens.main import MainScreen, farewell
 from genexplorer.dashboard.tabs.curves import CurvesPane
 from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, is_terminal_dark, load_theme, save_theme
@@ -90,10 +90,10 @@ def test_damaged_run_stays_damaged_in_the_list(tmp_path: Path) -> None:
     damaged = write_run(tmp_path, name="red-elm", steps=150, pictures=False)
     (damaged / layout.DATABASE).write_bytes(b"garbage " * 1000)
     other = write_run(tmp_path, name="brave-fox", steps=150, pictures=False)
-    poller = ContentPoller(tmp_path, lambda content: None)
-    poller.poll(ContentRequest(selected=damaged))
+    poller = DetailsPoller(tmp_path, lambda details: None)
+    poller.poll(DetailsRequest(selected=damaged))
     poller.refresh_list()
-    states = {status.folder: status.state for status in poller.poll(ContentRequest(selected=other)).runs}
+    states = {status.folder: status.state for status in poller.poll(DetailsRequest(selected=other)).runs}
     assert states == {damaged: State.DAMAGED, other: State.SUCCEEDED}
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from genexplorer.runs import layout
 from genexplorer.runs.reader import RunReader
-from genexplorer.runs.record import Point, State
+from genexplorer.runs.record import MetricValue, State
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import RunWriter
 from tests.fixtures.fake_run import card, config, specs
@@ -55,7 +55,7 @@ def test_a_new_attempt_supersedes_the_steps_after_its_start(folder: Path) -> Non
     series = reader.series("train/elbo")
     assert series.x.tolist() == list(range(1, 15))
     assert series.mean.tolist() == [-1.0] * 10 + [-2.0] * 4
-    assert reader.latest() == {"train/elbo": Point(14, -2.0)}
+    assert reader.latest() == {"train/elbo": MetricValue(14, -2.0)}
     assert reader.snapshots() == [5, 10] and [p.step for p in reader.images()] == [5, 10]
     assert [alert.code for alert in reader.alerts()] == ["code--2.0"]
     assert [change.value for change in reader.command_history()] == [-2.0]
@@ -83,7 +83,7 @@ def test_a_poller_notices_that_an_attempt_steps_back(folder: Path) -> None:
     assert before.latest["train/elbo"].step == 17
     attempt(folder, 10, 10, -2.0)
     after = reader.read_new(before.cursor)
-    assert after.new_points and after.latest["train/elbo"] == Point(10, -1.0)
+    assert after.new_points and after.latest["train/elbo"] == MetricValue(10, -1.0)
     assert after.cursor.attempt == 2 and after.snapshots == (5, 10)
 
 
@@ -101,5 +101,5 @@ def test_an_attempt_that_dies_before_it_starts_supersedes_nothing(folder: Path) 
     writer.record(Phase(0, "loading"))
     writer.close("failed", "no data")
     reader = RunReader(folder)
-    assert reader.latest() == {"train/elbo": Point(7, -1.0)} and reader.snapshots() == [5]
+    assert reader.latest() == {"train/elbo": MetricValue(7, -1.0)} and reader.snapshots() == [5]
     assert (reader.status().state, reader.status().reason) == (State.FAILED, "no data")

@@ -11,7 +11,7 @@ from PIL import Image
 from genexplorer.kernel_lock import KernelLock
 from genexplorer.runs import layout
 from genexplorer.runs.reader import RunReader
-from genexplorer.runs.record import Cursor, Point, State
+from genexplorer.runs.record import MetricValue, ReadPosition, State
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import RunWriter
 from tests.fixtures.fake_run import card, config, running_run, specs, write_run
@@ -85,8 +85,8 @@ def test_everything_recorded_is_read_back(writer: RunWriter, folder: Path) -> No
     assert (status.primary_metric, status.primary_value) == ("train/elbo", -190.0)
     assert (status.num_alerts, status.snapshot_step, status.progress) == (1, 2, 0.02)
     assert reader.metric_specs() == {spec.name: spec for spec in specs()}
-    assert reader.latest() == {"train/elbo": Point(2, -190.0), "train/kl": Point(2, 2.0)}
-    assert reader.latest(at_step=1)["train/elbo"] == Point(1, -200.0)
+    assert reader.latest() == {"train/elbo": MetricValue(2, -190.0), "train/kl": MetricValue(2, 2.0)}
+    assert reader.latest(at_step=1)["train/elbo"] == MetricValue(1, -200.0)
     assert reader.card() == card(2) and reader.snapshots() == [2] and reader.checkpoints() == [2]
     assert reader.alerts()[0].message == "KL of dimension 1 fell"
     change = reader.command_history()[0]
@@ -131,10 +131,10 @@ def test_a_cursor_brings_only_what_is_new(writer: RunWriter, folder: Path) -> No
     writer.record(Alert(2, "info", "code", "look"))
     writer.record(metrics(3, other_new=7.0))
     second = reader.read_new(nothing.cursor)
-    assert second.new_points and second.latest == {"train/elbo": Point(2, -2.0), "other/new": Point(3, 7.0)}
+    assert second.new_points and second.latest == {"train/elbo": MetricValue(2, -2.0), "other/new": MetricValue(3, 7.0)}
     assert [alert.message for alert in second.alerts] == ["look"] and [line.message for line in second.log] == ["look"]
     assert second.command_history == ()
-    assert reader.read_new(Cursor()).latest.keys() >= {"train/elbo", "train/kl", "other/new"}
+    assert reader.read_new(ReadPosition()).latest.keys() >= {"train/elbo", "train/kl", "other/new"}
 
 
 def test_states_follow_phases_and_the_end(writer: RunWriter, folder: Path) -> None:
@@ -166,7 +166,7 @@ def test_after_the_end_the_database_is_one_file(tmp_path: Path) -> None:
 def test_a_reader_never_blocks_the_writer_nor_the_end(tmp_path: Path) -> None:
     with running_run(tmp_path, steps=50, pictures=False) as run:
         reader = RunReader(run.folder)
-        cursor = Cursor()
+        cursor = ReadPosition()
         for _ in range(20):
             run.advance(5)
             cursor = reader.read_new(cursor).cursor
@@ -184,7 +184,7 @@ def test_undeclared_and_hostile_metrics_are_shown_literally(writer: RunWriter, f
     reader = RunReader(folder)
     spec = next(iter(reader.metric_specs().values()))
     assert (spec.name, spec.quantity, spec.title, spec.unit) == ("x/red", "[bold]", "title", "")
-    assert reader.latest() == {"plain": Point(1, 1.0)}
+    assert reader.latest() == {"plain": MetricValue(1, 1.0)}
     assert reader.status().device == "cpu"
 
 

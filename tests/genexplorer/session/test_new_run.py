@@ -61,7 +61,7 @@ def test_another_preset_sets_its_length_and_keeps_other_fields() -> None:
     form.set("seed", "3")
     form.set("length", "1")
     form.set("preset", "vae-conv")
-    epochs = registry.preset("vae-conv").layers["schedule"]["epochs"]
+    epochs = registry.preset("vae-conv").settings["schedule"]["epochs"]
     assert (form["length"], form["unit"], form["seed"]) == (str(epochs), "epochs", "3")
 
 
@@ -122,7 +122,7 @@ def test_the_expected_time_follows_the_length_and_past_runs(tmp_path: Path) -> N
     form = NewRunForm("vae-2d", runs_dir=tmp_path)
     preset = registry.preset("vae-2d")
     assert f"about {preset.minutes:g} min on two cores" in form.expected_result
-    form.set("length", str(preset.layers["schedule"]["epochs"] / 2))
+    form.set("length", str(preset.settings["schedule"]["epochs"] / 2))
     form.find_errors()
     half = formatting.duration(preset.minutes * 30)
     stated = "estimate of preset 'vae-2d' for two cores, scaled to this length"

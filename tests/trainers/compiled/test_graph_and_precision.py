@@ -154,8 +154,8 @@ def test_eager_and_compiled_updates_share_their_count() -> None:
     for weight in weights:
         weight.grad = torch.ones_like(weight)
     optimizer.step()
-    counter = optim.update_counts(optimizer)
-    assert optim.update_counts(optimizer) is counter  # compiled steps of two graph keys count in the same tensor
+    counter = optim.shared_step_counts(optimizer)
+    assert optim.shared_step_counts(optimizer) is counter  # compiled steps of two graph keys count in the same tensor
     counter += 1  # as a compiled step does
     optimizer.step()
     counter += 1
@@ -163,7 +163,7 @@ def test_eager_and_compiled_updates_share_their_count() -> None:
     assert [float(state["step"]) for state in optimizer.state_dict()["state"].values()] == [4.0, 4.0]
     without = optim.build(OptimConfig(name="sgd"), weights)
     without.step()
-    assert len(optim.update_counts(without)) == 1
+    assert len(optim.shared_step_counts(without)) == 1
 
 
 @pytest.mark.parametrize("update", [1, 2, 1000, 1_000_000])

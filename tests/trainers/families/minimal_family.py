@@ -70,13 +70,16 @@ AUTOENCODER = Family(
         Preset(
             name="autoencoder",
             summary="a linear autoencoder",
-            layers={"data": {"binarization": "none"}, "schedule": {"epochs": 1}},
+            settings={"data": {"binarization": "none"}, "schedule": {"epochs": 1}},
             expected="the squared error of as many principal components",
             minutes=0.1,
         ),
     ),
     theory=Theory(
-        total_quantity="error", total_name="squared error", equation="‖x − W z − b‖²", reference="Baldi & Hornik 1989"
+        objective_quantity="error",
+        total_name="squared error",
+        equation="‖x − W z − b‖²",
+        reference="Baldi & Hornik 1989",
     ),
     capabilities=lambda options: dict.fromkeys(
         ("sample", "decode", "encode"), Capability(available=True, how="linear")

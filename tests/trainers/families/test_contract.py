@@ -178,7 +178,9 @@ def test_a_wrong_number_of_parameters_is_refused_at_set_up(folder: Path) -> None
 
 
 def test_a_theory_that_names_no_metric_is_named_once_at_the_start(folder: Path) -> None:
-    alerts = tiny.of(train(folder, theory=Theory(total_quantity="eror", terms=(Term("x", "kl", 1, "KL", ""),))), Alert)
+    alerts = tiny.of(
+        train(folder, theory=Theory(objective_quantity="eror", terms=(Term("x", "kl", 1, "KL", ""),))), Alert
+    )
     assert [(alert.step, alert.code) for alert in alerts] == [(0, "theory_without_metric")]
     assert "the theory of family 'autoencoder' names 'eror', 'kl', which no metric has" in alerts[0].message
     assert not tiny.of(train(folder), Alert)
@@ -191,12 +193,12 @@ def test_the_theory_of_a_preset_names_metrics_only(preset: str) -> None:
         model = build(resolved.family, resolved.model_options, resolved.image_shape)
     recorded = {spec.quantity for spec in model.metrics()} | {"loss"}
     theory = resolved.theory()
-    assert {theory.total_quantity, *(term.quantity for term in (*theory.terms, *theory.other_metrics))} <= recorded
+    assert {theory.objective_quantity, *(term.quantity for term in (*theory.terms, *theory.other_metrics))} <= recorded
 
 
 @pytest.mark.parametrize("unit", ["", "dB"])
 def test_the_loss_has_the_unit_of_the_theory(folder: Path, unit: str) -> None:
-    (started,) = tiny.of(train(folder, theory=Theory(total_quantity="error", unit=unit)), Started)
+    (started,) = tiny.of(train(folder, theory=Theory(objective_quantity="error", unit=unit)), Started)
     assert {spec.name: spec.unit for spec in started.metrics}["train/loss"] == unit
 
 

@@ -100,7 +100,7 @@ def test_name_options_and_build_are_enough_for_a_family() -> None:
     assert (family.title, family.presets, family.latent_shape(options, (1, 2, 2))) == ("constant", (), (8,))
     assert {name for name, each in family.capabilities(options).items() if each.available} == {"sample", "decode"}
     family.check(options, None, (1, 2, 2), "images")
-    assert family.theory_for(options, "images").total_quantity == "loss"
+    assert family.theory_for(options, "images").objective_quantity == "loss"
     assert registry.parameter_count(family, options, (1, 2, 2)) == 1
 
 

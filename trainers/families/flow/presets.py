@@ -8,7 +8,7 @@ _CONV_OPTIM = {"lr": 2e-3, "batch_size": 64, "grad_clip": 1.0, "ema_decay": 0.99
 UVA2019_NF = Preset(
     name="uva2019-nf",
     summary="the normalizing flow of the UvA deep learning course of 2019, as published",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "none"},
         "model": {"couplings": 8, "hidden": [1024, 1024], "activation": "relu", "alpha": 1e-5},
         "optim": {"name": "adam", "lr": 1e-3, "batch_size": 128, "ema_decay": 0},
@@ -24,14 +24,14 @@ UVA2019_NF = Preset(
     },
     expected="test 1.783 bits/dim (raw weights, uniform dequantization, 256 levels) after 40 epochs",
     minutes=40,
-    source="UvA Deep Learning 2019, assignment 3, part 3",
+    publication="UvA Deep Learning 2019, assignment 3, part 3",
     frozen=("model", "optim", "schedule", "data.name", "data.binarization"),
 )
 
 REALNVP = Preset(
     name="realnvp",
     summary="a convolutional RealNVP with three levels, checkerboard and channel-wise masks",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "none"},
         "model": {**_CONV_MODEL, "couplings": 6, "log_scale": "scaled-tanh"},
         "optim": _CONV_OPTIM,
@@ -45,7 +45,7 @@ REALNVP = Preset(
 NSF = Preset(
     name="nsf",
     summary="a convolutional neural spline flow",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "none"},
         "model": {**_CONV_MODEL, "couplings": 4, "coupling": "spline", "bins": 8, "bound": 8.0, "mixing": "stretch"},
         "optim": _CONV_OPTIM,
@@ -59,7 +59,7 @@ NSF = Preset(
 FLOW_EXPLODE = Preset(
     name="flow-explode",
     summary="a flow that diverges, on purpose: unbounded log-scale and a growing learning rate",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "none", "limit_test": 1000},
         "model": {"couplings": 8, "hidden": [128], "activation": "tanh", "log_scale": "free"},
         "optim": {"name": "adam", "lr": 0.1, "batch_size": 64, "ema_decay": 0},
@@ -78,7 +78,7 @@ FLOW_EXPLODE = Preset(
 FLOW_TOY = Preset(
     name="flow-toy",
     summary="a neural spline flow on a 2-D density: every layer can be watched",
-    layers={
+    settings={
         "data": {"name": "moons"},
         "model": {
             "couplings": 8,

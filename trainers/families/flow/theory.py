@@ -77,7 +77,7 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
         (_MULTISCALE, options.architecture == "conv"),
     )
     return Theory(
-        total_quantity="nll" if points else "bits_per_dim",
+        objective_quantity="nll" if points else "bits_per_dim",
         total_name="−log p(x)" if points else "bits/dim",
         unit="nats" if points else "bits/dim",
         equation=equation,

@@ -13,7 +13,7 @@ _TOY_MODEL = {
 UVA2019_GAN = Preset(
     name="uva2019-gan",
     summary="the GAN of the UvA deep learning course of 2019, as published",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "none"},
         "model": {"latent_dim": 100, "hidden_g": [128, 256, 512, 1024], "hidden_d": [512, 256]},
         "optim": {"name": "adam", "lr": 2e-4, "batch_size": 64, "ema_decay": 0},
@@ -22,14 +22,14 @@ UVA2019_GAN = Preset(
     },
     expected="readable digits (raw weights, 256 gray levels) after 200 epochs",
     minutes=80,
-    source="UvA Deep Learning 2019, assignment 3, part 2",
+    publication="UvA Deep Learning 2019, assignment 3, part 2",
     frozen=("model", "optim", "schedule", "data.name", "data.binarization"),
 )
 
 GAN = Preset(
     name="gan",
     summary="a small GAN with R1 and an EMA generator",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "none"},
         "model": {"latent_dim": 64, "hidden_g": [256, 512], "hidden_d": [512, 256], "r1": 1.0, "r1_every": 8},
         "optim": {"lr": 1e-3, "beta1": 0.5, "batch_size": 64, "ema_decay": 0.999},
@@ -42,7 +42,7 @@ GAN = Preset(
 DCGAN = Preset(
     name="dcgan",
     summary="a small convolutional GAN, for images of any size and color",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "none"},
         "model": {"latent_dim": 64, "architecture": "conv", "channels": [32, 64], "r1": 1.0, "r1_every": 8},
         "optim": {"lr": 2e-3, "beta1": 0.5, "batch_size": 64, "ema_decay": 0.999},
@@ -55,7 +55,7 @@ DCGAN = Preset(
 GAN_COLLAPSE = Preset(
     name="gan-collapse",
     summary="a GAN whose modes collapse, on purpose: discriminator learning rate 30× too low",
-    layers={
+    settings={
         "data": {"name": "eight-gaussians"},
         "model": {**_TOY_MODEL, "lr_d_scale": 0.03},
         "optim": {"lr": 1e-3, "beta1": 0.5, "batch_size": 256, "ema_decay": 0},
@@ -72,7 +72,7 @@ GAN_COLLAPSE = Preset(
 GAN_TOY = Preset(
     name="gan-toy",
     summary="a GAN on eight 2-D Gaussians: samples, discriminator surface and gradients",
-    layers={
+    settings={
         "data": {"name": "eight-gaussians"},
         "model": _TOY_MODEL,
         "optim": {"lr": 1e-3, "beta1": 0.5, "batch_size": 256, "ema_decay": 0.999},

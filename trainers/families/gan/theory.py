@@ -117,7 +117,7 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
         Stage("D(x)", "logit of the real", f"The discriminator's logit of the real {item}.", "real_logits"),
     )
     return Theory(
-        total_quantity="loss_d",
+        objective_quantity="loss_d",
         total_name="L_D",
         unit=loss.unit,
         equation=f"min over D: L_D = {parts};  min over G: L_G = {loss.generator}",

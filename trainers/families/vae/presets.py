@@ -7,7 +7,7 @@ _OPTIM = {"lr": 2e-3, "batch_size": 128, "ema_decay": 0.998}
 VAE_2D = Preset(
     name="vae-2d",
     summary="a VAE with a 2-D latent space to explore",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "dynamic"},
         "model": {"latent_dim": 2, "hidden": [512, 512, 256], "activation": "gelu"},
         "optim": _OPTIM,
@@ -20,7 +20,7 @@ VAE_2D = Preset(
 VAE = Preset(
     name="vae",
     summary="a VAE with 20 latent dimensions, for sharper samples",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "dynamic"},
         "model": {"latent_dim": 20, "hidden": [512, 256], "activation": "gelu", "kl_warmup": 2000},
         "optim": _OPTIM,
@@ -33,7 +33,7 @@ VAE = Preset(
 VAE_CONV = Preset(
     name="vae-conv",
     summary="a small convolutional VAE",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "dynamic"},
         "model": {
             "latent_dim": 20,
@@ -54,7 +54,7 @@ UVA2019_VAE = Preset(
     name="uva2019-vae",
     summary="the VAE of the UvA deep learning course of 2019; its images differ: 60,000 for training instead of "
     "50,000, binarized here instead of by Larochelle",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "static"},
         "model": {"latent_dim": 20, "hidden": [500], "activation": "relu"},
         "optim": {"name": "adam", "lr": 1e-3, "batch_size": 128, "ema_decay": 0},
@@ -64,14 +64,14 @@ UVA2019_VAE = Preset(
     expected="test ELBO −99.3 nats (raw weights, static binarization, 1 sample of z) after 40 epochs; the course has "
     "no target, a student's report about −100 nats by epoch 12",
     minutes=1.5,
-    source="UvA Deep Learning 2019, assignment 3, part 1",
+    publication="UvA Deep Learning 2019, assignment 3, part 1",
     frozen=("model", "optim", "schedule", "data.name", "data.binarization"),
 )
 
 VAE_TOY = Preset(
     name="vae-toy",
     summary="a VAE on a 2-D density: encoder and decoder can be watched",
-    layers={
+    settings={
         "data": {"name": "pinwheel"},
         "model": {"latent_dim": 2, "hidden": [128, 128], "activation": "silu", "likelihood": "normal"},
         "optim": {"lr": 4e-3, "batch_size": 512, "ema_decay": 0.998},
@@ -85,7 +85,7 @@ VAE_TOY = Preset(
 VAE_COLLAPSE = Preset(
     name="vae-collapse",
     summary="a VAE whose posterior collapses, on purpose, with beta = 50",
-    layers={
+    settings={
         "data": {"name": "mnist", "binarization": "dynamic"},
         "model": {"latent_dim": 2, "hidden": [256], "activation": "gelu", "beta": 50},
         "optim": _OPTIM,

@@ -24,7 +24,7 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
     item = "point" if points else "image"
     preprocessed = "A 2-D point." if points else "An image after preprocessing: binarized, or gray levels in [0, 1]."
     return Theory(
-        total_quantity="elbo",
+        objective_quantity="elbo",
         total_name="ELBO",
         unit="nats",
         equation="ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z)) ≤ log p(x)",

@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from genexplorer.runs.record import ImageRef
 from genexplorer.session import command_lines
-from genexplorer.session.run_poller import has_2d_data
+from genexplorer.session.run_poller import is_point_data
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup
 from genexplorer.viewer.style import GAP
@@ -65,7 +65,7 @@ class SamplesTab(ContentTab):
 
     def waiting_reason(self) -> str | None:
         """Return that there is no snapshot yet, or that samples are points, or None."""
-        if has_2d_data(self.context.run):
+        if is_point_data(self.context.run):
             return (
                 "The samples of this run are 2-D points, not images.\n"
                 "Density shows them over the data; Progress shows them through training."
@@ -178,7 +178,7 @@ class SamplesTab(ContentTab):
 
     def update_content(self) -> None:
         """Show the recorded samples, or draw some."""
-        if has_2d_data(self.context.run):
+        if is_point_data(self.context.run):
             return
         self.panel.show_seed(self.seed)
         if self.context.run is None:

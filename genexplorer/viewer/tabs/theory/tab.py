@@ -11,7 +11,7 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWi
 
 from genexplorer.session import formatting
 from genexplorer.session.objective import ObjectiveValues, objective_values
-from genexplorer.session.run_poller import has_2d_data
+from genexplorer.session.run_poller import is_point_data
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup
 from genexplorer.viewer.style import GAP, math_font, text_font
@@ -211,7 +211,7 @@ class TheoryTab(Tab):
     @property
     def _noun(self) -> str:
         """The noun for one element of the data: "image" or "point"."""
-        return "point" if has_2d_data(self.context.run) else "image"
+        return "point" if is_point_data(self.context.run) else "image"
 
     def _show_metrics(self) -> None:
         run, theory = self.context.run, self._theory
@@ -280,10 +280,10 @@ def _sentences(texts: Iterable[str]) -> str:
 def _metrics_text(theory: Theory, metrics: Mapping[str, object]) -> str:
     """Return the metrics of one image: 'ELBO −96.2 = …'."""
     values = {f"train/{name}": float(v) for name, v in metrics.items() if isinstance(v, int | float)}
-    if f"train/{theory.total_quantity}" not in values and all(
+    if f"train/{theory.objective_quantity}" not in values and all(
         f"train/{term.quantity}" in values for term in theory.terms
     ):
-        values[f"train/{theory.total_quantity}"] = sum(
+        values[f"train/{theory.objective_quantity}"] = sum(
             term.sign * values[f"train/{term.quantity}"] for term in theory.terms
         )
     result = objective_values(theory, values)

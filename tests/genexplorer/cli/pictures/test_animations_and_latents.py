@@ -130,11 +130,11 @@ def test_an_invalid_latent_is_an_error(text: str) -> None:
 
 
 def fake_command(**capabilities: bool) -> Any:
-    def send(op: str, params: Any) -> OperationResult:
+    def request(op: str, params: Any) -> OperationResult:
         return OperationResult({"z": np.full((1, 3), 1.0), "mu": np.full((1, 3), 2.0)}, {"op": op}, {})
 
     card = SimpleNamespace(latent_shape=(3,), capability=lambda name: SimpleNamespace(reason="it has none"))
-    return SimpleNamespace(send=send, card=card, num_test=10, has_capability=lambda name: capabilities.get(name, False))
+    return SimpleNamespace(request=request, card=card, num_test=10, has_capability=lambda name: capabilities.get(name, False))
 
 
 def test_a_test_image_is_encoded_or_else_inverted() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from genexplorer.dashboard.content import RunContent
+from genexplorer.dashboard.details import RunDetails
 from genexplorer.dashboard.panes.header import header_lines
 from genexplorer.dashboard.text_fitting import wrap
 from genexplorer.runs.record import AlertRow, RunStatus, State
@@ -30,7 +30,7 @@ STATUS = RunStatus(
 
 
 def header(status: RunStatus, width: int = 43, height: int = 6, **options: object) -> str:
-    run = RunContent(status.folder, status, **options)  # type: ignore[arg-type]
+    run = RunDetails(status.folder, status, **options)  # type: ignore[arg-type]
     lines = header_lines(run, width, height)
     assert len(lines) <= height
     return "\n".join("".join(text for text, _ in line) for line in lines)

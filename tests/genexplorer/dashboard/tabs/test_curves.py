@@ -40,10 +40,10 @@ async def test_metric_by_a_click_on_a_small_chart(make_app: MakeApp, finished: P
 async def test_replay_moves_image_metrics_and_cursor(make_app: MakeApp, finished: Path) -> None:
     async with make_app(finished).run_test(size=LARGE) as pilot:
         await shows(pilot, "● following", "step 2,500")
-        newest = main_of(pilot).content.run
+        newest = main_of(pilot).details.run
         await pilot.press("[")
         await shows(pilot, "viewing step 2,000 of 2,500", "step 2,000", "○ paused", "┊")
-        previous = main_of(pilot).content.run
+        previous = main_of(pilot).details.run
         assert previous is not None and newest is not None and previous.image is not newest.image
         assert previous.values["test/elbo_ema"] < newest.values["test/elbo_ema"]
         await pilot.press("[", "]", "L")

@@ -132,7 +132,7 @@ def test_what_is_recorded_is_declared(name: str) -> None:
     terms = {term.quantity: term.sign for term in _theory(name).terms}
     values = steps(flow, x)
     assert sum(sign * values[quantity] for quantity, sign in terms.items()) == pytest.approx(
-        values[_theory(name).total_quantity], abs=1e-4
+        values[_theory(name).objective_quantity], abs=1e-4
     )
     tensors, values_of_one = flow.pipeline(x[:1], torch.Generator().manual_seed(1))
     assert {stage.shows for stage in _theory(name).stages} == tensors.keys()

@@ -123,5 +123,5 @@ def test_the_discriminators_loss_is_the_sum_of_its_terms(loss: str) -> None:
     assert objective.loss.item() == pytest.approx(sum(t.sign * values[t.quantity] for t in theory.terms), rel=1e-5)
     assert values["loss_d_penalty"] > 0
     recorded = {spec.quantity for spec in model.metrics()}
-    assert {theory.total_quantity} | {term.quantity for term in (*theory.terms, *theory.other_metrics)} <= recorded
+    assert {theory.objective_quantity} | {term.quantity for term in (*theory.terms, *theory.other_metrics)} <= recorded
     assert "γ/2" in theory.equation and ("λ" in theory.equation) == (loss == "wasserstein-gp")

@@ -23,7 +23,7 @@ NUM_SMALL_CHARTS = 4  # in a row below the large chart, in the widest terminal
 
 
 @dataclass(frozen=True)
-class ContentRequest:
+class DetailsRequest:
     """What the screen needs at present."""
 
     selected: Path | None = None  # folder of the selected run; None: the newest run
@@ -64,7 +64,7 @@ class ComparedRun:
 
 
 @dataclass(frozen=True, eq=False)
-class RunContent:
+class RunDetails:
     """Everything the screen shows of the selected run."""
 
     folder: Path
@@ -90,11 +90,11 @@ class RunContent:
 
 
 @dataclass(frozen=True, eq=False)
-class DashboardContent:
+class DashboardDetails:
     """Everything the screen shows."""
 
     runs: tuple[RunStatus, ...] = ()
-    run: RunContent | None = None
+    run: RunDetails | None = None
     compared: tuple[ComparedRun, ...] = ()
     loaded: bool = False  # whether the folder of runs has been read
     error: str = ""  # why the folder of runs cannot be read

@@ -1,16 +1,16 @@
-"""Builds the `RunContent` of one run. Only what changed is read again; everything else stays the same object."""
+"""Builds the `RunDetails` of one run. Only what changed is read again; everything else stays the same object."""
 
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from genexplorer.dashboard.content import (
+from genexplorer.dashboard.details import (
     NUM_SMALL_CHARTS,
     ComparedRun,
-    ContentRequest,
-    RunContent,
+    DetailsRequest,
     RunCurves,
+    RunDetails,
     TiledImage,
 )
 from genexplorer.dashboard.images.tiles import load_tiles
@@ -34,14 +34,14 @@ _MAX_LOG_LINES = 500
 _IMAGE_KIND_ORDER = ("samples", "manifold", "reconstructions", "trace")
 
 
-class RunContentBuilder:
+class RunDetailsBuilder:
     """Polls one run and caches what was read until it changes. Belongs to the polling thread."""
 
     def __init__(self, folder: Path) -> None:
         self._run_poller = RunPoller(folder)
         self._folder = folder
         self._curves = RunCurves()
-        self._curves_request: ContentRequest | None = None
+        self._curves_request: DetailsRequest | None = None
         self._curves_read_at = (0, 0.0)  # step of the newest metric, and Unix time
         self._curves_stale = False
         self._theory: Theory | None = None
@@ -55,7 +55,7 @@ class RunContentBuilder:
         """Set what polls report to the worker, which saves snapshots more often for a displayed run, unless idle."""
         self._run_poller.watching, self._run_poller.watcher_idle = is_watched, is_idle
 
-    def build(self, request: ContentRequest, now: float) -> RunContent:
+    def build(self, request: DetailsRequest, now: float) -> RunDetails:
         """Poll the run and return its content.
 
         Args:
@@ -84,7 +84,7 @@ class RunContentBuilder:
             step = request.selected_step
             selected_x = None if step is None else self._run_poller.x_at(step, request.x_axis)
             image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.image_kind)}))
-            return RunContent(
+            return RunDetails(
                 folder=self._folder,
                 status=status,
                 config=self._run_poller.config,
@@ -107,7 +107,7 @@ class RunContentBuilder:
                 expected_failure=expected_failure(self._run_poller.config),
             )
 
-    def build_compared(self, request: ContentRequest) -> ComparedRun:
+    def build_compared(self, request: DetailsRequest) -> ComparedRun:
         """Return this run's curves of the requested quantity."""
         with self._run_poller.open_database():
             self._run_poller.poll()
@@ -116,7 +116,7 @@ class RunContentBuilder:
             series = self._run_poller.series_of(metrics, request.x_axis, request.max_values)
         return ComparedRun(self._run_poller.status, series)
 
-    def _read_curves(self, request: ContentRequest) -> None:
+    def _read_curves(self, request: DetailsRequest) -> None:
         # Choose the charts.
         all_charts = tuple(charts(self._run_poller.metric_specs))
         large = self._large_chart(all_charts, request)
@@ -133,9 +133,9 @@ class RunContentBuilder:
         self._curves = RunCurves(all_charts, series, request.x_axis, steps)
         self._curves_request = _curves_key(request)
 
-    def _large_chart(self, all_charts: list[Chart] | tuple[Chart, ...], request: ContentRequest) -> Chart | None:
+    def _large_chart(self, all_charts: list[Chart] | tuple[Chart, ...], request: DetailsRequest) -> Chart | None:
         theory = self._read_theory()
-        return selected_chart(all_charts, request.quantity, theory.total_quantity if theory else "")
+        return selected_chart(all_charts, request.quantity, theory.objective_quantity if theory else "")
 
     def _read_theory(self) -> Theory | None:
         config = self._run_poller.config
@@ -149,7 +149,7 @@ class RunContentBuilder:
         images = self._run_poller.images
         return images.get(image_kind if image_kind in images else next(iter(_ordered_image_kinds(images)), ""), [])
 
-    def _read_image(self, request: ContentRequest) -> TiledImage | None:
+    def _read_image(self, request: DetailsRequest) -> TiledImage | None:
         # Choose the newest image up to the selected step, or the first one.
         refs = self._image_refs(request.image_kind)
         past = [ref for ref in refs if request.selected_step is None or ref.step <= request.selected_step]
@@ -177,7 +177,7 @@ class RunContentBuilder:
         return self._log_tail
 
 
-def _curves_key(request: ContentRequest) -> ContentRequest:
+def _curves_key(request: DetailsRequest) -> DetailsRequest:
     """Return the part of a request that curves depend on."""
     return replace(request, selected=None, compared=(), image_kind="", selected_step=None)
 

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from genexplorer.dashboard.content import ContentRequest
-from genexplorer.dashboard.run_content_builder import MAX_CURVE_AGE_S, RunContentBuilder
+from genexplorer.dashboard.details import DetailsRequest
+from genexplorer.dashboard.run_details_builder import MAX_CURVE_AGE_S, RunDetailsBuilder
 from tests.fixtures.fake_run import running_run
 
 
 def test_curves_are_read_again_when_longer_by_a_dot_or_old(tmp_path: Path) -> None:
-    request, now = ContentRequest(max_values=200), 1000.0
+    request, now = DetailsRequest(max_values=200), 1000.0
     with running_run(tmp_path, steps=1000) as run:
-        builder = RunContentBuilder(run.folder)
+        builder = RunDetailsBuilder(run.folder)
         first = builder.build(request, now)
         assert max(series.x[-1] for series in first.curves.series.values()) > 900
         run.advance(3)
