@@ -51,8 +51,8 @@ def test_where_one_was_never_left_alone_all_are_told_by_cpu_time() -> None:
 
 
 @dataclass
-class Told:
-    """Says what it was given to say and notes when it was asked."""
+class FakeContender:
+    """Returns the given values and records when they were requested."""
 
     name: str
     log: list[str]
@@ -67,7 +67,7 @@ class Told:
 
 def run(monkeypatch: pytest.MonkeyPatch, shares: dict[str, list[float]], wanted: int, limit: int) -> list[str]:
     log: list[str] = []
-    contenders = [Told(name, log, list(of_it)) for name, of_it in shares.items()]
+    contenders = [FakeContender(name, log, list(of_it)) for name, of_it in shares.items()]
     monkeypatch.setattr(
         windows,
         "foreign_fraction",

@@ -213,8 +213,8 @@ def test_an_ellipse_is_drawn_at_whole_standard_deviations() -> None:
 
 def test_two_pins_make_a_straight_path() -> None:
     selection = Selection()
-    told: list[int] = []
-    selection.subscribe(lambda: told.append(1))
+    notified: list[int] = []
+    selection.subscribe(lambda: notified.append(1))
     selection.move_to((-1, 0))
     selection.pin("A")
     assert selection.path.is_empty
@@ -223,7 +223,7 @@ def test_two_pins_make_a_straight_path() -> None:
     np.testing.assert_allclose(selection.path.z, [[-1, 0], [1, 2]])
     selection.move_along_path(0.5)
     np.testing.assert_allclose(selection.cursor, (0, 1))
-    assert len(told) == 5
+    assert len(notified) == 5
     selection.move_to((99, float("nan")))
     assert np.abs(selection.cursor).max() <= 8
 

@@ -165,16 +165,16 @@ def test_the_command_makes_the_film_of_this_kind(progress: ProgressTab, gan_fold
 
 @pytest.mark.process
 def test_the_film_is_written_in_the_background(progress: ProgressTab, tmp_path: Path, qtbot: QtBot) -> None:
-    told: list[tuple[bool, str]] = []
-    progress.job.ended.connect(lambda worked, line: told.append((worked, line)))
+    results: list[tuple[bool, str]] = []
+    progress.job.ended.connect(lambda worked, line: results.append((worked, line)))
     progress.write_animation(tmp_path / "film.gif")
     assert progress.job.is_running and "Cancel" in progress.controls.animation.text()
-    qtbot.waitUntil(lambda: bool(told), timeout=30_000)
-    assert told[0][0], told
+    qtbot.waitUntil(lambda: bool(results), timeout=30_000)
+    assert results[0][0], results
     assert (tmp_path / "film.gif").stat().st_size > 1000 and "Save" in progress.controls.animation.text()
     progress.write_animation(tmp_path / "nowhere" / "film.gif")
-    qtbot.waitUntil(lambda: len(told) == 2, timeout=30_000)
-    assert not told[1][0] and "not saved" in told[1][1]
+    qtbot.waitUntil(lambda: len(results) == 2, timeout=30_000)
+    assert not results[1][0] and "not saved" in results[1][1]
 
 
 def test_speed_goes_round(window: MainWindow) -> None:

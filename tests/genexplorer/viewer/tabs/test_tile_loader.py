@@ -136,7 +136,7 @@ def test_what_moves_on_overtakes_what_is_still_missing() -> None:
         assert (
             np.allclose(slow.requests[-1][0][:, 7], push) and slow.answer() <= MAX_MOVING_REQUEST_S
         )  # it was under way,
-        while slow.waits:  # but nothing more of it is asked for
+        while slow.waits:  # but nothing more of it is requested
             assert np.allclose(slow.requests[-1][0][:, 7], push + 0.05) and slow.answer() <= MAX_MOVING_REQUEST_S
     moved = PLANE.shifted(np.full(8, 0.35))
     mosaic = tile_loader.mosaic

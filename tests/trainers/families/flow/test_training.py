@@ -1,4 +1,4 @@
-"""Flows in the loop: exact resume, clipping at every step, pictures of the trace, and an explosion that is told."""
+"""Flows in the loop: exact resume, clipping at every step, pictures of the trace, and an explosion that is reported."""
 
 from pathlib import Path
 from typing import Any
