@@ -134,7 +134,9 @@ def fake_command(**capabilities: bool) -> Any:
         return OperationResult({"z": np.full((1, 3), 1.0), "mu": np.full((1, 3), 2.0)}, {"op": op}, {})
 
     card = SimpleNamespace(latent_shape=(3,), capability=lambda name: SimpleNamespace(reason="it has none"))
-    return SimpleNamespace(request=request, card=card, num_test=10, has_capability=lambda name: capabilities.get(name, False))
+    return SimpleNamespace(
+        request=request, card=card, num_test=10, has_capability=lambda name: capabilities.get(name, False)
+    )
 
 
 def test_a_test_image_is_encoded_or_else_inverted() -> None:
