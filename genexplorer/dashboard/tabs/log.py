@@ -1,5 +1,6 @@
 """Tab 4: the run's log, newest last; for a lost or failed run also the last lines of worker.log."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +19,36 @@ class LogPane(RichLog):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(highlight=False, markup=False, wrap=True, max_lines=2000, min_width=20, **kwargs)
-        # What is displayed: run folder, id of its last log line, tail of worker.log.
-        self._written: tuple[Path | None, int, str] = (None, 0, "")
+        # What is displayed.
+        self._folder: Path | None = None
+        self._last_line_id = 0
+        self._worker_log_tail = ""
 
     def show(self, run: RunDetails | None) -> None:
         """Append new lines; another run clears the pane."""
         folder = run.folder if run else None
         log = run.log if run else ()
         tail = run.log_tail if run else ""
-        # Start again for another run, and when the tail of worker.log appears.
-        if folder != self._written[0] or tail != self._written[2]:
-            self.clear()
-            self._written = (folder, 0, tail)
-            if not log and not tail and run is not None:
-                self.write(Text("The log is empty.", style="dim"))
-        # Append new lines, then the tail.
-        new = [line for line in log if line.id > self._written[1]]
-        for line in new:
-            self.write(log_line_text(line))
-        if tail and self._written[1] == 0:
+        new = [line for line in log if line.id > self._last_line_id]
+        # Append to displayed lines; nothing may be below them, or in their place.
+        is_same = (folder, tail) == (self._folder, self._worker_log_tail)
+        if is_same and (not new or (self._last_line_id and not tail)):
+            self._write_lines(new)
+            return
+        # Start again.
+        self.clear()
+        self._folder, self._last_line_id, self._worker_log_tail = folder, 0, tail
+        self._write_lines(log)
+        if tail:
             self.write(Text("\nLast log lines of the worker:", style="bold"))
             self.write(Text(tail))
-        if new:
-            self._written = (folder, new[-1].id, tail)
+        if run is not None and not log and not tail:
+            self.write(Text("The log is empty.", style="dim"))
+
+    def _write_lines(self, lines: Sequence[LogLine]) -> None:
+        for line in lines:
+            self.write(log_line_text(line))
+            self._last_line_id = line.id
 
 
 def log_line_text(line: LogLine) -> Text:
