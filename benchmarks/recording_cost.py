@@ -171,7 +171,7 @@ def _compare_parts(runs: RunStore, preset: str, options: argparse.Namespace) -> 
     _print_item("a snapshot", snapshot)
     _print_item("a checkpoint", checkpoint)
     least_s = timing.min_snapshot_interval_s(snapshot.size // 4)
-    watched_s = timing.image_interval_s(WATCHED_S, snapshot.cost.wall)
+    watched_s = timing.sample_image_interval_s(WATCHED_S, snapshot.cost.wall)
     for what, every_s in (("unwatched", SNAPSHOT_S), ("watched", watched_s)):
         schedule = [(snapshot, max(every_s, least_s)), (checkpoint, CHECKPOINT_S)]
         _print_kept(what, bare_loop, metrics, schedule)

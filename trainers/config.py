@@ -118,7 +118,7 @@ class ExecutionConfig(Section):
     eval_every: int = Field(0, ge=0)  # steps between evaluations; 0: often enough for 20 in all
     checkpoint_every_s: float = Field(60.0, gt=0)
     snapshot_every_s: float = Field(30.0, gt=0)
-    watched_every_s: float = Field(2.0, gt=0)  # between snapshots with an active viewer; twice that with an idle one
+    watched_every_s: float = Field(2.0, gt=0)  # between snapshots with an active watcher; twice that with an idle one
     snapshot_budget_mb: int = Field(256, ge=1, le=1_000_000)
 
     @property

@@ -214,8 +214,8 @@ COMMANDS: Mapping[str, type[Command]] = {  # by the names that command files, `C
 }
 
 
-class Viewers(IntEnum):
-    """The viewers of a run: none, idle or active ones. All but `NONE` are true."""
+class Watchers(IntEnum):
+    """The front ends that display a run: none, idle or active ones. All but `NONE` are true."""
 
     NONE = 0
     IDLE = 1  # no key or mouse event for a while
@@ -228,7 +228,7 @@ class Control(Protocol):
     def poll(self, step: int) -> Sequence[Command]:
         """Return the commands that arrived since the last call, oldest first."""
 
-    def viewers(self) -> Viewers:
+    def watchers(self) -> Watchers:
         """Return whether the run is being watched, so that snapshots come more often."""
 
 

@@ -55,6 +55,6 @@ def training(setting: Setting) -> Loop:
             torch.cuda.synchronize()
         return step - start
 
-    # Skip the early steps, which have frequent snapshots.
+    # Skip the first steps, which have frequent snapshots.
     run(EARLY)
     return Loop(run, batch, flops)

@@ -10,7 +10,7 @@ from genexplorer.cores.leases import CoreLease
 from genexplorer.runs.commands.inbox import WatchFileMonitor
 from genexplorer.runs.writer import RunWriter
 from trainers.config import ExecutionConfig
-from trainers.events import Command, CommandApplied, Event, Pause, Phase, Resume, Started, Stop, Threads, Viewers
+from trainers.events import Command, CommandApplied, Event, Pause, Phase, Resume, Started, Stop, Threads, Watchers
 
 # Batch systems announce the end of a job's time by SIGUSR1 or SIGUSR2 (Slurm, SGE) or SIGXCPU, all deadly by default.
 _STOP_SIGNALS = tuple(
@@ -68,9 +68,9 @@ class WorkerControl:
             raise self._writer.committer.fatal
         return [*self._from_users(step), *self._from_disk(), *self._from_cores(now)]
 
-    def viewers(self) -> Viewers:
+    def watchers(self) -> Watchers:
         """Return whether front ends show the run."""
-        return self._watch.viewers()
+        return self._watch.watchers()
 
     def end_without_folder(self) -> None:
         """End the training at its next step, as its run folder was deleted or moved; called by another thread."""

@@ -149,8 +149,8 @@ def test_a_training_resumes_from_a_checkpoint_folder(tmp_path: Path) -> None:
         def poll(self, step: int) -> list[Stop]:
             return [Stop()] if step == 6 else []
 
-        def viewers(self) -> Any:
-            return tiny.Script({}).viewers()
+        def watchers(self) -> Any:
+            return tiny.Script({}).watchers()
 
     plan = trainers.make_plan("vae-2d", data=IMAGES, steps=12, settings={**TINY, "execution.deterministic": True})
     state = tiny.of(list(trainers.train(plan, control=StopAt())), trainers.CheckpointReady)[-1]

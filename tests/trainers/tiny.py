@@ -11,7 +11,7 @@ import torch
 from trainers import plan, presets, registry
 from trainers.config import RunConfig
 from trainers.errors import ConfigError
-from trainers.events import CheckpointReady, Command, Event, Metrics, ResumeState, Viewers
+from trainers.events import CheckpointReady, Command, Event, Metrics, ResumeState, Watchers
 from trainers.families.interface import Model
 from trainers.families.vae.model import Vae
 from trainers.families.vae.spec import VaeOptions
@@ -118,9 +118,9 @@ class Script:
         self.polled.append(step)
         return self._commands.pop(step, [])
 
-    def viewers(self) -> Viewers:
+    def watchers(self) -> Watchers:
         """An active viewer, or none."""
-        return Viewers.ACTIVE if self._watched else Viewers.NONE
+        return Watchers.ACTIVE if self._watched else Watchers.NONE
 
 
 def assert_refused(explorer: InferenceSession, op: str, params: dict[str, Any], arrays: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import torch
 
 from trainers import events, openmp
 from trainers.errors import ConfigError, UserError
-from trainers.events import COMMANDS, Command, CommandApplied, Control, Event, Phase, Viewers
+from trainers.events import COMMANDS, Command, CommandApplied, Control, Event, Phase, Watchers
 from trainers.training import resume
 from trainers.training.session import TrainingSession
 from trainers.training.timing import HEARTBEAT_S
@@ -19,15 +19,15 @@ _POLL_S = 0.05
 
 
 class NullControl:
-    """A control without commands or viewers."""
+    """A control without commands or watchers."""
 
     def poll(self, step: int) -> list[Command]:
         """Return no commands."""
         return []
 
-    def viewers(self) -> Viewers:
+    def watchers(self) -> Watchers:
         """Return that there are none."""
-        return Viewers.NONE
+        return Watchers.NONE
 
 
 class BufferedControl:
@@ -51,9 +51,9 @@ class BufferedControl:
         commands, self._commands = [*self._commands, *self._control.poll(step)], []
         return commands
 
-    def viewers(self) -> Viewers:
+    def watchers(self) -> Watchers:
         """Return whether the run is being watched."""
-        return self._control.viewers()
+        return self._control.watchers()
 
 
 def apply_commands(session: TrainingSession, control: Control) -> Iterator[Event]:
@@ -70,11 +70,11 @@ def apply_commands(session: TrainingSession, control: Control) -> Iterator[Event
         # Wait, with heartbeats.
         if not session.stopwatch.is_paused:
             session.stopwatch.pause()
-            session.timers.heartbeat.reset()
+            session.timers.heartbeat.mark_done()
             yield Phase(session.step, "paused")
         time.sleep(_POLL_S)
         if session.timers.heartbeat.is_due(HEARTBEAT_S - _POLL_S):
-            session.timers.heartbeat.reset()
+            session.timers.heartbeat.mark_done()
             yield Phase(session.step, "paused")
     # Continue.
     if session.stopwatch.is_paused:
@@ -111,4 +111,4 @@ def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
         yield resume.checkpoint(session, "requested")
     elif isinstance(command, events.Set) and not error:
         yield resume.checkpoint(session, "schedule")
-        session.timers.checkpoint.reset()
+        session.timers.checkpoint.mark_done()

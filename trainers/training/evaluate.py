@@ -120,7 +120,7 @@ def _evaluate_model(session: TrainingSession, model: Model) -> Generator[events.
             for evaluator in evaluators:
                 evaluator.add(images, start)
         if session.timers.heartbeat.is_due(HEARTBEAT_S):
-            session.timers.heartbeat.reset()
+            session.timers.heartbeat.mark_done()
             yield events.Phase(session.step, "evaluating", f"{start / num_images:.0%}")
     with eval_mode(model):
         results = [evaluator.result() for evaluator in evaluators]

@@ -106,16 +106,16 @@ def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> I
         # Yield a checkpoint.
         if session.timers.checkpoint.is_due(session.config.execution.checkpoint_every_s):
             yield resuming.checkpoint(session, "schedule")
-            session.timers.checkpoint.reset()
-        # Train for a step, or several up to the next evaluation, early snapshot, or the end.
-        limit = min(eval_every - session.step % eval_every, timing.next_early_step(session.step) - session.step)
+            session.timers.checkpoint.mark_done()
+        # Train for a step, or several up to the next evaluation, step of the 1-2-5 series, or the end.
+        limit = min(eval_every - session.step % eval_every, timing.next_series_step(session.step) - session.step)
         if session.length.steps is not None:
             limit = min(limit, session.length.steps - session.step)
         for event in runner.run(limit, control.poll_commands):
             if not isinstance(event, Metrics):
                 yield event
                 continue
-            session.timers.heartbeat.reset()
+            session.timers.heartbeat.mark_done()
             yield event
             if "train/loss" in event.values:
                 yield from session.state.alerts.after_step(session.step, event.values["train/loss"])
@@ -130,20 +130,21 @@ def _evaluate(session: TrainingSession) -> Iterator[Event]:
 
 
 def _is_snapshot_due(session: TrainingSession, control: Control) -> bool:
-    """Return whether it is time for a snapshot: by the clock, more often while watched, or an early step."""
+    """Return whether it is time for a snapshot: by the clock, more often while watched, or in the 1-2-5 series."""
     if session.state.snapshot_step == session.step:
         return False
-    interval_s = timing.snapshot_interval_s(session.config.execution, control.viewers())
-    interval_s = max(interval_s, timing.min_snapshot_interval_s(session.num_weights))
-    early = timing.is_early_step(session.step) and session.step <= timing.last_early_snapshot(session.num_weights)
-    return early or session.timers.snapshot.is_due(interval_s)
+    interval_s = timing.snapshot_interval_s(session.config.execution, control.watchers())
+    min_interval_s = timing.min_snapshot_interval_s(session.num_weights)
+    if timing.is_series_step(session.step) and (not min_interval_s or session.step <= timing.LAST_SERIES_SNAPSHOT):
+        return True
+    return session.timers.snapshot.is_due(max(interval_s, min_interval_s))
 
 
 def _are_images_due(session: TrainingSession, control: Control) -> bool:
     """Return whether a snapshot comes with images: those that take long are rarer in a watched run."""
-    images = session.timers.images
-    interval_s = timing.image_interval_s(session.config.execution.watched_every_s, images.duration_s)
-    return timing.is_early_step(session.step) or not control.viewers() or images.is_due(interval_s)
+    timer = session.timers.sample_images
+    interval_s = timing.sample_image_interval_s(session.config.execution.watched_every_s, timer.duration_s)
+    return timing.is_series_step(session.step) or not control.watchers() or timer.is_due(interval_s)
 
 
 def _snapshot(session: TrainingSession, *, with_images: bool = True) -> Iterator[Event]:
@@ -152,24 +153,24 @@ def _snapshot(session: TrainingSession, *, with_images: bool = True) -> Iterator
     if session.state.snapshot_step != session.step:
         session.record_snapshot()
         yield SnapshotReady(session.step, model_arrays(session.ema.recalibrated()), session.card())
-        session.timers.snapshot.reset()
+        session.timers.snapshot.mark_done()
     if not with_images or session.images_step == session.step:
         return
     # Render the images.
     session.record_images()
     timers = session.timers
-    timers.images.start()
+    timers.sample_images.start()
     is_training = True
     for event in session.sample_images.render(session.ema.recalibrated(), session.step):
         if event is not None:
             yield event
         elif timers.heartbeat.is_due(timing.HEARTBEAT_S):
-            timers.heartbeat.reset()
+            timers.heartbeat.mark_done()
             is_training = False
             yield Phase(session.step, "evaluating", "sample images")
     if not is_training:
         yield Phase(session.step, "training")
-    timers.images.reset()
+    timers.sample_images.mark_done()
 
 
 def _finish(session: TrainingSession) -> Iterator[Event]:

@@ -71,7 +71,7 @@ class TrainingSession:
     sampler: rng.BatchSampler
     generator: torch.Generator
     sample_images: SampleImages | PointImages
-    length: timing.Length
+    length: timing.TrainingLength
     clock: timing.Clock
     stopwatch: timing.Stopwatch = field(init=False)
     timers: timing.Timers = field(init=False)

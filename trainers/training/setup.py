@@ -75,7 +75,7 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
         sampler=sampler,
         generator=rng.named_generator(config.seed, "training", device),
         sample_images=sample_images,
-        length=timing.Length.of(config.schedule, sampler.steps_per_epoch),
+        length=timing.TrainingLength.of(config.schedule, sampler.steps_per_epoch),
         clock=clock,
     )
 

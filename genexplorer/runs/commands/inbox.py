@@ -13,13 +13,13 @@ from genexplorer.runs import layout
 from genexplorer.runs.commands.control import COMMAND_FILE, MAX_BYTES, Ack, pending_commands
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.untrusted_files import read_json_or_empty
-from trainers.events import COMMANDS, Command, Viewers
+from trainers.events import COMMANDS, Command, Watchers
 from trainers.storage import atomic_files
 
 MAX_ACKS = 200
 ACK_PATIENCE_S = 1.0  # after this a command is acknowledged although its checkpoint is not on the disk yet
 WATCH_POLL_INTERVAL_S = 0.25  # between polls of the watch files, which a step must not wait for
-WATCH_EXPIRES_S = {Viewers.ACTIVE: 5.0, Viewers.IDLE: 20.0}  # since the last touch; idle front ends touch rarely
+WATCH_EXPIRES_S = {Watchers.ACTIVE: 5.0, Watchers.IDLE: 20.0}  # since the last touch; idle front ends touch rarely
 _ACK_FILE = re.compile(r"ack-([a-z2-7]{8})\.json")
 
 
@@ -164,12 +164,12 @@ class WatchFileMonitor:
 
     def __init__(self, folder: Path) -> None:
         control = folder / layout.CONTROL
-        self._paths = {Viewers.ACTIVE: control / layout.WATCH, Viewers.IDLE: control / layout.WATCH_IDLE}
+        self._paths = {Watchers.ACTIVE: control / layout.WATCH, Watchers.IDLE: control / layout.WATCH_IDLE}
         self._last_mtime = {level: _mtime_ns(path) for level, path in self._paths.items()}
         self._expires = dict.fromkeys(self._paths, 0.0)
         self._next_poll = 0.0
 
-    def viewers(self) -> Viewers:
+    def watchers(self) -> Watchers:
         """Return the highest level of attention in the last seconds. Cheap enough for each step."""
         now = time.monotonic()
         if now >= self._next_poll:
@@ -178,7 +178,7 @@ class WatchFileMonitor:
                 mtime = _mtime_ns(path)
                 if mtime != self._last_mtime[level]:
                     self._last_mtime[level], self._expires[level] = mtime, now + WATCH_EXPIRES_S[level]
-        return max((level for level, expires in self._expires.items() if now < expires), default=Viewers.NONE)
+        return max((level for level, expires in self._expires.items() if now < expires), default=Watchers.NONE)
 
 
 def _mtime_ns(path: Path) -> int:

@@ -2,7 +2,7 @@
 
 from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S
 from genexplorer.session.run_poller import IdleTracker
-from trainers.events import Viewers
+from trainers.events import Watchers
 
 
 def test_polling_slows_down_until_the_next_input() -> None:
@@ -19,4 +19,4 @@ def test_polling_slows_down_until_the_next_input() -> None:
 
 def test_an_away_front_end_polls_twice_before_its_watch_expires() -> None:
     tracker = IdleTracker(iter([0.0, *[1e6] * 9]).__next__)
-    assert 2 * tracker.poll_s < WATCH_EXPIRES_S[Viewers.IDLE]
+    assert 2 * tracker.poll_s < WATCH_EXPIRES_S[Watchers.IDLE]

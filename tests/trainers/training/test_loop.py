@@ -175,7 +175,7 @@ def test_viewers_get_more_snapshots(folder: Path) -> None:
 
 
 def test_slow_images_do_not_delay_snapshots(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timing, "image_interval_s", lambda configured_s, duration_s: 1e9)
+    monkeypatch.setattr(timing, "sample_image_interval_s", lambda configured_s, duration_s: 1e9)
     config = tiny.config(folder, {"execution": {"watched_every_s": 1e-9}})
     events = list(loop.train(config, control=tiny.Script({}, watched=True)))
     assert [event.step for event in tiny.of(events, SnapshotReady)] == list(range(13))

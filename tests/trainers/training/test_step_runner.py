@@ -104,7 +104,7 @@ def test_a_training_resumes_exactly_from_within_a_launch(family: str, folder: Pa
 
 def test_a_launch_ends_where_something_is_due(folder: Path, launches: list[int]) -> None:
     _events(_config(folder), commands={})
-    # one eager step and one timed; then up to the early steps 5, 10 and 20, the evaluations at 11 and 22, and the end
+    # one eager step and one timed; then up to steps 5, 10 and 20 of the 1-2-5 series, evaluations at 11 and 22, the end
     assert launches == [3, 5, 8, 2, 2]
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.trainers import tiny
 from trainers.config import ExecutionConfig, ScheduleConfig
-from trainers.events import Viewers
+from trainers.events import Watchers
 from trainers.step import optim
 from trainers.training import timing
 
@@ -24,7 +24,7 @@ class HandClock:
 
 def test_the_stopwatch_excludes_pauses_and_includes_earlier_attempts() -> None:
     clock = HandClock()
-    watch = timing.Stopwatch(clock, before_s=10.0)
+    watch = timing.Stopwatch(clock, earlier_s=10.0)
     clock.now += 5
     watch.pause()
     clock.now += 1000
@@ -60,19 +60,19 @@ def test_time_asleep_is_not_counted(gap: float, computed: float, counted: float)
     assert awake() - before == pytest.approx(counted + 1.0)
 
 
-def test_an_interval_counts_from_its_reset() -> None:
+def test_a_timer_counts_from_when_it_was_done() -> None:
     clock = HandClock()
-    every = timing.Interval(clock)
+    timer = timing.DueTimer(clock)
     clock.now += 1.9
-    assert not every.is_due(2)
+    assert not timer.is_due(2)
     clock.now += 0.1
-    assert every.is_due(2) and not every.is_due(30)
-    every.reset()
-    assert not every.is_due(2)
+    assert timer.is_due(2) and not timer.is_due(30)
+    timer.mark_done()
+    assert not timer.is_due(2)
 
 
-def test_early_steps() -> None:
-    due = [step for step in range(2001) if timing.is_early_step(step)]
+def test_steps_of_the_series() -> None:
+    due = [step for step in range(2001) if timing.is_series_step(step)]
     assert due == [0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000]
 
 
@@ -109,14 +109,14 @@ def test_the_remaining_time_follows_the_pace_of_this_attempt() -> None:
     [({"epochs": 1.5}, 12), ({"steps": 7}, 7), ({"epochs": 0.001}, 1)],
 )
 def test_lengths_in_steps(given: dict[str, float], steps: int) -> None:
-    length = timing.Length.of(ScheduleConfig.model_validate(given), steps_per_epoch=8)
+    length = timing.TrainingLength.of(ScheduleConfig.model_validate(given), steps_per_epoch=8)
     assert length.steps == steps
     assert not length.is_over(steps - 1, 1e9) and length.is_over(steps, 0)
     assert length.progress(0, 0) == 0 and length.progress(steps, 0) == 1
 
 
 def test_lengths_in_minutes() -> None:
-    length = timing.Length.of(ScheduleConfig(minutes=2), steps_per_epoch=8)
+    length = timing.TrainingLength.of(ScheduleConfig(minutes=2), steps_per_epoch=8)
     assert length.progress(10**6, 30) == 0.25
     assert not length.is_over(10**6, 119) and length.is_over(1, 120)
     assert not length.is_over(0, 120)  # at least one step
@@ -142,30 +142,30 @@ def test_learning_rates() -> None:
     [
         (6_000, 0, 300),  # often enough for 20
         (187_200, 0, 936),  # and at least every two epochs
-        (100, 0, 212),  # but judging never takes more than a fifth of the time
+        (100, 0, 212),  # but evaluation takes no more than a fifth of the time
         (100, 7, 7),
     ],
 )
 def test_evaluations(folder: Path, steps: int, configured: int, expected: int) -> None:
     given = {"execution": {"eval_every": configured}, "optim": {"batch_size": 128}}
     config = tiny.config(folder, given, steps=steps)
-    length = timing.Length.of(config.schedule, 468)
+    length = timing.TrainingLength.of(config.schedule, 468)
     assert timing.eval_every(config, length, 468, num_test=10_000) == expected
 
 
-def test_snapshot_intervals_depend_on_viewers() -> None:
+def test_snapshot_intervals_depend_on_watchers() -> None:
     execution = ExecutionConfig(watched_every_s=2.0, snapshot_every_s=30.0)
-    seconds = {audience: timing.snapshot_interval_s(execution, audience) for audience in Viewers}
-    assert seconds == {Viewers.NONE: 30.0, Viewers.IDLE: 4.0, Viewers.ACTIVE: 2.0}
+    seconds = {watchers: timing.snapshot_interval_s(execution, watchers) for watchers in Watchers}
+    assert seconds == {Watchers.NONE: 30.0, Watchers.IDLE: 4.0, Watchers.ACTIVE: 2.0}
 
 
-def test_slow_images_are_drawn_less_often() -> None:
-    assert timing.image_interval_s(2.0, 0.001) == 2.0
-    assert timing.image_interval_s(2.0, 0.12) == pytest.approx(8.0)
-    assert timing.image_interval_s(2.0, 9.0) == 10.0
+def test_slow_images_are_rendered_less_often() -> None:
+    assert timing.sample_image_interval_s(2.0, 0.001) == 2.0
+    assert timing.sample_image_interval_s(2.0, 0.12) == pytest.approx(8.0)
+    assert timing.sample_image_interval_s(2.0, 9.0) == 10.0
     now = [0.0]
-    every = timing.Interval(lambda: now[0])
-    every.start()
+    timer = timing.DueTimer(lambda: now[0])
+    timer.start()
     now[0] = 0.25
-    every.reset()
-    assert every.duration_s == 0.25 and not every.is_due(1.0)
+    timer.mark_done()
+    assert timer.duration_s == 0.25 and not timer.is_due(1.0)

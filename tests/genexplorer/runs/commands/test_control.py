@@ -11,7 +11,7 @@ from genexplorer.runs.commands import inbox as inbox_module
 from genexplorer.runs.commands.inbox import WATCH_EXPIRES_S, Inbox, WatchFileMonitor
 from genexplorer.runs.store import RunStore
 from tests.fixtures.fake_run import FakeRun, FakeState, config, running_run, write_run
-from trainers.events import Command, CommandApplied, Pause, Resume, SaveNow, Set, Stop, Threads, Viewers
+from trainers.events import Command, CommandApplied, Pause, Resume, SaveNow, Set, Stop, Threads, Watchers
 
 
 @pytest.fixture
@@ -151,20 +151,20 @@ def test_a_touch_counts_for_a_few_seconds_by_the_workers_own_clock(
     clock = Clock()
     monkeypatch.setattr(inbox_module, "time", clock)
     watch = WatchFileMonitor(folder)
-    assert not watch.viewers()  # left behind by an earlier front end
+    assert not watch.watchers()  # left behind by an earlier front end
     mark = folder / layout.CONTROL / layout.WATCH
     for wall_time in (10_000_000, 5, 99_999_999_999):  # whatever the wall clock says
         clock.now += 1
         os.utime(mark, ns=(wall_time, wall_time))
-        assert watch.viewers() is Viewers.ACTIVE
-        clock.now += WATCH_EXPIRES_S[Viewers.ACTIVE] + 0.1
-        assert not watch.viewers()
+        assert watch.watchers() is Watchers.ACTIVE
+        clock.now += WATCH_EXPIRES_S[Watchers.ACTIVE] + 0.1
+        assert not watch.watchers()
     control.touch_watch(folder, idle=True)
     clock.now += 1
-    assert watch.viewers() is Viewers.IDLE
+    assert watch.watchers() is Watchers.IDLE
     control.touch_watch(folder)
     clock.now += 1
-    assert watch.viewers() is Viewers.ACTIVE  # one active front end is enough
+    assert watch.watchers() is Watchers.ACTIVE  # one active front end is enough
 
 
 def test_an_unwritable_watch_file_is_ignored(tmp_path: Path) -> None:
