@@ -45,11 +45,11 @@ def view(
     output.print_stderr(result.message)
 
 
-def open_dashboard(runs_dir: Path | None, select: Path | None) -> None:
+def open_dashboard(runs_dir: Path | None, initial_run: Path | None) -> None:
     """Run the dashboard in this terminal until it is closed."""
     from genexplorer.dashboard.app import run_dashboard
 
-    code = run_dashboard(paths.runs_dir(runs_dir), select)
+    code = run_dashboard(paths.runs_dir(runs_dir), initial_run)
     if code:
         raise typer.Exit(code)
 

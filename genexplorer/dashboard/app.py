@@ -75,7 +75,7 @@ class DashboardApp(App[None]):
         select: The run to select first; the newest by default.
         make_client: Makes the client of the process that evaluates models.
         clock: Unix time; tests freeze it.
-        idle: Tracks when the dashboard was last used; tests control its clock.
+        idle_tracker: Tracks when the dashboard was last used; tests control its clock.
         dark: Whether to start in the dark theme; by default the saved choice, else the terminal's.
     """
 
@@ -87,15 +87,15 @@ class DashboardApp(App[None]):
     def __init__(
         self,
         runs_dir: Path,
-        select: Path | None = None,
+        initial_run: Path | None = None,
         *,
         make_client: ClientFactory = ExplorerClient,
         clock: Callable[[], float] = time.time,
-        idle: IdleTracker | None = None,
+        idle_tracker: IdleTracker | None = None,
         dark: bool | None = None,
     ) -> None:
         super().__init__()
-        self._main = MainScreen(runs_dir, select, make_client=make_client, clock=clock, idle=idle)
+        self._main = MainScreen(runs_dir, initial_run, make_client=make_client, clock=clock, idle_tracker=idle_tracker)
         for theme in build_themes():
             self.register_theme(theme)
         saved_theme = load_theme() if dark is None else None
@@ -117,12 +117,12 @@ class DashboardApp(App[None]):
         return css_variables(DARK)
 
 
-def run_dashboard(runs_dir: Path, select: Path | None = None) -> int:
+def run_dashboard(runs_dir: Path, initial_run: Path | None = None) -> int:
     """Show the runs of a folder until the user quits, which does not affect any training.
 
     Args:
         runs_dir: The folder of runs; it need not exist yet.
-        select: The run folder to select first; the newest by default.
+        initial_run: The run folder to select first; the newest by default.
     Returns:
         The exit code: 0, or 1 after an internal error.
     """
@@ -131,7 +131,7 @@ def run_dashboard(runs_dir: Path, select: Path | None = None) -> int:
         file_descriptor = sys.__stdout__.fileno() if sys.__stdout__ is not None else 1
         if 0 in os.get_terminal_size(file_descriptor):
             fcntl.ioctl(file_descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    app = DashboardApp(runs_dir, select)
+    app = DashboardApp(runs_dir, initial_run)
     app.run()
     return app.return_code or 0
 

@@ -1,6 +1,6 @@
-"""Frozen values exchanged by two threads: the screen sends a request, the polling thread returns the content.
+"""Frozen values exchanged by two threads: the screen sends a request, the polling thread returns the details.
 
-Values that hold arrays are compared by identity: the polling thread returns the same object until its content changes.
+Values that hold arrays are compared by identity: the polling thread returns the same object until it changes.
 """
 
 from collections.abc import Mapping

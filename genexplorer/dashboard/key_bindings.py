@@ -8,24 +8,14 @@ from dataclasses import dataclass, replace
 
 from textual.binding import Binding
 from textual.content import Content, Span
+from textual.keys import format_key
 from textual.style import Style
 
-_KEY_LABELS = {  # by Textual's names, for keys whose name is not what the screen shows
-    "slash": "/",
-    "question_mark": "?",
-    "delete": "Del",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "plus": "+",
-    "minus": "−",
-    "full_stop": ".",
-    "escape": "esc",
-    "ctrl+p": "^p",
-}
+_KEY_LABELS = {"delete": "Del", "minus": "−", "ctrl+p": "^p"}  # where Textual's label is another
 
 
 @dataclass(frozen=True)
-class Key:
+class KeyBinding:
     """A key binding with its texts.
 
     Args:
@@ -48,21 +38,21 @@ class Key:
     def display(self) -> str:
         """The key as the screen shows it."""
         first = self.keys.split(",")[0]
-        return _KEY_LABELS.get(first, first)
+        return _KEY_LABELS.get(first) or format_key(first)
 
     def binding(self) -> Binding:
         """Return Textual's binding."""
         return Binding(self.keys, self.action, self.name, show=self.footer, key_display=self.display, tooltip=self.help)
 
 
-def screen_keys(widget: str, keys: tuple[Key, ...]) -> tuple[Key, ...]:
-    """Return a widget's keys as keys of the screen, which runs their actions on the widget of that class."""
-    return tuple(replace(key, action=forwarded_action(widget, key.action)) for key in keys)
+def forwarded_keys(widget_class: str, keys: tuple[KeyBinding, ...]) -> tuple[KeyBinding, ...]:
+    """Return a widget's keys as keys of the screen, which runs their actions on its widget of that class."""
+    return tuple(replace(key, action=forwarded_action(widget_class, key.action)) for key in keys)
 
 
-def forwarded_action(widget: str, action: str) -> str:
-    """Return the action of the screen that runs an action of its widget of a class, named by `widget`."""
-    return f"run_widget_action({widget!r}, {action!r})"
+def forwarded_action(widget_class: str, action: str) -> str:
+    """Return the action of the screen that runs an action of its widget of the class with that name."""
+    return f"run_widget_action({widget_class!r}, {action!r})"
 
 
 def link(text: str, action: str, style: str = "") -> Content:

@@ -24,9 +24,9 @@ class DetailsPoller:
 
     Args:
         runs_dir: The folder of runs.
-        on_details: Called in the polling thread with each new details; must return at once.
+        on_details: Called in the polling thread after each poll; must return at once.
         clock: Unix time; tests freeze it.
-        idle: Tracks when the dashboard was last used; polls are rarer while it is idle.
+        idle_tracker: Tracks when the dashboard was last used; polls are rarer while it is idle.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class DetailsPoller:
         on_details: Callable[[DashboardDetails], None],
         *,
         clock: Callable[[], float] = time.time,
-        idle: IdleTracker | None = None,
+        idle_tracker: IdleTracker | None = None,
     ) -> None:
         self._store = RunStore(runs_dir)
         self._on_details = on_details
         self._clock = clock
-        self._idle = idle or IdleTracker()
+        self._idle_tracker = idle_tracker or IdleTracker()
         self._request = DetailsRequest()
         self._wake = threading.Event()
         self._closed = threading.Event()
@@ -56,20 +56,20 @@ class DetailsPoller:
         """Set what to show from now on; a changed request wakes the poller at once."""
         if request != self._request:
             self._request = request
-            self._idle.record_input()
+            self._idle_tracker.record_input()
             self._wake.set()
 
     def refresh_list(self) -> None:
         """Read the folder of runs again now: a run was started, deleted or restored."""
         self._list_due = 0.0
-        self._idle.record_input()
+        self._idle_tracker.record_input()
         self._wake.set()
 
     def record_input(self) -> None:
         """Record that the dashboard is in use; wakes an idle poller at once."""
-        if self._idle.is_idle:
+        if self._idle_tracker.is_idle:
             self._wake.set()
-        self._idle.record_input()
+        self._idle_tracker.record_input()
 
     def close(self) -> None:
         """End `run` soon."""
@@ -82,7 +82,7 @@ class DetailsPoller:
             details = self.poll(self._request)
             if not self._closed.is_set():
                 self._on_details(details)
-            self._wake.wait(self._idle.poll_s)
+            self._wake.wait(self._idle_tracker.poll_interval_s)
             self._wake.clear()
 
     def poll(self, request: DetailsRequest) -> DashboardDetails:
@@ -109,7 +109,8 @@ class DetailsPoller:
         if started < self._list_due:
             return
         try:
-            runs, self._list_error = tuple(self._with_read_error(status) for status in self._store.list()), ""
+            runs = tuple(self._with_read_error(status) for status in self._store.list())
+            self._list_error = ""
             self._runs = self._runs if runs == self._runs else runs
         except (UserError, OSError) as error:
             self._runs, self._list_error = (), str(error)
@@ -156,7 +157,8 @@ class DetailsPoller:
         return next((status for status in self._runs if status.folder == folder), None)
 
     def _details_builder(self, folder: Path, *, is_watched: bool) -> RunDetailsBuilder:
+        """Return the builder of a displayed run, set to report to the worker whether the run is watched."""
         if folder not in self._details_builders:
             self._details_builders[folder] = RunDetailsBuilder(folder)
-        self._details_builders[folder].report_watched(is_watched=is_watched, is_idle=self._idle.is_idle)
+        self._details_builders[folder].set_watched(is_watched=is_watched, is_idle=self._idle_tracker.is_idle)
         return self._details_builders[folder]

@@ -51,12 +51,12 @@ class RunDetailsBuilder:
         self._log_tail = ""
         self._log_tail_state: State | None = None
 
-    def report_watched(self, *, is_watched: bool, is_idle: bool) -> None:
+    def set_watched(self, *, is_watched: bool, is_idle: bool) -> None:
         """Set what polls report to the worker, which saves snapshots more often for a displayed run, unless idle."""
         self._run_poller.watching, self._run_poller.watcher_idle = is_watched, is_idle
 
     def build(self, request: DetailsRequest, now: float) -> RunDetails:
-        """Poll the run and return its content.
+        """Poll the run and return its details.
 
         Args:
             request: What to show of it.
@@ -80,7 +80,7 @@ class RunDetailsBuilder:
             if "snapshots" in changed and self._card is None and self._run_poller.snapshots:
                 with suppress(UserError, OSError):  # deleted between two polls: the next snapshot has a card, too
                     self._card = self._run_poller.card()
-            # Assemble the content.
+            # Assemble the details.
             step = request.selected_step
             selected_x = None if step is None else self._run_poller.x_at(step, request.x_axis)
             image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.image_kind)}))

@@ -277,6 +277,6 @@ class IdleTracker:
         return self._clock() - self._last_input >= AWAY_AFTER_S
 
     @property
-    def poll_s(self) -> float:
+    def poll_interval_s(self) -> float:
         """The time between two polls, in seconds."""
         return AWAY_POLL_S if self.is_away else IDLE_POLL_S if self.is_idle else ACTIVE_POLL_S

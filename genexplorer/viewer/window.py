@@ -145,7 +145,7 @@ class MainWindow(QMainWindow):
 
     def _update_polling(self) -> None:
         """Poll less often the longer the window has not been used."""
-        interval, application = round(1000 * self._idle_tracker.poll_s), QApplication.instance()
+        interval, application = round(1000 * self._idle_tracker.poll_interval_s), QApplication.instance()
         if interval != self._poll_timer.interval():
             self._poll_timer.setInterval(interval)  # restarts the interval
         animation.set_enabled(not self._idle_tracker.is_away)

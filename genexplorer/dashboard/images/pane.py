@@ -49,7 +49,7 @@ def _caption_content(run: RunDetails, image: TiledImage, width: int) -> Content:
     step = f"step {image.step:,}"
     title = clip(_IMAGE_KIND_TITLES.get(image.kind, image.kind.replace("_", " ")) + more, max(width - len(step) - 1, 6))
     gap = max(width - len(title) - len(step), 1)
-    return Content.assemble(link(title, "screen.next_kind", "bold"), " " * gap, (step, "$muted"))
+    return Content.assemble(link(title, "screen.next_image_kind", "bold"), " " * gap, (step, "$muted"))
 
 
 def _position_content(run: RunDetails, step: int, width: int) -> Content:

@@ -9,7 +9,7 @@ from textual.message import Message
 
 from genexplorer.dashboard.charts.chart import StyledText
 from genexplorer.dashboard.details import RunDetails
-from genexplorer.dashboard.key_bindings import Key
+from genexplorer.dashboard.key_bindings import KeyBinding
 from genexplorer.dashboard.text_fitting import clip
 from genexplorer.dashboard.widgets import CellWidget, Text
 from genexplorer.session import formatting
@@ -22,18 +22,18 @@ class ActionBar(CellWidget):
     """A row of items; a click on one runs its action on the screen."""
 
     def items(self) -> list[tuple[list[StyledText], str]]:
-        """Return the cells and the action of each item."""
+        """Return the segments of text and the action of each item."""
         raise NotImplementedError
 
     def draw(self, width: int, height: int) -> list[list[StyledText]]:
         """Return the row."""
-        return [[cell for cells, _ in self.items() for cell in cells]]
+        return [[segment for segments, _ in self.items() for segment in segments]]
 
     async def on_click(self, event: events.Click) -> None:
         """Run the action of the item under the mouse."""
         offset, end = event.get_content_offset(self), 0
-        for cells, action in self.items() if offset is not None else ():
-            end += sum(len(text) for text, _ in cells)
+        for segments, action in self.items() if offset is not None else ():
+            end += sum(len(text) for text, _ in segments)
             if offset is not None and offset.x < end:
                 await self.run_action(f"screen.{action}")
                 return
@@ -55,15 +55,15 @@ class NumberedTabs(ActionBar):
         items = []
         for number, tab in enumerate(TAB_NAMES, 1):
             inactive = [(f" {number} ", "key"), (f"{tab.capitalize()} ", "name")]
-            cells = [(f" {number} {tab.capitalize()} ", "active")] if tab == self.active_tab else inactive
-            items.append((cells, f"show_tab('{tab}')"))
+            segments = [(f" {number} {tab.capitalize()} ", "active")] if tab == self.active_tab else inactive
+            items.append((segments, f"show_tab('{tab}')"))
         return items
 
     def draw(self, width: int, height: int) -> list[list[StyledText]]:
         """Return the tabs, and a line to the right edge."""
-        (cells,) = super().draw(width, height)
-        used = sum(len(text) for text, _ in cells)
-        return [[*cells, ("─" * max(width - used, 0), "line")]]
+        (segments,) = super().draw(width, height)
+        used = sum(len(text) for text, _ in segments)
+        return [[*segments, ("─" * max(width - used, 0), "line")]]
 
 
 class StatusBar(Text):
@@ -112,7 +112,7 @@ class Footer(ActionBar):
 
     style_set = "keys"
 
-    def __init__(self, keys: tuple[Key, ...], **kwargs: Any) -> None:
+    def __init__(self, keys: tuple[KeyBinding, ...], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._keys = [key for key in keys if key.footer]
 

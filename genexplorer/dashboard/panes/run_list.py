@@ -62,8 +62,8 @@ class RunList(ScrollView, can_focus=True):
         Binding("down", "move(1)", "Run below", show=False),
         Binding("pageup", "move_page(-1)", "Page up", show=False),
         Binding("pagedown", "move_page(1)", "Page down", show=False),
-        Binding("home", "move_to_end(0)", "First run", show=False),
-        Binding("end", "move_to_end(1)", "Last run", show=False),
+        Binding("home", "select_first", "First run", show=False),
+        Binding("end", "select_last", "Last run", show=False),
     ]
 
     @dataclass
@@ -115,9 +115,15 @@ class RunList(ScrollView, can_focus=True):
         """Select the run a number of pages further down."""
         self.action_move(by * max(self.size.height - 1, 1))
 
-    def action_move_to_end(self, end: int) -> None:
-        """Select the first run (0) or the last (1)."""
-        self.action_move(len(self._rows) if end else -len(self._rows))
+    def action_select_first(self) -> None:
+        """Select the first run."""
+        if self._rows:
+            self.select(self._rows[0].status.folder)
+
+    def action_select_last(self) -> None:
+        """Select the last run."""
+        if self._rows:
+            self.select(self._rows[-1].status.folder)
 
     def on_click(self, event: events.Click) -> None:
         """Select the run under the mouse."""
@@ -143,7 +149,7 @@ class RunList(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         row = self._rows[index]
         selected = row.status.folder == self.selected
-        strip = painter.strip(row_cells(row, width, self._widths, selected=selected), width)
+        strip = painter.strip(row_segments(row, width, self._widths, selected=selected), width)
         return strip.apply_style(painter.style("selected")) if selected else strip
 
     def _scroll_to_selected(self) -> None:
@@ -155,18 +161,21 @@ class RunList(ScrollView, can_focus=True):
         return next((i for i, row in enumerate(self._rows) if row.status.folder == self.selected), None)
 
 
-def row_cells(row: RunRow, width: int, widths: ColumnWidths, *, selected: bool) -> list[StyledText]:
-    """Return a row: arrow, letter, symbol, name, family, progress, time left and, if there is space, the speed."""
-    # Texts of the columns, in a narrow list of the name alone.
+def row_segments(row: RunRow, width: int, widths: ColumnWidths, *, selected: bool) -> list[StyledText]:
+    """Return a row's segments: arrow, letter, symbol, name, family, progress, time left and, if it fits, the speed."""
+    # Texts of the columns; a narrow list has the name alone.
     status = row.status
-    speed = formatting.speed(status, short=True) if status.state.active else ""
-    progress = formatting.percent(status.progress)
-    middle = f" {clip(status.family, widths.family):<{widths.family}} {progress:>{widths.progress}}"
-    time = _time_or_state_text(status)
-    last = f" {time:>{widths.time}}" if width < _MIN_WIDTH_WITH_SPEED else f"  {time:<{widths.time}}{speed:>15}"
-    if width < _MIN_WIDTH_WITH_PROGRESS:
-        middle = last = ""
-    name_width = max(width - 4 - widths.comparison_label - cell_len(middle) - cell_len(last), 6)
+    family_and_progress = time_and_speed = ""
+    if width >= _MIN_WIDTH_WITH_PROGRESS:
+        progress = formatting.percent(status.progress)
+        family_and_progress = f" {clip(status.family, widths.family):<{widths.family}} {progress:>{widths.progress}}"
+        time = _time_or_state_text(status)
+        time_and_speed = f" {time:>{widths.time}}"
+        if width >= _MIN_WIDTH_WITH_SPEED:
+            speed = formatting.speed(status, short=True) if status.state.active else ""
+            time_and_speed = f"  {time:<{widths.time}}{speed:>15}"
+    other_width = 4 + widths.comparison_label + cell_len(family_and_progress) + cell_len(time_and_speed)
+    name_width = max(width - other_width, 6)
     # Columns with the names of their styles.
     needs_attention = status.state in (State.FAILED, State.LOST, State.DAMAGED) or not status.is_responding
     style = "attention" if needs_attention else "running" if status.state in (State.RUNNING, State.QUEUED) else "other"
@@ -175,8 +184,8 @@ def row_cells(row: RunRow, width: int, widths: ColumnWidths, *, selected: bool) 
         (set_cell_size(row.comparison_label, widths.comparison_label), "comparison-label"),
         (set_cell_size(formatting.state_symbol(status.state), 2) + " ", style),
         (set_cell_size(clip(status.name or status.id, name_width), name_width), "name"),
-        (middle, "other"),
-        (last, "attention" if needs_attention else "other"),
+        (family_and_progress, "other"),
+        (time_and_speed, "attention" if needs_attention else "other"),
     ]
 
 
@@ -185,7 +194,7 @@ def _time_or_state_text(status: RunStatus) -> str:
     if status.state is State.RUNNING and status.is_responding and status.seconds_left is not None:
         return formatting.duration(status.seconds_left)
     if status.state is State.RUNNING:
-        return (status.phase or "running") if status.is_responding else "silent"
+        return (status.phase or "running") if status.is_responding else "no response"
     if status.state is State.SUCCEEDED:
         return formatting.duration(status.elapsed_s)
     return {State.STOPPING: "stopping", State.DAMAGED: "damaged"}.get(status.state, str(status.state.value))

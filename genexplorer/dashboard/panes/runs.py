@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from genexplorer.dashboard.charts.curves import COMPARISON_LABELS
 from genexplorer.dashboard.details import DashboardDetails, RunDetails
-from genexplorer.dashboard.key_bindings import Key, forwarded_action, link
+from genexplorer.dashboard.key_bindings import KeyBinding, forwarded_action, link
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.panes.run_list import RunList, RunRow
 from genexplorer.dashboard.screens.dialogs import ConfirmScreen, TextScreen
@@ -33,22 +33,22 @@ class RunsPane(Vertical):
 
     Args:
         runs_dir: The folder of runs.
-        select: Folder of the run to select first; the newest by default.
+        initial_run: Folder of the run to select first; the newest by default.
     """
 
-    KEYS: ClassVar[tuple[Key, ...]] = (
-        Key("n", "new_run", "new", "train a new model", "Runs", footer=True),
-        Key("g", "choose_preset", "presets", "presets, with expected result and time", "Runs"),
-        Key("p", "pause_or_resume", "pause", "pause or resume", "Runs", footer=True),
-        Key("s", "stop", "stop", "stop; the state is saved, r resumes", "Runs", footer=True),
-        Key("r", "resume", "resume", "resume a stopped, failed or lost run", "Runs"),
-        Key("delete,backspace", "trash", "trash", "move the run to the trash", "Runs"),
-        Key("u", "undo", "undo", "restore the last run from the trash", "Runs"),
-        Key("v", "viewer", "viewer", "open the desktop viewer", "Runs", footer=True),
-        Key("y", "copy_command", "copy command", "copy a command line for this run", "Runs"),
-        Key("d", "diagnose", "diagnose", "alerts with hints, and last log lines", "Runs"),
-        Key("slash", "filter", "filter", "filter the runs; esc clears the filter", "Runs"),
-        Key("space", "compare", "compare", "mark the run for a comparison of curves; esc ends it", "Runs"),
+    KEYS: ClassVar[tuple[KeyBinding, ...]] = (
+        KeyBinding("n", "new_run", "new", "train a new model", "Runs", footer=True),
+        KeyBinding("g", "choose_preset", "presets", "presets, with expected result and time", "Runs"),
+        KeyBinding("p", "pause_or_resume", "pause", "pause or resume", "Runs", footer=True),
+        KeyBinding("s", "stop", "stop", "stop; the state is saved, r resumes", "Runs", footer=True),
+        KeyBinding("r", "resume", "resume", "resume a stopped, failed or lost run", "Runs"),
+        KeyBinding("delete,backspace", "trash", "trash", "move the run to the trash", "Runs"),
+        KeyBinding("u", "undo", "undo", "restore the last run from the trash", "Runs"),
+        KeyBinding("v", "viewer", "viewer", "open the desktop viewer", "Runs", footer=True),
+        KeyBinding("y", "copy_command", "copy command", "copy a command line for this run", "Runs"),
+        KeyBinding("d", "diagnose", "diagnose", "alerts with hints, and last log lines", "Runs"),
+        KeyBinding("slash", "filter", "filter", "filter the runs; esc clears the filter", "Runs"),
+        KeyBinding("space", "compare", "compare", "mark the run for a comparison of curves; esc ends it", "Runs"),
     )
 
     class ListChanged(Message):
@@ -69,13 +69,13 @@ class RunsPane(Vertical):
 
         result: ActionResult
 
-    def __init__(self, runs_dir: Path, select: Path | None = None, **kwargs: Any) -> None:
+    def __init__(self, runs_dir: Path, initial_run: Path | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.runs_dir = runs_dir
         self.compared: list[Path] = []
         self.folders: frozenset[Path] = frozenset()  # of all runs, including those that the filter hides
         self._details = DashboardDetails()
-        self._pending_selection = select  # folder of a run to select once it is listed
+        self._pending_selection = initial_run  # folder of a run to select once it is listed
         self._shown_inputs: tuple[object, ...] = ()
         self._trashed_folders: list[Path] = []  # in the order of their deletion
         self.run_list = RunList(id="runs")

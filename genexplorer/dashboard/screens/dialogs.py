@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
-from genexplorer.dashboard.key_bindings import Key, link
+from genexplorer.dashboard.key_bindings import KeyBinding, link
 
 _KEY_CELLS = 8
 
@@ -131,7 +131,7 @@ class ChoiceScreen(ListScreen):
 class HelpScreen(TextScreen):
     """Lists all keys; returns the action of the clicked line, or None."""
 
-    def __init__(self, keys: tuple[Key, ...]) -> None:
+    def __init__(self, keys: tuple[KeyBinding, ...]) -> None:
         # List the keys by group.
         parts: list[Content] = []
         for group in dict.fromkeys(key.group for key in keys):

@@ -19,7 +19,7 @@ from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.scatter import LatentPlaneView
 from genexplorer.dashboard.details import DashboardDetails, DetailsRequest, RunDetails
 from genexplorer.dashboard.images.pane import ImagePane
-from genexplorer.dashboard.key_bindings import Key, screen_keys
+from genexplorer.dashboard.key_bindings import KeyBinding, forwarded_keys
 from genexplorer.dashboard.panes.bars import Footer, NumberedTabs, StatusBar
 from genexplorer.dashboard.panes.header import RunHeader
 from genexplorer.dashboard.panes.run_list import RunList
@@ -47,62 +47,62 @@ class MainScreen(Screen[None]):
 
     Args:
         runs_dir: The folder of runs.
-        select: The run to select first; the newest by default.
+        initial_run: The run to select first; the newest by default.
         make_client: Makes the client of the process that evaluates models.
         clock: Unix time; tests freeze it.
-        idle: Tracks when the dashboard was last used.
+        idle_tracker: Tracks when the dashboard was last used.
     """
 
-    KEYS: ClassVar[tuple[Key, ...]] = (
-        *screen_keys("RunsPane", RunsPane.KEYS),
-        *screen_keys("CurvesPane", CurvesPane.KEYS),
-        Key("left_square_bracket", "move_step(-1)", "back", "previous image", "Time", footer=True),
-        Key("right_square_bracket", "move_step(1)", "ahead", "next image", "Time", footer=True),
-        Key("full_stop", "play", "play", "play or pause the images over time", "Time"),
-        Key("L,shift+l", "follow", "follow", "follow the newest step", "Time"),
-        Key("k", "next_kind", "images", "next kind of image: samples, reconstructions, …", "Time"),
-        Key("z", "image_size", "large", "few large images or many small ones", "Time"),
-        Key("1,c", "show_tab('curves')", "curves", "tab Curves", "Tabs"),
-        Key("2", "show_tab('samples')", "samples", "tab Samples", "Tabs"),
-        Key("3", "show_tab('config')", "config", "tab Config", "Tabs"),
-        Key("4", "show_tab('log')", "log", "tab Log", "Tabs"),
-        Key("5,w", "show_tab('latent')", "latent", "tab Latent: arrows move through the latent space", "Tabs"),
-        Key("6,t", "show_tab('theory')", "theory", "tab Theory: the objective and its current terms", "Tabs"),
-        Key("e", "next_plane", "next plane", "another plane of the latent space", "Tabs"),
-        Key("D,shift+d", "toggle_dark", "light/dark", "light or dark theme", "Screen"),
-        Key("escape", "escape", "back", "leave the filter, the comparison, the latent plane", "Screen"),
-        Key("question_mark", "help", "keys", "this list", "Screen", footer=True),
-        Key("ctrl+p", "app.command_palette", "command palette", "search all actions and runs", "Screen"),
-        Key("q", "quit", "quit", "quit the dashboard; trainings continue", "Screen", footer=True),
+    KEYS: ClassVar[tuple[KeyBinding, ...]] = (
+        *forwarded_keys("RunsPane", RunsPane.KEYS),
+        *forwarded_keys("CurvesPane", CurvesPane.KEYS),
+        KeyBinding("left_square_bracket", "move_step(-1)", "back", "previous image", "Time", footer=True),
+        KeyBinding("right_square_bracket", "move_step(1)", "ahead", "next image", "Time", footer=True),
+        KeyBinding("full_stop", "play", "play", "play or pause the images over time", "Time"),
+        KeyBinding("L,shift+l", "follow", "follow", "follow the newest step", "Time"),
+        KeyBinding("k", "next_image_kind", "images", "next kind of image: samples, reconstructions, …", "Time"),
+        KeyBinding("z", "image_size", "large", "few large images or many small ones", "Time"),
+        KeyBinding("1,c", "show_tab('curves')", "curves", "tab Curves", "Tabs"),
+        KeyBinding("2", "show_tab('samples')", "samples", "tab Samples", "Tabs"),
+        KeyBinding("3", "show_tab('config')", "config", "tab Config", "Tabs"),
+        KeyBinding("4", "show_tab('log')", "log", "tab Log", "Tabs"),
+        KeyBinding("5,w", "show_tab('latent')", "latent", "tab Latent: arrows move through the latent space", "Tabs"),
+        KeyBinding("6,t", "show_tab('theory')", "theory", "tab Theory: the objective and its current terms", "Tabs"),
+        KeyBinding("e", "next_plane", "next plane", "another plane of the latent space", "Tabs"),
+        KeyBinding("D,shift+d", "toggle_dark", "light/dark", "light or dark theme", "Screen"),
+        KeyBinding("escape", "escape", "back", "leave the filter, the comparison, the latent plane", "Screen"),
+        KeyBinding("question_mark", "help", "keys", "this list", "Screen", footer=True),
+        KeyBinding("ctrl+p", "app.command_palette", "command palette", "search all actions and runs", "Screen"),
+        KeyBinding("q", "quit", "quit", "quit the dashboard; trainings continue", "Screen", footer=True),
     )
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in KEYS]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (120, "-wider"), (170, "-widest")]  # noqa: RUF012 - Textual
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-usual"), (40, "-tall")]  # noqa: RUF012 - Textual
 
-    class ContentReady(Message):
+    class DetailsReady(Message):
         """The poller has new details; only the newest is shown, so a slow terminal skips some."""
 
     def __init__(
         self,
         runs_dir: Path,
-        select: Path | None,
+        initial_run: Path | None,
         *,
         make_client: ClientFactory,
         clock: Callable[[], float],
-        idle: IdleTracker | None = None,
+        idle_tracker: IdleTracker | None = None,
     ) -> None:
         super().__init__()
         self.details = DashboardDetails()
         self.playback = StepPlayback()
         self._runs_dir = runs_dir
-        self._select = select
+        self._initial_run = initial_run
         self._make_client = make_client
         self._image_kind = ""
         self._top_height: int | None = None  # in rows; None: as the style sheet sets it
         self._playback_timer: Timer | None = None
         self._newest_details = self.details
-        self._content_pending = False
-        self._poller = DetailsPoller(runs_dir, self._receive_details, clock=clock, idle=idle)
+        self._details_pending = False
+        self._poller = DetailsPoller(runs_dir, self._receive_details, clock=clock, idle_tracker=idle_tracker)
 
     def compose(self) -> ComposeResult:
         """Create the panes and the tabs."""
@@ -112,7 +112,7 @@ class MainScreen(Screen[None]):
             self.add_class(next(name for min_cells, name in reversed(breakpoints) if cells >= min_cells), update=False)
         # Create the widgets from top to bottom.
         with Horizontal(id="top"):
-            yield RunsPane(self._runs_dir, self._select, id="runs-pane")
+            yield RunsPane(self._runs_dir, self._initial_run, id="runs-pane")
             yield RunHeader(id="header")
         yield NumberedTabs(id="tab-bar")
         with ContentSwitcher(initial="curves", id="tabs"):
@@ -136,52 +136,47 @@ class MainScreen(Screen[None]):
         self._poller.close()
 
     def on_resize(self) -> None:
-        """Request as many values for each curve as the new width can show."""
-        self.call_after_refresh(self.redraw)
+        """Fit the panes to the new size, and request as many values for each curve as it can show."""
+        self.call_after_refresh(self.update_screen)
 
-    async def action_run_widget_action(self, widget: str, action: str) -> None:
-        """Run an action of the widget whose class is named `widget`."""
-        await self.query_one(widget).run_action(action)
+    async def action_run_widget_action(self, widget_class: str, action: str) -> None:
+        """Run an action of the widget of the class with that name."""
+        await self.query_one(widget_class).run_action(action)
 
     def _receive_details(self, details: DashboardDetails) -> None:
         """Receive details; called in the polling thread."""
         self._newest_details = details
-        if not self._content_pending:
-            self._content_pending = True
-            self.post_message(self.ContentReady())
+        if not self._details_pending:
+            self._details_pending = True
+            self.post_message(self.DetailsReady())
 
-    @on(ContentReady)
+    @on(DetailsReady)
     def _show_newest(self) -> None:
-        self._content_pending = False
+        self._details_pending = False
         self.details = self._newest_details
         self.query_one(RunsPane).show(self.details)
         run = self._selected_run()
         if run is not None:
             self.playback.set_steps(run.image_steps)
-        self.redraw()
+        self.update_screen()
 
     @on(CurvesPane.OptionsChanged)
-    def redraw(self) -> None:
+    def update_screen(self) -> None:
         """Show the current details and request the next; widgets skip what has not changed."""
         self._poller.request(self._details_request())
         runs = self.query_one(RunsPane)
-        # In a tall terminal, the top is as high as the list and its title need.
-        height = None
-        if self.size.height >= _TALL_SCREEN_ROWS:
-            max_height = max(int(self.size.height * _MAX_TOP_FRACTION), _MIN_TOP_ROWS)
-            height = min(max(len(runs.run_list.folders) + 1, _MIN_TOP_ROWS), max_height)
-        if height != self._top_height:
-            self._top_height = self.query_one("#top").styles.height = height
+        self._resize_top(len(runs.run_list.folders))
         run = self._selected_run()
         if run is None and runs.selected in runs.folders:
             return  # just selected: its details come with the next poll
-        # Show it in the fixed panes and the active tab; the others show theirs once they are active.
+        # Show it in the fixed panes.
         details = replace(self.details, run=run)
         empty = "No run selected." if details.runs else f"No runs in {self._runs_dir}"
         self.query_one(RunHeader).show(run, empty if details.loaded else "")
         self.query_one(StatusBar).show(run)
         curves = self.query_one(CurvesPane)
         curves.run = run  # its keys work in every tab
+        # Show it in the active tab; the others show theirs once they are active.
         match self._active_tab:
             case "curves":
                 curves.show(details, self.playback)
@@ -193,8 +188,17 @@ class MainScreen(Screen[None]):
                 self.query_one(LogPane).show(run)
             case "latent":
                 self.query_one(LatentPane).show(run, details.now)
-            case _:
+            case "theory":
                 self.query_one(TheoryPane).show(run)
+
+    def _resize_top(self, num_runs: int) -> None:
+        """In a tall terminal, make the top as high as the list and its title need."""
+        height = None
+        if self.size.height >= _TALL_SCREEN_ROWS:
+            max_height = max(int(self.size.height * _MAX_TOP_FRACTION), _MIN_TOP_ROWS)
+            height = min(max(num_runs + 1, _MIN_TOP_ROWS), max_height)
+        if height != self._top_height:
+            self._top_height = self.query_one("#top").styles.height = height
 
     def _selected_run(self) -> RunDetails | None:
         """Return the details of the selected run; None while the current ones are of another run."""
@@ -236,7 +240,7 @@ class MainScreen(Screen[None]):
             self.post_message(StatusBar.Notice("No images yet."))
             return
         self.playback.move(by)
-        self.redraw()
+        self.update_screen()
 
     def action_play(self) -> None:
         """Play the images over time, or pause."""
@@ -246,18 +250,21 @@ class MainScreen(Screen[None]):
             self.playback.play()
         if self._playback_timer is None:
             self._playback_timer = self.set_interval(_PLAYBACK_INTERVAL_S, self._advance)
-        self.redraw()
+        self._playback_timer.resume()
+        self.update_screen()
 
     def _advance(self) -> None:
         if self.playback.playing:
             self.playback.tick()
-            self.redraw()
+            self.update_screen()
+        elif self._playback_timer is not None:
+            self._playback_timer.pause()
 
     @on(RunList.Selected)
     def action_follow(self) -> None:
         """Show the newest step, and each newer one."""
         self.playback.follow()
-        self.redraw()
+        self.update_screen()
 
     @on(ChartView.Clicked)
     def _chart_clicked(self, event: ChartView.Clicked) -> None:
@@ -267,21 +274,21 @@ class MainScreen(Screen[None]):
             self.action_show_quantity(event.chart.quantity)
         elif event.x is not None and run is not None:
             self.playback.select(step_at_x(run.curves, event.x))
-            self.redraw()
+            self.update_screen()
 
-    def action_next_kind(self) -> None:
+    def action_next_image_kind(self) -> None:
         """Show the next kind of image."""
         kinds = self.details.run.image_kinds if self.details.run else ()
         if kinds:
             index = kinds.index(self._image_kind) if self._image_kind in kinds else 0
             self._image_kind = kinds[(index + 1) % len(kinds)]
-            self.redraw()
+            self.update_screen()
 
     def action_image_size(self) -> None:
         """Switch between few large images and many small ones."""
         for pane in self.query(ImagePane).results(ImagePane):
             pane.large_tiles = not pane.large_tiles
-        self.redraw()
+        self.update_screen()
 
     # Tabs
 
@@ -293,7 +300,7 @@ class MainScreen(Screen[None]):
         """Show a tab. The latent plane takes the arrow keys; other tabs leave them to the list of runs."""
         self.query_one("#tabs", ContentSwitcher).current = tab
         self.query_one(NumberedTabs).show(tab)
-        self.redraw()
+        self.update_screen()
         plane = self.query_one(LatentPlaneView)
         if tab == "latent" and plane.display:
             plane.focus()
@@ -304,8 +311,8 @@ class MainScreen(Screen[None]):
     def _comparison_changed(self) -> None:
         self.action_show_tab("curves")
 
-    @on(CurvesPane.MetricChosen)
-    def _metric_chosen(self, event: CurvesPane.MetricChosen) -> None:
+    @on(CurvesPane.QuantityChosen)
+    def _quantity_chosen(self, event: CurvesPane.QuantityChosen) -> None:
         self.action_show_quantity(event.quantity)
 
     def action_show_quantity(self, quantity: str) -> None:
@@ -325,7 +332,7 @@ class MainScreen(Screen[None]):
         runs = self.query_one(RunsPane)
         if not runs.clear_filter() and self.focused is runs.run_list and runs.compared:
             runs.clear_comparison()
-            self.redraw()
+            self.update_screen()
         self.set_focus(runs.run_list)
 
     def action_help(self) -> None:
@@ -344,10 +351,10 @@ class MainScreen(Screen[None]):
 
     def action_quit(self) -> None:
         """Quit the dashboard and print which trainings continue."""
-        self.app.exit(message=farewell([status.name for status in self.details.runs if status.state.active]))
+        self.app.exit(message=quit_message([status.name for status in self.details.runs if status.state.active]))
 
 
-def farewell(names: list[str]) -> str | None:
+def quit_message(names: list[str]) -> str | None:
     """Return the message printed after quitting; None if no run is active."""
     if not names:
         return None

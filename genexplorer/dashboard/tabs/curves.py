@@ -21,7 +21,7 @@ from genexplorer.dashboard.charts.curves import (
 )
 from genexplorer.dashboard.details import NUM_SMALL_CHARTS, DashboardDetails, RunCurves, RunDetails
 from genexplorer.dashboard.images.pane import ImagePane
-from genexplorer.dashboard.key_bindings import Key, forwarded_action, link
+from genexplorer.dashboard.key_bindings import KeyBinding, forwarded_action, link
 from genexplorer.dashboard.panes.bars import StatusBar
 from genexplorer.dashboard.screens.dialogs import ChoiceScreen
 from genexplorer.dashboard.tabs.config import config_lines
@@ -42,13 +42,13 @@ _MAX_SIDEBAR_ALERTS = 4
 class CurvesPane(Horizontal):
     """Charts, with an image and the sidebar beside them in a wide terminal. The screen keeps `run` up to date."""
 
-    KEYS: ClassVar[tuple[Key, ...]] = (
-        Key("m", "choose_metric", "metric", "choose the metric", "Curves", footer=True),
-        Key("l", "toggle_option('log_scale')", "log scale", "logarithmic y axis", "Curves"),
-        Key("x", "next_x_axis", "x axis", "x axis: step, time or images", "Curves"),
-        Key("plus,equals_sign", "smooth(1)", "smooth", "more smoothing; the raw curve stays, faint", "Curves"),
-        Key("minus", "smooth(-1)", "smooth less", "less smoothing", "Curves"),
-        Key(
+    KEYS: ClassVar[tuple[KeyBinding, ...]] = (
+        KeyBinding("m", "choose_metric", "metric", "choose the metric", "Curves", footer=True),
+        KeyBinding("l", "toggle_option('log_scale')", "log scale", "logarithmic y axis", "Curves"),
+        KeyBinding("x", "next_x_axis", "x axis", "x axis: step, time or images", "Curves"),
+        KeyBinding("plus,equals_sign", "smooth(1)", "smooth", "more smoothing; the raw curve stays, faint", "Curves"),
+        KeyBinding("minus", "smooth(-1)", "smooth less", "less smoothing", "Curves"),
+        KeyBinding(
             "a",
             "toggle_option('show_full_range')",
             "full range",
@@ -58,7 +58,7 @@ class CurvesPane(Horizontal):
     )
 
     @dataclass
-    class MetricChosen(Message):
+    class QuantityChosen(Message):
         """Another quantity was chosen for the large chart."""
 
         quantity: str
@@ -156,7 +156,7 @@ class CurvesPane(Horizontal):
 
         def choose(quantity: str | None) -> None:
             if quantity is not None:
-                self.post_message(self.MetricChosen(quantity))
+                self.post_message(self.QuantityChosen(quantity))
 
         self.app.push_screen(ChoiceScreen("Which metric?", choices, current.quantity if current else ""), choose)
 

@@ -12,7 +12,7 @@ from genexplorer.dashboard.panes.bars import NumberedTabs
 from genexplorer.dashboard.panes.run_list import RunList
 from genexplorer.dashboard.panes.runs import RunsPane
 from genexplorer.dashboard.poller import DetailsPoller
-from genexplorer.dashboard.screens.main import MainScreen, farewell
+from genexplorer.dashboard.screens.main import MainScreen, quit_message
 from genexplorer.dashboard.tabs.curves import CurvesPane
 from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, is_terminal_dark, load_theme, save_theme
 from genexplorer.runs import layout
@@ -50,7 +50,7 @@ async def test_newest_run_is_selected(make_app: MakeApp, many: Path, size: tuple
 
 async def test_initial_selection(make_app: MakeApp, many: Path) -> None:
     folder = next(status.folder for status in RunStore(many).list() if status.name == "slow-yew")
-    async with make_app(many, select=folder).run_test(size=SMALL) as pilot:
+    async with make_app(many, initial_run=folder).run_test(size=SMALL) as pilot:
         await shows(pilot, "■ Stopped", "r resumes")
 
 
@@ -100,18 +100,18 @@ def test_damaged_run_stays_damaged_in_the_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize("event", ["key", "mouse", "focus"])
 async def test_any_input_wakes_an_idle_dashboard(make_app: MakeApp, many: Path, event: str) -> None:
     now = [0.0]
-    idle = IdleTracker(lambda: now[0])
-    async with make_app(many, idle=idle).run_test(size=SMALL) as pilot:
+    idle_tracker = IdleTracker(lambda: now[0])
+    async with make_app(many, idle_tracker=idle_tracker).run_test(size=SMALL) as pilot:
         await shows(pilot, "✓ Succeeded")
         now[0] += 60
-        assert idle.is_away
+        assert idle_tracker.is_away
         if event == "key":
             await pilot.press("f12")  # has no action
         elif event == "mouse":
             await pilot.hover(offset=(30, 10))
         else:
             pilot.app.post_message(AppFocus())
-        await until(pilot, lambda: not idle.is_idle, "frequent polling")
+        await until(pilot, lambda: not idle_tracker.is_idle, "frequent polling")
 
 
 async def test_tabs_by_key_and_by_mouse(make_app: MakeApp, finished: Path) -> None:
@@ -217,10 +217,10 @@ async def test_quitting_prints_that_trainings_continue(
         assert "calm-owl continues training" in capsys.readouterr().err
 
 
-def test_farewell() -> None:
-    assert farewell([]) is None
-    assert "brave-fox continues training" in (farewell(["brave-fox"]) or "")
-    assert "2 runs continue" in (farewell(["a", "b"]) or "")
+def test_quit_message() -> None:
+    assert quit_message([]) is None
+    assert "brave-fox continues training" in (quit_message(["brave-fox"]) or "")
+    assert "2 runs continue" in (quit_message(["a", "b"]) or "")
 
 
 async def test_any_terminal_size(make_app: MakeApp, finished: Path) -> None:

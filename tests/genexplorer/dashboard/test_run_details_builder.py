@@ -1,4 +1,4 @@
-"""The content of one run: what is read again, and when."""
+"""The details of one run: what is read again, and when."""
 
 from pathlib import Path
 
