@@ -32,6 +32,7 @@ class Plan:
         dataset: The data set's descriptor; its images are not loaded.
         data_options: The data set's options, as `dataset.options`.
         image_shape: (C, H, W) of one image; (2, 1, 1) for 2-D points.
+        notes: Lines about settings that follow from the data, as `trainers.presets.Assembly.notes`.
     """
 
     config: RunConfig
@@ -40,6 +41,7 @@ class Plan:
     dataset: DataSet
     data_options: Any
     image_shape: ImageShape
+    notes: tuple[str, ...] = ()
 
     @property
     def binarization(self) -> str:

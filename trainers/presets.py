@@ -2,31 +2,72 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from trainers import registry
-from trainers.config import RunConfig, parse, with_current_names
+from trainers.config import RunConfig, parse, parse_section, with_current_names
 from trainers.errors import ConfigError
+from trainers.registry import DataDefault, DataDefaults, DataTraits
 
 _LENGTHS = ("epochs", "steps", "minutes")
 Layer = Mapping[str, Any]
 
 
+class Assembly(NamedTuple):
+    """A configuration, and which of its settings follow from the data.
+
+    Args:
+        config: The configuration.
+        data_defaults: Settings that the family chose for the data instead of the preset's, by key, with the reasons.
+        dropped: Options of another data set that somebody set and that this one does not have, by key.
+    """
+
+    config: RunConfig
+    data_defaults: DataDefaults
+    dropped: Mapping[str, Any]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """One line for each setting that follows from the data: "data.binarization=none: the images have colors"."""
+        defaults = (f"{key}={default.value}: {default.reason}" for key, default in self.data_defaults.items())
+        name = self.config.data.name
+        dropped = (
+            f"{key}={value} is ignored: data set '{name}' has no such option" for key, value in self.dropped.items()
+        )
+        return (*defaults, *dropped)
+
+
 def assemble(preset_name: str, *layers: Layer) -> RunConfig:
     """Return the configuration of a preset with layers of settings merged over it; later layers take precedence.
 
-    A length of training replaces another kind of length below it; another model or data set drops the options of the
-    one below.
+    As `assemble_for_data`, without its notes.
+    """
+    return assemble_for_data(preset_name, *layers).config
+
+
+def assemble_for_data(preset_name: str, *layers: Layer) -> Assembly:
+    """Return the configuration of a preset with layers of settings merged over it, and which settings follow the data.
+
+    Later layers take precedence. A length of training replaces another kind of length below it; another model drops
+    the options of the one below; another data set keeps the options that it has as well. For another data set than the
+    preset's own, the family's `data_defaults` stand between the preset and the layers; the data's headers and a few
+    examples are then read.
 
     Raises:
         ConfigError: for an unknown preset, a setting that is wrong, or a change to one that the preset fixes.
+        DataError: if the data cannot be read.
     """
     # Merge the layers over those of the preset.
     preset = registry.preset(preset_name)
-    base = _base(preset)
-    values = base
-    for layer in layers:
-        values = merge(values, with_current_names(layer))
+    base, layers = _base(preset), tuple(with_current_names(layer) for layer in layers)
+    values = merge_all(base, *layers)
+    # Insert what the family chooses for the data.
+    explicit = {key: value for layer in layers for key, value in flatten(layer).items()}
+    defaults = {} if preset.frozen else _data_defaults(base, values, frozenset(explicit))
+    if defaults:
+        nested = from_dotted({key: default.value for key, default in defaults.items()})
+        data = {"data": {**values["data"], **nested.pop("data", {})}}
+        values = merge_all(base, data, nested, *layers)
     values["preset"] = preset_name
     config = parse(values)
     # Refuse changes to what a preset fixes to reproduce a publication.
@@ -38,7 +79,14 @@ def assemble(preset_name: str, *layers: Layer) -> RunConfig:
                     f"{key}: preset '{preset.name}' fixes it at {fixed.get(key)!r} to reproduce {preset.publication}"
                 )
                 raise ConfigError(message, f"start from '{_changeable_preset(preset, config)}' to change it")
-    return config
+    # Report what the data set does not have.
+    options, location = registry.dataset(config.data.name).options.model_fields, _location_keys()
+    dropped = {
+        key: value
+        for key, value in explicit.items()
+        if key.startswith("data.") and key != "data.name" and key.partition(".")[2] not in {*options, *location}
+    }
+    return Assembly(config, defaults, dropped)
 
 
 def parse_preset(preset: registry.Preset) -> RunConfig:
@@ -55,17 +103,12 @@ def parse_preset(preset: registry.Preset) -> RunConfig:
 def configure(model: str | RunConfig, layer: Layer) -> RunConfig:
     """Return the configuration of a preset, or a given one, with the changes of a layer.
 
-    Another data set keeps the preset's binarization, unless the layer sets it.
-
     Raises:
         ConfigError: as `assemble`.
+        DataError: as `assemble`.
     """
     if isinstance(model, RunConfig):
         return parse(merge(model.model_dump(mode="json"), layer))
-    if name := layer.get("data", {}).get("name"):
-        binarization = assemble(model).data.options.get("binarization")
-        if binarization and "binarization" in registry.dataset(name).options.model_fields:
-            layer = {**layer, "data": {"binarization": binarization, **layer["data"]}}
     return assemble(model, layer)
 
 
@@ -132,6 +175,14 @@ def merge(below: Layer, above: Layer) -> dict[str, Any]:
     return merged
 
 
+def merge_all(*layers: Layer) -> dict[str, Any]:
+    """Return nested mappings merged over each other, the last one on top."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged = merge(merged, layer)
+    return merged
+
+
 def from_dotted(assignments: Mapping[str, Any]) -> dict[str, Any]:
     """Turn {"model.beta": 4} into {"model": {"beta": 4}}.
 
@@ -177,9 +228,49 @@ def _without_replaced_keys(key: str, below: Any, above: Mapping[str, Any]) -> Ma
         return {}
     if key == "schedule" and any(above.get(length) is not None for length in _LENGTHS):
         return {name: value for name, value in below.items() if name not in _LENGTHS}
-    if key in ("data", "model") and above.get("name", below.get("name")) != below.get("name"):
+    is_other = above.get("name", below.get("name")) != below.get("name")
+    if key == "model" and is_other:
         return {}
+    if key == "data":
+        return _kept_data_options(below, above, is_other=is_other)
     return below
+
+
+def _kept_data_options(below: Mapping[str, Any], above: Mapping[str, Any], *, is_other: bool) -> Mapping[str, Any]:
+    """Return the options of a data set that another one, or the same at another place, takes over."""
+    location = _location_keys()
+    if is_other:
+        specs = registry.datasets()
+        name = str(above["name"])
+        fields = specs[name].options.model_fields if name in specs else {}
+        return {key: value for key, value in below.items() if key in fields and key not in location}
+    if "path" in above and above["path"] != below.get("path"):
+        return {key: value for key, value in below.items() if key not in location}
+    return below
+
+
+def _location_keys() -> frozenset[str]:
+    return frozenset(key for spec in registry.datasets().values() for key in spec.location)
+
+
+def _data_defaults(base: Layer, values: Layer, explicit: frozenset[str]) -> dict[str, DataDefault]:
+    """Return what the family chooses for the data, where that differs from the values."""
+    family = registry.family(str(values["model"].get("name")))
+    # Read the traits of another data set than the preset's own.
+    traits: DataTraits | None = None
+    name = values["data"].get("name")
+    if name != base["data"]["name"]:
+        spec = registry.dataset(str(name))
+        options = {key: value for key, value in values["data"].items() if key != "name"}
+        traits = spec.read_traits(parse_section(spec.options, options, "data"))
+    # Let the family choose, with the defaults of its options filled in.
+    fields = family.options.model_fields.items()
+    filled = {f"model.{key}": field.get_default(call_default_factory=True) for key, field in fields}
+    current = {**filled, **flatten(values)}
+    defaults = family.data_defaults(current, explicit, traits)
+    return {
+        key: default for key, default in defaults.items() if key not in explicit and current.get(key) != default.value
+    }
 
 
 def _changeable_preset(preset: registry.Preset, config: RunConfig) -> str:

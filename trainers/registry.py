@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from trainers.errors import ConfigError
 from trainers.theory import Theory
@@ -79,6 +79,30 @@ class PluginFailure:
         return f"{self.plugin} is left out: {self.reason}"
 
 
+class DataTraits(NamedTuple):
+    """Properties of a data set on which settings of a model depend.
+
+    Args:
+        shape: (C, H, W) of an image; (2, 1, 1) for 2-D points.
+        kind: "images" or "points".
+        is_nearly_binary: Whether nearly all pixels are black or white; None if it is unknown.
+    """
+
+    shape: ImageShape
+    kind: DataKind
+    is_nearly_binary: bool | None = None
+
+
+class DataDefault(NamedTuple):
+    """A value that a family chooses for a setting because of the data or of other settings, and why, in a few words."""
+
+    value: Any
+    reason: str
+
+
+DataDefaults = Mapping[str, DataDefault]  # by dotted key: "data.binarization", "model.likelihood"
+
+
 @dataclass(frozen=True)
 class Family:
     """A family of models, described without torch. The first three arguments are enough to train and sample.
@@ -96,6 +120,9 @@ class Family:
         capabilities: Function of the options that returns the capabilities; by default sample and decode, which every
             `Model` has.
         check: Raises ConfigError where (options, data options, image shape, kind of data) do not go together.
+        data_defaults: Function of (settings, explicit keys, traits of the data) that returns settings which suit the
+            data better than those of the preset. `settings` are all values by dotted key, `explicit` the keys that
+            somebody set, which are never changed; the traits are None for the preset's own data set.
         parameter_count: The number of parameters by arithmetic; by default they are counted on torch's meta device.
     """
 
@@ -108,6 +135,9 @@ class Family:
     latent_shape: Callable[[Any, ImageShape], tuple[int, ...]] = lambda options, shape: (options.latent_dim,)
     capabilities: "Callable[[Any], dict[str, Capability]]" = _sample_and_decode
     check: Callable[[Any, Any, ImageShape, DataKind], None] = lambda options, data_options, shape, kind: None
+    data_defaults: Callable[[Mapping[str, Any], frozenset[str], DataTraits | None], DataDefaults] = (
+        lambda settings, explicit, traits: {}
+    )
     parameter_count: Callable[[Any, ImageShape], int] | None = None
 
     def __post_init__(self) -> None:
@@ -135,6 +165,8 @@ class DataSet:
         kind: "images", or "points" for 2-D points.
         count: Function of the options, or its name, that returns the number of training images, from the headers
             alone; by default the option `num_train`, if there is one.
+        traits: Function of the options, or its name, that returns `DataTraits`; by default the shape and kind alone.
+        location: Names of the options that say where the data are. Another place does not inherit them.
     """
 
     name: str
@@ -145,6 +177,8 @@ class DataSet:
     aliases: tuple[str, ...] = field(default=())
     kind: DataKind = "images"
     count: str | Callable[[Any], int] | None = None
+    traits: str | Callable[[Any], DataTraits] | None = None
+    location: tuple[str, ...] = ()
 
     @property
     def reads_folder(self) -> bool:
@@ -157,6 +191,17 @@ class DataSet:
             return getattr(options, "num_train", None)
         count: int = resolve(self.count)(options)
         return count
+
+    def read_traits(self, options: Any) -> DataTraits:
+        """Return the properties on which settings of a model depend, from headers and a few examples.
+
+        Raises:
+            DataError: if the data cannot be read.
+        """
+        if self.traits is None:
+            return DataTraits(resolve(self.peek)(options), self.kind)
+        traits: DataTraits = resolve(self.traits)(options)
+        return traits
 
 
 _FAMILIES = {

@@ -8,7 +8,7 @@ import codecs
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +84,8 @@ def resolve(
     layers = [_flag_layer(flags, assignments, data), _environment_layer(environment or os.environ), file_layer]
     try:
         overrides = [presets.from_dotted(layer.values) for layer in reversed(layers[:2])]
-        config = presets.assemble(name, file_settings, *overrides)
-        return plan.resolve(config)
+        assembly = presets.assemble_for_data(name, file_settings, *overrides)
+        return replace(plan.resolve(assembly.config), notes=assembly.notes)
     except ConfigError as error:
         # Name the flag, variable or file that set the value.
         key = error.message.partition(":")[0]

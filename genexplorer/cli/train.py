@@ -114,6 +114,8 @@ def train(
         preset, flags=flags or {}, assignments=assignments or (), data=data, config_file=config_file
     )
     output.print_plugin_failures()
+    for note in plan.notes:
+        output.print_stderr(note)
     if write_config is not None:
         text = settings.to_toml(plan.config)
         if str(write_config) == "-":
@@ -175,11 +177,12 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
     """Print a configuration, its number of parameters and the expected time."""
     from genexplorer.session import formatting
     from genexplorer.session.eta import expected_time
-    from trainers import presets, registry
+    from genexplorer.session.preset_info import expected_result
+    from trainers import presets
 
     config, shape = plan.config, plan.image_shape
     estimate = expected_time(plan, runs_dir)
-    expected = registry.preset(config.preset).expected if config.preset in registry.presets() else ""
+    expected = expected_result(config)
     if as_json:
         output.print_json(
             {

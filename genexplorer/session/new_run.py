@@ -9,7 +9,7 @@ from genexplorer.errors import ConfigError, UserError
 from genexplorer.session.eta import Estimate, expected_time
 from genexplorer.session.formatting import duration
 from genexplorer.session.observable import Observable
-from genexplorer.session.preset_info import families_with_presets, training_time_text
+from genexplorer.session.preset_info import expected_result, families_with_presets, training_time_text
 from genexplorer.session.settings_text import parse_settings
 from trainers import plan, presets, registry
 from trainers.config import RunConfig
@@ -54,6 +54,8 @@ class NewRunForm(Observable):
         super().__init__()
         self._runs_dir = paths.runs_dir(runs_dir)
         self._estimate: Estimate | None = None
+        self._notes: tuple[str, ...] = ()
+        self._expected = ""
         self._values: dict[str, str] = {"data": "", "folder": "", "seed": "0", "name": "", "settings": ""}
         by_name = registry.presets()
         self._apply_preset(by_name.get(preset) or next(iter(by_name.values())))
@@ -110,7 +112,12 @@ class NewRunForm(Observable):
             time = f"about {training_time_text(self.preset)} on two cores"
         else:
             time = f"about {duration(self._estimate.seconds)}, {self._estimate.source}"
-        return " · ".join(part for part in (self.preset.expected, time) if part)
+        return " · ".join(part for part in (self._expected or "no reference result for these data", time) if part)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Lines about settings that follow from the data, as of the last `find_errors`."""
+        return self._notes
 
     def __getitem__(self, key: str) -> str:
         return self._values[key]
@@ -141,7 +148,7 @@ class NewRunForm(Observable):
         """
         errors: dict[str, str] = {}
         layers = []
-        self._estimate = None
+        self._estimate, self._notes = None, ()
         for key in _CONFIG_FIELDS:
             try:
                 layers.append(self._config_layer(key))
@@ -149,7 +156,9 @@ class NewRunForm(Observable):
                 errors[_field_key(error.message, key)] = str(error)
         if not errors:
             try:
-                resolved = plan.resolve(presets.assemble(self["preset"], *layers))
+                assembly = presets.assemble_for_data(self["preset"], *layers)
+                resolved, self._notes = plan.resolve(assembly.config), assembly.notes
+                self._expected = expected_result(assembly.config)
                 self._estimate = expected_time(resolved, self._runs_dir)
             except UserError as error:
                 default = "folder" if self._reads_folder else "settings"
@@ -178,6 +187,7 @@ class NewRunForm(Observable):
         keeps_folder = self._reads_folder and registry.data_kind(dataset) == "images"
         if not keeps_folder:
             self._values["data"] = dataset
+        self._expected = preset.expected
         self._values |= {
             "family": preset.family,
             "preset": preset.name,
@@ -189,7 +199,7 @@ class NewRunForm(Observable):
         """Return the configuration values that one of `_CONFIG_FIELDS` sets."""
         match key:
             case "data":
-                layer = {"name": self["data"], **_shared_options(self.preset, self["data"])}
+                layer = {"name": self["data"]}
                 if self._reads_folder:
                     folder = self["folder"].strip()
                     if not folder:
@@ -241,15 +251,6 @@ def _data_field(default: str) -> FormField:
 def _dataset_name(preset: Preset) -> str:
     data = preset.settings.get("data", {"name": "mnist"})
     return data if isinstance(data, str) else str(data.get("name", "mnist"))
-
-
-def _shared_options(preset: Preset, data: str) -> dict[str, Any]:
-    """Return the data options of a preset that another data set has too, such as no binarization."""
-    own = preset.settings.get("data", {})
-    dataset = registry.datasets().get(data)
-    if isinstance(own, str) or dataset is None or own.get("name") == data:
-        return {}
-    return {key: value for key, value in own.items() if key in dataset.options.model_fields}
 
 
 _FOLDER = FormField("folder", "Folder", "text", "Contains IDX files with the standard names, gzipped or not.")

@@ -31,6 +31,18 @@ def training_time_text(preset: Preset) -> str:
     return f"{hours} h {minute} min" if minute else f"{hours} h"
 
 
+def expected_result(config: "RunConfig") -> str:
+    """Return the expected result of the preset of a configuration; empty on other data than it was measured on."""
+    from trainers.presets import parse_preset
+
+    preset = registry.presets().get(config.preset)
+    if preset is None:
+        return ""
+    own, data = parse_preset(preset).data, config.data
+    same = data.name == own.name and data.options.get("binarization") == own.options.get("binarization")
+    return preset.expected if same else ""
+
+
 def expected_failure(config: "RunConfig | None") -> str:
     """Return what to watch in a run of a preset that fails on purpose; empty for all others."""
     if config is None:

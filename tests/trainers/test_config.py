@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from trainers import config, plan, presets, registry
+from trainers.data.catalog import bundled_folder
 from trainers.errors import ConfigError
 
 
@@ -27,10 +28,24 @@ def test_a_length_replaces_another_kind_of_length() -> None:
     assert (schedule.epochs, schedule.steps, schedule.minutes) == (None, None, 2)
 
 
-def test_another_data_set_drops_the_options_of_the_first() -> None:
-    assembled = presets.assemble("vae", {"data": {"limit": 7}}, {"data": {"name": "idx", "path": "/x"}})
-    assert assembled.data_options().limit is None
+def test_another_data_set_keeps_the_options_that_it_has_and_reports_the_others() -> None:
+    folder = {"name": "idx", "path": str(bundled_folder("mnist"))}
+    assembly = presets.assemble_for_data("vae", {"data": {"limit": 7, "binarization": "static"}}, {"data": folder})
+    options = assembly.config.data_options()
+    assert (options.limit, options.binarization, options.path) == (7, "static", folder["path"])
+    assert not assembly.notes
+    assembly = presets.assemble_for_data("vae", {"data": {**folder, "prefix": "x", "limit": 7}}, {"data": "moons"})
+    assert assembly.config.data.options["num_train"] == 100_000
+    assert assembly.notes[-1] == "data.limit=7 is ignored: data set 'moons' has no such option"
     assert presets.assemble("vae", {"data": "mnist"}).data_options().binarization == "dynamic"
+
+
+def test_another_folder_takes_over_no_file_names() -> None:
+    first, second = {"path": "/a", "prefix": "emnist-letters"}, {"path": "/b"}
+    assert presets.merge({"data": {"name": "idx", "limit": 7, **first}}, {"data": {"name": "idx", **second}}) == {
+        "data": {"name": "idx", "limit": 7, "path": "/b"}
+    }
+    assert presets.merge({"data": {"name": "idx", **first}}, {"data": {"limit": 3}})["data"]["prefix"]
 
 
 def test_dotted_keys() -> None:

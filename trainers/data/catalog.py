@@ -7,10 +7,13 @@ from pydantic import Field, field_validator
 
 from trainers.config import Section
 from trainers.data import idx, idx_folder
-from trainers.data.dataset import ImageData
+from trainers.data.dataset import ImageData, Images
 from trainers.errors import DataError
-from trainers.registry import DataSet, ImageShape
+from trainers.registry import DataSet, DataTraits, ImageShape
 
+NUM_TRAIT_IMAGES = 256  # that are read to find out whether pixels are binary
+MAX_GRAY_FRACTION = 0.2  # of nearly binary pixels: MNIST has 0.09, Fashion-MNIST 0.40
+_BLACK, _WHITE = 25, 230  # gray levels between them count as gray
 Binarization = Literal["threshold", "static", "dynamic", "none"]
 
 
@@ -98,6 +101,23 @@ def count(options: ImageOptions) -> int:
     return min(available, options.limit or available)
 
 
+def traits(options: ImageOptions) -> DataTraits:
+    """Return the properties on which settings of a model depend, from the headers and the first images.
+
+    Raises:
+        DataError: if a file is missing, damaged or inconsistent.
+    """
+    files, _, transpose = _find(options)
+    first = idx.read_images(files.train_images, limit=NUM_TRAIT_IMAGES)
+    return DataTraits(idx_folder.peek(files, transpose=transpose), "images", is_nearly_binary(first))
+
+
+def is_nearly_binary(images: Images) -> bool:
+    """Return whether nearly all values of gray images, (N, H, W, 1), are black or white."""
+    between = (images > _BLACK) & (images < _WHITE)
+    return images.shape[3] == 1 and float(between.mean()) < MAX_GRAY_FRACTION
+
+
 def _find(options: ImageOptions) -> tuple[idx_folder.IdxFiles, str, bool]:
     """Return the files, the name of the data set, and whether rows and columns are swapped."""
     if isinstance(options, IdxFolderOptions):
@@ -130,6 +150,7 @@ MNIST = DataSet(
     load=load,
     peek=peek,
     count=count,
+    traits=traits,
 )
 
 IDX_FOLDER = DataSet(
@@ -139,6 +160,8 @@ IDX_FOLDER = DataSet(
     load=load,
     peek=peek,
     count=count,
+    traits=traits,
+    location=("path", "prefix", "transpose"),
     aliases=("folder",),
 )
 

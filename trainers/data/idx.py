@@ -39,13 +39,13 @@ class Header:
         return prod(self.dims)
 
 
-def read_images(path: Path) -> Images:
-    """Read an image file, idx3 (N, H, W) or idx4 (N, H, W, C), as (N, H, W, C) uint8.
+def read_images(path: Path, *, limit: int | None = None) -> Images:
+    """Read an image file, idx3 (N, H, W) or idx4 (N, H, W, C), as (N, H, W, C) uint8; with a limit the first images.
 
     Raises:
         DataError: if the file is unreadable, damaged or not an image file.
     """
-    array = _read(path, (3, 4), "images")
+    array = _read(path, (3, 4), "images", limit)
     return array if array.ndim == 4 else array[..., None]
 
 
@@ -96,10 +96,16 @@ def _peek(path: Path, ranks: tuple[int, ...], content: str) -> Header:
     return header
 
 
-def _read(path: Path, ranks: tuple[int, ...], content: str) -> NDArray[np.uint8]:
+def _read(path: Path, ranks: tuple[int, ...], content: str, limit: int | None = None) -> NDArray[np.uint8]:
     with _open(path) as stream:
         header = _parse_header(stream, path, ranks, content)
         _check_file_size(header, path)
+        if limit is not None and limit < header.dims[0]:
+            dims = (limit, *header.dims[1:])
+            first = _read_bytes(stream, prod(dims), path)
+            if len(first) == prod(dims):
+                return np.frombuffer(bytearray(first), dtype=np.uint8).reshape(dims)
+            raise DataError(f"{path}: ends within the first {limit} images", _DOWNLOAD_AGAIN)
         data = _read_bytes(stream, header.num_bytes + 1, path)  # the extra byte detects a file that is too long
     if len(data) < header.num_bytes:
         raise DataError(

@@ -110,7 +110,8 @@ class NewRunScreen(ModalScreen[Path | None]):
     def _show_expected_result(self) -> None:
         form = self.form
         failures = Content("\n".join(form.plugin_failures)).stylize("$warning")
-        details = _preset_details(form.expected_failure, form.expected_result, form.preset.publication, failures)
+        notes = "\n".join(form.notes)
+        details = _preset_details(form.expected_failure, form.expected_result, form.preset.publication, notes, failures)
         self.query_one("#expected-result-text", Static).update(details)
 
     @on(Input.Changed)

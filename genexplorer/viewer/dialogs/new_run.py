@@ -82,7 +82,8 @@ class NewRunDialog(QDialog):
         errors = self.form.find_errors()
         expected_failure = f"\nWatch for: {self.form.expected_failure}" if self.form.expected_failure else ""
         failures = "".join(f"\n{failure}" for failure in self.form.plugin_failures)
-        self.expected_label.setText(f"Expected: {self.form.expected_result}{expected_failure}{failures}")
+        notes = "".join(f"\n{note}" for note in self.form.notes)
+        self.expected_label.setText(f"Expected: {self.form.expected_result}{expected_failure}{notes}{failures}")
         self.error_label.setText("\n".join(list(errors.values())[:2]))
         self.start.setEnabled(not errors)
 

@@ -108,7 +108,7 @@ class FakeCommand:
     def has_capability(self, capability: str) -> bool:
         return True
 
-    def send(self, op: str, params: Any, arrays: Any = None) -> Any:
+    def request(self, op: str, params: Any, arrays: Any = None) -> Any:
         self.requests.append((op, params, arrays))
         plane = {name: np.zeros(2) for name in ("origin", "e1", "e2")}
         match op:

@@ -81,7 +81,10 @@ def test_set_reaches_every_setting() -> None:
         ({"flags": {"--steps": 4, "--epochs": 1}}, ["exactly one of epochs, steps, minutes"]),
         ({"flags": {"--batch-size": 0}}, ["optim.batch_size", "--batch-size"]),
         ({"flags": {"--likelihood": "gausian"}}, ["model.likelihood", "gausian", "--likelihood"]),
-        ({"flags": {"--likelihood": "gaussian"}}, ["model.likelihood", "data.binarization"]),
+        (
+            {"flags": {"--likelihood": "gaussian"}, "assignments": ["data.binarization=dynamic"]},
+            ["model.likelihood", "data.binarization"],
+        ),
         ({"flags": {"--deterministic": True, "--minutes": 1.0}}, ["deterministic"]),
         ({"environment": {"GENEXPLORER__MODEL__BTA": "4"}}, ["model.bta", "GENEXPLORER__MODEL__BTA"]),
         ({"environment": {"GENEXPLORER__": "4"}}, ["GENEXPLORER__", "not a setting"]),
@@ -94,12 +97,24 @@ def test_set_reaches_every_setting() -> None:
         ({"preset": "uva2019-nf", "assignments": ["model.couplings=4"]}, ["uva2019-nf", "'realnvp'"]),
         ({"preset": "uva2019-nf", "data": "moons"}, ["uva2019-nf", "'flow-toy'"]),
         ({"preset": "gan", "flags": {"--beta": 2.0}}, ["model.beta", "unknown key", "--beta", "--dry-run"]),
-        ({"preset": "vae-2d", "data": "moons"}, ["model.likelihood", "'vae-toy'"]),
-        ({"preset": "gan", "data": "moons"}, ["model.output", "'gan-toy'"]),
-        ({"preset": "realnvp", "data": "moons"}, ["model.dequantization", "'flow-toy'"]),
-        ({"preset": "vae-toy", "data": "mnist"}, ["model.likelihood", "'vae-2d'"]),
-        ({"preset": "gan-toy", "data": "mnist"}, ["model.output", "'gan'"]),
-        ({"preset": "flow-toy", "data": "mnist"}, ["model.dequantization", "'realnvp'"]),
+        (
+            {"preset": "vae-2d", "data": "moons", "assignments": ["model.likelihood=bernoulli"]},
+            ["model.likelihood", "'vae-toy'"],
+        ),
+        ({"preset": "gan", "data": "moons", "assignments": ["model.output=tanh"]}, ["model.output", "'gan-toy'"]),
+        (
+            {"preset": "realnvp", "data": "moons", "assignments": ["model.dequantization=uniform"]},
+            ["model.dequantization", "'flow-toy'"],
+        ),
+        (
+            {"preset": "vae-toy", "data": "mnist", "assignments": ["model.likelihood=normal"]},
+            ["model.likelihood", "'vae-2d'"],
+        ),
+        ({"preset": "gan-toy", "data": "mnist", "assignments": ["model.output=linear"]}, ["model.output", "'gan'"]),
+        (
+            {"preset": "flow-toy", "data": "mnist", "assignments": ["model.dequantization=none"]},
+            ["model.dequantization", "'realnvp'"],
+        ),
     ],
 )
 def test_an_error_is_one_line_with_its_origin(given: dict[str, Any], arguments: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The family `flow`: options, presets, capabilities and checks. No torch."""
 
+from collections.abc import Mapping
 from math import prod
 from typing import Any, Literal
 
@@ -7,10 +8,11 @@ from pydantic import Field
 
 from trainers.config import Section, Width
 from trainers.errors import ConfigError
+from trainers.families.data_defaults import MAX_MLP_VALUES, batch_size_for_size
 from trainers.families.flow.presets import PRESETS
 from trainers.families.flow.theory import theory_for
 from trainers.model_card import Capability, available, unavailable
-from trainers.registry import DataKind, Family, ImageShape
+from trainers.registry import DataDefault, DataDefaults, DataKind, DataTraits, Family, ImageShape
 
 MAX_LEVEL_CHANNELS = 4096  # a level with more channels is not split further
 
@@ -65,6 +67,26 @@ def check(options: FlowOptions, data_options: Any, shape: ImageShape, kind: Data
         raise ConfigError(message, "set model.architecture=mlp")
 
 
+def data_defaults(settings: Mapping[str, Any], explicit: frozenset[str], traits: DataTraits | None) -> DataDefaults:
+    """Choose gray levels and dequantization for images, neither for 2-D points, and a batch that fits the images."""
+    if traits is None:
+        return {}
+    if traits.kind == "points":
+        return {
+            "model.dequantization": DataDefault("none", "the data are 2-D points"),
+            "model.architecture": DataDefault("mlp", "the data are 2-D points"),
+        }
+    defaults = {"data.binarization": DataDefault("none", "a flow has a density of gray levels")}
+    if settings["model.dequantization"] == "none":
+        defaults["model.dequantization"] = DataDefault("uniform", "the data are images")
+    if prod(traits.shape) > MAX_MLP_VALUES:
+        reason = f"{prod(traits.shape):,} values in each image"
+        defaults["model.architecture"] = DataDefault("conv", f"{reason} are many for a multilayer network")
+        if settings["model.mixing"] == "lu":
+            defaults["model.mixing"] = DataDefault("stretch", f"{reason} are many for a matrix")
+    return {**defaults, **batch_size_for_size(traits.shape, settings["optim.batch_size"])}
+
+
 def capabilities(options: FlowOptions) -> dict[str, Capability]:
     """Return the capabilities of a flow."""
     return {
@@ -88,5 +110,6 @@ FLOW = Family(
     latent_shape=lambda options, shape: (prod(shape),),
     capabilities=capabilities,
     check=check,
+    data_defaults=data_defaults,
     theory=theory_for,
 )

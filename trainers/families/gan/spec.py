@@ -1,15 +1,17 @@
 """The family `gan`: options, presets, capabilities and checks. No torch."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
 
 from trainers.config import Section, Width
 from trainers.errors import ConfigError
+from trainers.families.data_defaults import batch_size_for_size, network_for_size
 from trainers.families.gan.presets import PRESETS
 from trainers.families.gan.theory import theory_for
 from trainers.model_card import Capability, available, manifold, unavailable
-from trainers.registry import DataKind, Family, ImageShape
+from trainers.registry import DataDefault, DataDefaults, DataKind, DataTraits, Family, ImageShape
 
 Loss = Literal["non-saturating", "hinge", "least-squares", "wasserstein-gp"]
 
@@ -54,6 +56,24 @@ def check(options: GanOptions, data_options: Any, shape: ImageShape, kind: DataK
         raise ConfigError("model.architecture: 'conv' is for images, the data are 2-D points", hint)
 
 
+def data_defaults(settings: Mapping[str, Any], explicit: frozenset[str], traits: DataTraits | None) -> DataDefaults:
+    """Choose the range of the generator's output, gray levels, and a network for the size of the images."""
+    if traits is None:
+        return {}
+    if traits.kind == "points":
+        return {
+            "model.output": DataDefault("linear", "the data are 2-D points"),
+            "model.architecture": DataDefault("mlp", "the data are 2-D points"),
+            "model.batch_norm": DataDefault(False, "the data are 2-D points"),
+        }
+    return {
+        "model.output": DataDefault("tanh", "the data are images"),
+        "data.binarization": DataDefault("none", "samples of a GAN have gray levels"),
+        **network_for_size(traits.shape, settings["model.architecture"]),
+        **batch_size_for_size(traits.shape, settings["optim.batch_size"]),
+    }
+
+
 def capabilities(options: GanOptions) -> dict[str, Capability]:
     """Return the capabilities of a GAN."""
     return {
@@ -76,5 +96,6 @@ GAN = Family(
     presets=PRESETS,
     capabilities=capabilities,
     check=check,
+    data_defaults=data_defaults,
     theory=theory_for,
 )

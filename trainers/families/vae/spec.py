@@ -1,5 +1,6 @@
 """The family `vae`: options, presets, capabilities and checks. No torch."""
 
+from collections.abc import Mapping
 from math import prod
 from typing import Any, Literal
 
@@ -7,11 +8,14 @@ from pydantic import Field
 
 from trainers.config import Section, Width
 from trainers.errors import ConfigError
+from trainers.families.data_defaults import batch_size_for_size, network_for_size
 from trainers.families.vae.metrics import NUM_ELBO_SAMPLES, NUM_IMPORTANCE_SAMPLES
 from trainers.families.vae.presets import PRESETS
 from trainers.families.vae.theory import theory_for
 from trainers.model_card import Capability, available, manifold, unavailable
-from trainers.registry import DataKind, Family, ImageShape
+from trainers.registry import DataDefault, DataDefaults, DataKind, DataTraits, Family, ImageShape
+
+GRAY_LIKELIHOODS = ("gaussian", "discretized-logistic")
 
 
 class VaeOptions(Section):
@@ -50,12 +54,52 @@ def check(options: VaeOptions, data_options: Any, shape: ImageShape, kind: DataK
     if likelihood == "bernoulli" and binarization == "none":
         hint = "set data.binarization=dynamic, or model.likelihood=discretized-logistic"
         raise ConfigError("model.likelihood: 'bernoulli' needs binary pixels, data.binarization is 'none'", hint)
-    if likelihood in ("gaussian", "discretized-logistic") and binarization != "none":
+    if likelihood in GRAY_LIKELIHOODS and binarization != "none":
         message = f"model.likelihood: '{likelihood}' needs gray levels, data.binarization is '{binarization}'"
         raise ConfigError(message, "set data.binarization=none, or model.likelihood=bernoulli")
     if options.latent_dim > prod(shape):
         hint = "lower it"
         raise ConfigError(f"model.latent_dim: {options.latent_dim} exceeds the {prod(shape)} values of an image", hint)
+
+
+def data_defaults(settings: Mapping[str, Any], explicit: frozenset[str], traits: DataTraits | None) -> DataDefaults:
+    """Choose a likelihood for the pixels, the binarization that it needs, and a network for the size of the images."""
+    binarization, likelihood = settings.get("data.binarization"), settings["model.likelihood"]
+    is_binary, needs_gray = binarization not in (None, "none"), likelihood in GRAY_LIKELIHOODS
+    # Points have one likelihood.
+    if traits is not None and traits.kind == "points":
+        return {
+            "model.likelihood": DataDefault("normal", "the data are 2-D points"),
+            "model.architecture": DataDefault("mlp", "the data are 2-D points"),
+            "model.latent_dim": DataDefault(2, "the data are 2-D points"),
+        }
+    # Of likelihood and binarization, the one that somebody set decides on the other.
+    defaults: dict[str, DataDefault] = {}
+    if "data.binarization" in explicit and "model.likelihood" not in explicit:
+        if is_binary and likelihood != "bernoulli":
+            defaults["model.likelihood"] = DataDefault("bernoulli", f"binary pixels, data.binarization={binarization}")
+        elif not is_binary and not needs_gray:
+            defaults["model.likelihood"] = DataDefault("discretized-logistic", "gray levels, data.binarization=none")
+    elif "model.likelihood" in explicit and "data.binarization" not in explicit:
+        if needs_gray and is_binary:
+            defaults["data.binarization"] = DataDefault("none", f"model.likelihood={likelihood} models gray levels")
+        elif likelihood == "bernoulli" and binarization == "none":
+            defaults["data.binarization"] = DataDefault("dynamic", "model.likelihood=bernoulli models binary pixels")
+    # Else the pixels decide.
+    elif traits is not None and "data.binarization" not in explicit:
+        if traits.shape[0] == 1 and traits.is_nearly_binary is not False:
+            binary = binarization if is_binary else "dynamic"
+            defaults["data.binarization"] = DataDefault(binary, "nearly all pixels are black or white")
+            defaults["model.likelihood"] = DataDefault("bernoulli", "nearly all pixels are black or white")
+        else:
+            reason = "the images have gray levels" if traits.shape[0] == 1 else "the images have colors"
+            defaults["data.binarization"] = DataDefault("none", reason)
+            if not needs_gray:
+                defaults["model.likelihood"] = DataDefault("discretized-logistic", reason)
+    if traits is not None:
+        defaults |= network_for_size(traits.shape, settings["model.architecture"])
+        defaults |= batch_size_for_size(traits.shape, settings["optim.batch_size"])
+    return defaults
 
 
 def capabilities(options: VaeOptions) -> dict[str, Capability]:
@@ -86,5 +130,6 @@ VAE = Family(
     presets=PRESETS,
     capabilities=capabilities,
     check=check,
+    data_defaults=data_defaults,
     theory=theory_for,
 )
