@@ -12,19 +12,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from genexplorer import paths
-from genexplorer.errors import ConfigError, UserError, WorkerError
+from genexplorer.errors import (
+    ConfigError,
+    DataError,
+    NoSuchRunError,
+    RunStateError,
+    TrainingError,
+    UserError,
+    WorkerError,
+)
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import RunStatus
 from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
 from genexplorer.session.actions import ActionResult
 from genexplorer.session.run_poller import RunPoller
+from trainers import arguments
 from trainers.events import MetricSpec
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
     from trainers.inference.trained_model import TrainedModel
 
+_ERRORS = {
+    kind.exit_code: kind for kind in (ConfigError, DataError, TrainingError, NoSuchRunError, RunStateError, WorkerError)
+}
+_MAX_POINTS = 1_000_000_000
 _POLL_INTERVAL_S = 0.1
 _CELL_INTERVAL_S = 1.0  # between two updates of a notebook cell
 _LINE_INTERVAL_S = 5.0  # between two lines in a terminal
@@ -65,9 +78,10 @@ class Run:
     """
 
     def __init__(self, folder: Path, runs_dir: Path | None = None) -> None:
-        self.folder = folder
-        self._runs_dir = runs_dir or folder.parent
-        self._reader = RunReader(folder)
+        arguments.instance("folder", folder, str | Path, "a run folder")
+        self.folder = Path(folder)
+        self._runs_dir = _runs_dir(runs_dir) if runs_dir is not None else self.folder.parent
+        self._reader = RunReader(self.folder)
 
     def __repr__(self) -> str:
         status = self.status
@@ -106,8 +120,11 @@ class Run:
             max_points: Longer curves are reduced to this many means over equal ranges of steps.
 
         Raises:
+            ConfigError: if an argument is of another type, or `max_points` is below 1.
             DamagedRunError: if the database cannot be read.
         """
+        arguments.instance("pattern", pattern, str, "text such as 'test/*'")
+        max_points = arguments.integer("max_points", max_points, 1, _MAX_POINTS, unit="points")
         rows = MetricRows()
         for name in self._reader.metric_specs():
             if fnmatch.fnmatchcase(name, pattern):
@@ -134,6 +151,7 @@ class Run:
         Args:
             timeout_s: Return after this time; None waits for the end.
         """
+        timeout_s = arguments.seconds("timeout_s", timeout_s)
         poller = RunPoller(self.folder, watching=True)
         update, interval_s = _display_function()
         deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
@@ -157,6 +175,7 @@ class Run:
         Raises:
             WorkerError: if it has not ended after `timeout_s`.
         """
+        timeout_s = arguments.seconds("timeout_s", timeout_s)
         deadline = time.monotonic() + timeout_s if timeout_s is not None else float("inf")
         while (status := self.status).state.active:
             if time.monotonic() >= deadline:
@@ -237,6 +256,9 @@ def train(
             f"data: a background run cannot see the {type(data).__name__} of this process",
             "write images with trainers.save_images and pass the folder, or train here with trainers.train",
         )
+    arguments.instance("name", name, str, "text")
+    tags = arguments.texts("tags", tags, '["baseline"]')
+    folder = _runs_dir(runs_dir)
     changes = presets.changes(data=data, epochs=epochs, steps=steps, minutes=minutes, seed=seed, settings=settings)
     config = plan.resolve(presets.configure(model, changes)).config
     if local := registry.registered_names() & {config.model.name, config.data.name}:
@@ -244,7 +266,6 @@ def train(
             f"'{local.pop()}' is registered in this process only, a background run cannot load it",
             "install it as a package with an entry point, or train here with trainers.train",
         )
-    folder = paths.runs_dir(None if runs_dir is None else Path(runs_dir))
     result = _raise_if_failed(actions.start_run(folder, config, name=name, tags=tags))
     assert result.folder is not None
     run = Run(result.folder, folder)
@@ -259,19 +280,32 @@ def open(selector: str | Path = "latest", *, runs_dir: Path | str | None = None)
     Raises:
         NoSuchRunError: if there is none, or more than one.
     """
-    store = RunStore(paths.runs_dir(None if runs_dir is None else Path(runs_dir)))
+    arguments.instance("selector", selector, str | Path, "a name, an id or a folder")
+    store = RunStore(_runs_dir(runs_dir))
     return Run(store.find(str(selector)), store.runs_dir)
 
 
 def list_runs(*, runs_dir: Path | str | None = None) -> list[Run]:
-    """Return all runs of the runs folder, newest first."""
-    store = RunStore(paths.runs_dir(None if runs_dir is None else Path(runs_dir)))
+    """Return all runs of the runs folder, newest first.
+
+    Raises:
+        ConfigError: if `runs_dir` is given and no folder; the default one is created with the first run.
+    """
+    store = RunStore(_runs_dir(runs_dir))
+    if runs_dir is not None and not store.runs_dir.is_dir():
+        raise ConfigError(f"runs_dir: there is no folder {store.runs_dir}", "check the path")
     return [Run(status.folder, store.runs_dir) for status in store.list()]
+
+
+def _runs_dir(folder: Path | str | None) -> Path:
+    """Return the runs folder of an argument `runs_dir`, which may not exist yet."""
+    arguments.instance("runs_dir", folder, str | Path | None, "a folder")
+    return paths.runs_dir(None if folder is None else Path(folder))
 
 
 def _raise_if_failed(result: ActionResult) -> ActionResult:
     if not result.ok:
-        raise UserError(result.message, result.hint)
+        raise _ERRORS.get(result.exit_code, UserError)(result.message, result.hint)
     return result
 
 

@@ -1,6 +1,7 @@
 """The functions behind `import trainers`: plan a training, run it, load a model."""
 
 import copy
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainers import presets, registry
+from trainers import arguments, presets, registry
 from trainers.config import Ref, RunConfig, parse_section
 from trainers.data.arrays import from_arrays
 from trainers.errors import CheckpointError, ConfigError
@@ -21,7 +22,7 @@ from trainers.inference.trained_model import TrainedModel
 from trainers.plan import Plan, resolve
 from trainers.registry import DataSet
 from trainers.storage import checkpoint
-from trainers.training import loop
+from trainers.training import loop, setup
 
 
 def make_plan(
@@ -130,6 +131,11 @@ def train(
         raise ConfigError("a plan is complete", "pass data, length, seed and settings to make_plan")
     else:
         plan = model
+    # Check what the loop would find out at the first event only.
+    setup.select_device(plan.config.execution.device)
+    arguments.instance("resume", resume, str | Path | ResumeState | None, "a checkpoint folder or a ResumeState")
+    if control is not None and not all(callable(getattr(control, name, None)) for name in ("poll", "viewers")):
+        raise ConfigError(f"control: {type(control).__name__} lacks poll(step) or viewers()", "define both")
     state = checkpoint.load(Path(resume)) if isinstance(resume, str | Path) else resume
     return loop.train(plan, resume=state, control=control)
 
@@ -148,6 +154,11 @@ def load(
         CheckpointError: if there is no such snapshot, or it is damaged or of another model.
         ConfigError: if the configuration cannot be read, or its family is not installed.
     """
+    expected = "a run folder, a snapshot folder or a SnapshotReady event"
+    arguments.instance("source", source, str | Path | SnapshotReady, expected)
+    arguments.instance("plan", plan, Plan | RunConfig | None, "a Plan or a RunConfig")
+    if step is not None:
+        step = arguments.integer("step", step, 0, sys.maxsize)
     if isinstance(source, SnapshotReady):
         if plan is None:
             raise ConfigError("load: a SnapshotReady event needs the plan it was trained with", "pass plan=")
@@ -169,7 +180,7 @@ def _snapshot_folder(source: Path, step: int | None) -> tuple[Path, RunConfig]:
     run = source if (source / "config.json").is_file() else source.parent.parent
     try:
         config = RunConfig.model_validate_json((run / "config.json").read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ConfigError) as error:
         message = f"{source}: neither a run folder nor a snapshot in one ({type(error).__name__})"
         raise CheckpointError(message, "check the path") from None
     if run != source:

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from trainers import registry
+from trainers import registry, validation
 from trainers.errors import ConfigError
 from trainers.registry import SCHEMA_VERSION
 from trainers.theory import Theory
@@ -47,12 +47,19 @@ class Section(BaseModel):
                 "has bytes that are not UTF-8, which no file of a run can store: rename the file or folder"
             )
         try:
-            return validate(value)
+            valid = validate(value)
         except ValidationError:
             if isinstance(value, str) and value.lower() in _NONE_WORDS:
                 with contextlib.suppress(ValidationError):
                     return validate(None)
             raise
+        if _has_bool(value) and not _has_bool(valid):  # Python's True is an int
+            raise ValueError("must be a number, not true or false")
+        return valid
+
+
+def _has_bool(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_has_bool, value)))
 
 
 class Ref(Section):
@@ -142,6 +149,17 @@ class RunConfig(Section):
     schedule: ScheduleConfig
     execution: ExecutionConfig = ExecutionConfig()
 
+    def __init__(self, /, **values: Any) -> None:
+        """Validate the settings, given by section.
+
+        Raises:
+            ConfigError: for the first value that is wrong, with its dotted key.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _config_error(error, type(self), "") from None
+
     @model_validator(mode="before")
     @classmethod
     def _with_current_names(cls, values: Any) -> Any:
@@ -219,20 +237,19 @@ def parse_section(section_class: type[Any], values: Mapping[str, Any], section: 
     try:
         return section_class.model_validate(dict(values))
     except ValidationError as error:
-        detail = error.errors()[0]
-    # Name the key of the first problem.
-    path = [str(part) for part in detail["loc"]]
+        raise _config_error(error, section_class, section) from None
+
+
+def _config_error(error: ValidationError, section_class: type[BaseModel], section: str) -> ConfigError:
+    """Return the error of the first value that is wrong, with its dotted key."""
+    detail = error.errors()[0]
+    path = validation.key_path(detail)
     key = ".".join([section, *path] if section else path) or "config"
     if detail["type"] == "extra_forbidden":
         close = difflib.get_close_matches(path[-1], _fields_at(section_class, path[:-1]), n=1)
         hint = f"did you mean '{close[0]}'?" if close else "'genexplorer train PRESET --dry-run' lists the known keys"
-        raise ConfigError(f"{key}: unknown key", hint)
-    # Describe it in pydantic's words, with the value.
-    message = detail["msg"].removeprefix("Value error, ")
-    message = message[:1].lower() + message[1:]
-    value = detail.get("input")
-    value_text = f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
-    raise ConfigError(f"{key}: {message}{value_text}")
+        return ConfigError(f"{key}: unknown key", hint)
+    return ConfigError(f"{key}: {validation.describe(detail)}")
 
 
 def _fields_at(section_class: type[BaseModel], path: list[str]) -> list[str]:

@@ -1,5 +1,17 @@
 """Errors that a user can fix, each reported in one line, without a traceback."""
 
+import errno
+
+# Parts of the messages with which torch and its libraries report that memory does not suffice.
+_MEMORY_MESSAGES = ("out of memory", "can't allocate memory", "alloc_cpu", "bad_alloc", "Storage size calculation")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that memory does not suffice."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or any(text in str(error) for text in _MEMORY_MESSAGES)
+
 
 class UserError(Exception):
     """An error with a message and a hint.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from trainers import registry
+from trainers import arguments, registry
 from trainers.config import RunConfig, parse, parse_section, with_current_names
 from trainers.errors import ConfigError
 from trainers.registry import DataDefault, DataDefaults, DataTraits
@@ -132,8 +132,9 @@ def changes(
         settings: Other settings by their dotted keys.
 
     Raises:
-        ConfigError: if there is no such data set or folder.
+        ConfigError: if there is no such data set or folder, or an argument is of another type.
     """
+    arguments.mapping("settings", settings, '{"optim.lr": 1e-3}')
     layer = from_dotted(settings or {})
     lengths = {"epochs": epochs, "steps": steps, "minutes": minutes}
     if length := {name: value for name, value in lengths.items() if value is not None}:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
+from trainers import arguments
 from trainers.errors import ConfigError
 from trainers.theory import Theory
 
@@ -235,6 +236,7 @@ def register_family(spec: Family, *, replace: bool = False) -> None:
     Raises:
         ConfigError: if its name or that of one of its presets is taken.
     """
+    arguments.instance("spec", spec, Family, "a trainers.Family")
     _check_name("family", spec.name, spec.name in families(), replace=replace and spec.name in _registered_families)
     for preset in spec.presets:
         other = presets().get(preset.name)
@@ -250,6 +252,7 @@ def register_dataset(spec: DataSet, *, replace: bool = False) -> None:
     Raises:
         ConfigError: if its name is taken.
     """
+    arguments.instance("spec", spec, DataSet, "a trainers.DataSet")
     _check_name("data set", spec.name, spec.name in datasets(), replace=replace and spec.name in _registered_datasets)
     _registered_datasets[spec.name] = spec
     clear_caches()

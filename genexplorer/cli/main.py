@@ -214,6 +214,10 @@ def _report_usage(error: typer.TyperException) -> int:
     """Report wrong usage in one line, with the closest match or a reference to the help."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "genexplorer"
+    if error.__cause__ is not None and hasattr(error.__cause__, "errors"):  # pydantic's, which typer quotes
+        from trainers import validation
+
+        error.message = validation.describe(error.__cause__.errors()[0])
     message, _, close = error.format_message().strip().partition(". Did you mean ")
     hint = f"did you mean {close.rstrip('?')}?" if close else f"see '{command} --help'"
     option = getattr(error, "option_name", "")
@@ -221,6 +225,6 @@ def _report_usage(error: typer.TyperException) -> int:
         message = f"no such option {option}"
         matches = difflib.get_close_matches(option, error.possibilities or (), n=1)
         hint = f"did you mean {matches[0]}?" if matches else hint
-    message = message[:1].lower() + message[1:].rstrip(".").replace("Input should be", "it should be")
+    message = message[:1].lower() + message[1:].rstrip(".")
     output.print_error(UserError(message, hint))
     return error.exit_code

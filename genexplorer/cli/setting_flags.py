@@ -42,11 +42,14 @@ class SettingFlag:
 
 
 def parse_sizes(text: str) -> list[int]:
-    """Parse layer sizes such as '512,256'."""
+    """Parse layer sizes such as '512,256'; '[]' is no layer."""
+    stripped = text.strip()
+    is_bracketed = stripped.startswith("[") and stripped.endswith("]")
+    inner = stripped[1:-1].strip() if is_bracketed else stripped
     try:
-        return [int(size) for size in text.strip("[] ").split(",") if size.strip()]
+        return [int(size) for size in inner.split(",")] if inner or not is_bracketed else []
     except ValueError:
-        raise typer.BadParameter(f"'{text}' is not a list of numbers such as 512,256") from None
+        raise typer.BadParameter(f"'{text[:60]}' is not a list of numbers such as 512,256") from None
 
 
 def choice_flag(

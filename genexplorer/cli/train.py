@@ -145,12 +145,17 @@ def launch(
     """Create a run folder and start its worker. Ctrl+C meanwhile stops a foreground run and leaves any other running.
 
     Raises:
+        ConfigError: if this machine lacks the device, or a name or tag is refused.
         WorkerError: with the end of the worker's output, if it crashed before its first heartbeat.
     """
     from genexplorer.cli import follow
     from genexplorer.workers import launcher
 
-    folder = open_store(runs_dir).create(config, name=name, tags=tuple(tags))
+    launcher.require_device(config.execution.device)
+    store = open_store(runs_dir)
+    folder = store.create(config, name=name, tags=tuple(tags))
+    if name and (notice := store.same_name_notice(folder)):
+        output.print_stderr(notice)
     try:
         return launcher.start(folder)
     except KeyboardInterrupt:

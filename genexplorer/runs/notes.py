@@ -19,6 +19,7 @@ from trainers.storage import atomic_files
 
 LATEST = "latest"  # selects the newest run
 MAX_NAME_LENGTH = 64
+MAX_TAG_LENGTH, MAX_TAGS = 32, 32
 MAX_NOTES_BYTES = 256 * 1024
 _SCHEMA_VERSION = 1
 _ADJECTIVES = """
@@ -71,9 +72,28 @@ def clean_name(name: str) -> str:
     return cleaned
 
 
+def require_tags(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return tags that a person gave, sanitized.
+
+    Raises:
+        ConfigError: if one would be dropped or cut: it is empty or too long, or there are too many.
+    """
+    tags = tuple(tags)
+    for tag in tags:
+        cleaned = one_line(tag, 8 * MAX_TAG_LENGTH)
+        if not cleaned:
+            raise ConfigError("a tag cannot be empty", "leave it out, or choose one, such as 'baseline'")
+        if len(cleaned) > MAX_TAG_LENGTH:
+            beginning = one_line(cleaned, 24)
+            raise ConfigError(f"the tag '{beginning}' has more than {MAX_TAG_LENGTH} characters", "shorten it")
+    if len(set(tags)) > MAX_TAGS:
+        raise ConfigError(f"{len(set(tags))} tags: a run has at most {MAX_TAGS}", "leave some out, or use a note")
+    return clean_tags(tags)
+
+
 def clean_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Return sanitized tags without duplicates, in order."""
-    return tuple(dict.fromkeys(tag for tag in (one_line(t, 32) for t in tags) if tag))[:32]
+    return tuple(dict.fromkeys(tag for tag in (one_line(t, MAX_TAG_LENGTH) for t in tags) if tag))[:MAX_TAGS]
 
 
 def change(folder: Path, **values: Any) -> None:
@@ -149,4 +169,4 @@ def _require_readable(folder: Path) -> None:
 
 def new(name: str, tags: Iterable[str], existing_names: Collection[str]) -> Notes:
     """Return the notes of a new run; an empty name is replaced by a random one."""
-    return Notes(clean_name(name) if name else random_name(existing_names), clean_tags(tags), "", time.time())
+    return Notes(clean_name(name) if name else random_name(existing_names), require_tags(tags), "", time.time())

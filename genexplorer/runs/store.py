@@ -187,6 +187,16 @@ class RunStore:
             if other != folder and other.name == one_line(name, notes.MAX_NAME_LENGTH):
                 raise ConfigError(f"'{other.name}' is the id of another run", "choose another name")
 
+    def same_name_notice(self, folder: Path) -> str:
+        """Return which other runs have the name of a run, with the ids that tell them apart; empty if none has."""
+        own = self.status(folder)
+        others = [run.id for run in self.list() if run.name == own.name and run.folder != folder]
+        if not others:
+            return ""
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        noun = "another run is" if len(others) == 1 else f"{len(others)} other runs are"
+        return f"{noun} named {own.name} ({', '.join(others[:3])}{more}); this one is {own.id}: use the ids"
+
     def rename(self, folder: Path, name: str) -> None:
         """Give a run another name; its id and folder stay.
 

@@ -74,12 +74,15 @@ def _as_result(action: Callable[P, ActionResult]) -> Callable[P, ActionResult]:
 @_as_result
 def start_run(runs_dir: Path, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> ActionResult:
     """Create a run folder, start its worker and wait for the first heartbeat."""
-    folder = RunStore(runs_dir).create(config, name=name, tags=tuple(tags))
+    launcher.require_device(config.execution.device)
+    store = RunStore(runs_dir)
+    folder = store.create(config, name=name, tags=tuple(tags))
     try:
         status = launcher.start(folder)
     except UserError as error:
         return ActionResult(False, error.message, error.hint, folder, error.exit_code)
-    return ActionResult(True, f"{status.name} started", "", folder)
+    notice = store.same_name_notice(folder) if name else ""
+    return ActionResult(True, f"{status.name} started" + (f"; {notice}" if notice else ""), "", folder)
 
 
 @_as_result

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from genexplorer import paths
 from genexplorer.cores.environment import compute_environment
-from genexplorer.errors import DamagedRunError, RunStateError, TrainingError, UserError, WorkerError
+from genexplorer.errors import ConfigError, DamagedRunError, RunStateError, TrainingError, UserError, WorkerError
 from genexplorer.runs import layout
 from genexplorer.runs.command_hints import run_command
 from genexplorer.runs.commands import control
@@ -28,8 +28,19 @@ from genexplorer.runs.status.run_status import is_locked, log_tail, read_config,
 from trainers.events import Resume, Stop
 
 POLL_S = 0.05
+DEVICE_TIMEOUT_S = 120.0
 EXIT_TIMEOUT_S = 5.0  # from the recorded outcome to the exit of the worker
 _ENDED_STATES = (State.STOPPED, State.FAILED)
+_DEVICE_SCRIPT = """
+import sys
+from trainers.errors import ConfigError
+from trainers.training.setup import select_device
+try:
+    select_device(sys.argv[1])
+except ConfigError as error:
+    print(error.message, error.hint, sep="\\n")
+    sys.exit(error.exit_code)
+"""
 _WORKER_SHELL_SCRIPT = """
 ( "$@"
   code=$?
@@ -40,6 +51,27 @@ _WORKER_SHELL_SCRIPT = """
   esac
 ) &
 """
+
+
+def require_device(name: str) -> None:
+    """Check that this machine has a device; call it before a run is created.
+
+    For others than the CPU it asks torch in a child process, which takes seconds. Where that fails for another reason,
+    the worker will report it.
+
+    Raises:
+        ConfigError: if the device is not available.
+    """
+    if name in ("auto", "cpu"):
+        return
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        command = [sys.executable, "-P", "-c", _DEVICE_SCRIPT, name]
+        probe = subprocess.run(
+            command, env=_environment(adapts=False), capture_output=True, text=True, timeout=DEVICE_TIMEOUT_S
+        )
+        if probe.returncode == ConfigError.exit_code:
+            message, _, hint = probe.stdout.strip().partition("\n")
+            raise ConfigError(message, hint)
 
 
 def start(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:

@@ -6,7 +6,6 @@ Exit codes: 0 (succeeded or stopped), 5 (failed), 7 (another worker has the run)
 """
 
 import argparse
-import errno
 import gc
 import sys
 import time
@@ -25,6 +24,7 @@ from genexplorer.workers import folder_watch
 from genexplorer.workers.folder_watch import FolderWatch
 from genexplorer.workers.worker_control import WorkerControl
 from trainers.config import RunConfig
+from trainers.errors import is_out_of_memory
 from trainers.events import Finished, Outcome, ResumeState
 from trainers.storage import checkpoint
 
@@ -120,11 +120,8 @@ def _newest_checkpoint(writer: RunWriter) -> ResumeState | None:
 
 def _reason(error: BaseException) -> str:
     message = one_line(str(error).strip().partition("\n")[0], 240)
-    memory = ("out of memory", "can't allocate memory", "alloc_cpu", "bad_alloc")
-    if isinstance(error, MemoryError) or any(text in str(error) for text in memory):
+    if is_out_of_memory(error):
         return f"out of memory: {message}" if message else "out of memory: use a smaller model or batch"
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-        return f"out of memory: {message}"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 

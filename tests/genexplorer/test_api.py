@@ -143,14 +143,41 @@ def test_a_finished_run_cannot_be_paused(runs_dir: Path) -> None:
         ("vae-2d", {"epochs": -1}, r"schedule\.epochs"),
         ("vae-2d", {"settings": {"model.bteta": 4}}, "did you mean 'beta'"),
         ("vae-2d", {"data": "/no/such/folder"}, "no data set '/no/such/folder'"),
+        ("vae-2d", {"tags": "abc"}, r'tags: expected a list such as \["baseline"\], got \'abc\''),
+        ("vae-2d", {"tags": [3]}, "tags: expected texts"),
+        ("vae-2d", {"tags": [" "]}, "a tag cannot be empty"),
+        ("vae-2d", {"tags": ["x" * 33]}, "has more than 32 characters"),
+        ("vae-2d", {"tags": [f"t{i}" for i in range(33)]}, "33 tags: a run has at most 32"),
+        ("vae-2d", {"name": 3}, "name: expected text, got 3"),
+        ("vae-2d", {"runs_dir": 3}, "runs_dir: expected a folder, got 3"),
+        ("vae-2d", {"settings": "optim.lr=1"}, "settings: expected a mapping"),
     ],
 )
 def test_misuse_is_reported_before_a_run_is_created(
     runs_dir: Path, model: Any, arguments: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(trainers.ConfigError, match=message):
-        genexplorer.train(model, runs_dir=runs_dir, **arguments)
+        genexplorer.train(model, **{"runs_dir": runs_dir, **arguments})
     assert not runs_dir.exists()
+
+
+def test_arguments_of_a_run_are_rejected_by_name(runs_dir: Path) -> None:
+    run: Any = genexplorer.Run(write_run(runs_dir, steps=20, pictures=False))
+    for points in (0, -1, 1.5, "x", True):
+        with pytest.raises(trainers.ConfigError, match="max_points: expected 1 to"):
+            run.metrics(max_points=points)
+    for call, message in (
+        (lambda: run.metrics(3), "pattern: expected text"),
+        (lambda: run.model("x"), "step: expected 0 to"),
+        (lambda: run.wait("x"), "timeout_s: expected seconds or None, got 'x'"),
+        (lambda: run.watch(timeout_s=float("nan")), "timeout_s: expected seconds"),
+        (lambda: genexplorer.open(None), "selector: expected a name"),  # type: ignore[arg-type]
+        (lambda: genexplorer.Run(3), "folder: expected a run folder"),  # type: ignore[arg-type]
+        (lambda: genexplorer.list_runs(runs_dir=runs_dir / "none"), "runs_dir: there is no folder .*/none"),
+        (lambda: genexplorer.list_runs(runs_dir=__file__), "runs_dir: there is no folder"),
+    ):
+        with pytest.raises(trainers.ConfigError, match=message):
+            call()
 
 
 def test_what_only_this_process_knows_is_not_trained_in_the_background(

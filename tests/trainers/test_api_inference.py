@@ -97,11 +97,44 @@ def test_a_run_folder_a_step_and_a_snapshot_load(run_folder: Path) -> None:
         (lambda m: m.decode(np.full((3, 2), np.nan)), "z: contains NaN"),
         (lambda m: m.decode(torch.zeros(3, 2, dtype=torch.int32)), "z: dtype int32; expected floats"),
         (lambda m: m.sample(0), "n: expected 1 to"),
+        (lambda m: m.sample("a"), "n: expected 1 to 1,000,000 samples, got 'a'"),
+        (lambda m: m.sample(1.5), "n: expected 1 to"),
+        (lambda m: m.sample(True), "n: expected 1 to"),
+        *((lambda m, seed=seed: m.sample(2, seed=seed), "seed: expected 0 to") for seed in (-1, 1.5, "x", 2**70, None)),
+        (lambda m: m.encode(None), "x: expected an array of numbers, got NoneType"),
+        (lambda m: m.encode("abc"), "x: expected an array of numbers"),
+        (lambda m: m.encode(torch.zeros(2, 8, 6, dtype=torch.complex64)), "x: expected an array of numbers"),
+        (lambda m: m.encode(torch.zeros(2, 8, 6).to_sparse()), "x: expected an array of numbers, got Tensor"),
+        (lambda m: m.encode(torch.zeros(2, 8, 6, device="meta")), "x: expected an array of numbers"),
+        (lambda m: m.log_prob(np.full((2, 8, 6), np.nan)), "x: contains NaN"),
+        (lambda m: m.decode(np.full((2, 2), 1e300)), "z: contains .* values beyond the range of float32"),
+        (lambda m: m.reconstruct(3), r"x: shape \(\); expected"),
     ],
 )
 def test_unfit_arguments_of_a_model_are_rejected_by_name(vae: trainers.TrainedModel, call: Any, message: str) -> None:
     with pytest.raises(trainers.DataError, match=message):
         call(vae)
+
+
+def test_empty_batches_give_empty_results(vae: trainers.TrainedModel, flow: trainers.TrainedModel) -> None:
+    assert vae.encode(IMAGES[:0]).shape == (0, 2) and vae.log_prob(IMAGES[:0]).shape == (0,)
+    assert vae.decode(np.zeros((0, 2))).shape == (0, 1, 8, 6)
+    assert flow.encode(POINTS[:0]).shape == flow.decode(np.zeros((0, 2))).shape == (0, 2)
+    assert flow.log_prob(POINTS[:0]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": 3}, "source: expected a run folder, .* got 3"),
+        ({"source": None}, "source: expected a run folder"),
+        ({"source": ".", "step": "x"}, "step: expected 0 to .* got 'x'"),
+        ({"source": ".", "plan": 3}, "plan: expected a Plan or a RunConfig, got 3"),
+    ],
+)
+def test_unfit_arguments_of_load_are_rejected_by_name(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(trainers.ConfigError, match=message):
+        trainers.load(**arguments)
 
 
 def test_an_event_needs_its_plan(vae: trainers.TrainedModel) -> None:

@@ -50,6 +50,16 @@ def test_unfit_labels_are_rejected(labels: Any) -> None:
         ("vae-2d", {"epochs": 1, "steps": 2}, "exactly one of epochs, steps, minutes"),
         ("vae-2d", {"seed": -1}, "seed"),
         ("vae-2d", {"settings": {"model.bteta": 4}}, "did you mean 'beta'"),
+        ("vae-2d", {"seed": 1.5}, "seed: must be a whole number"),
+        ("vae-2d", {"seed": "x"}, "seed: must be a whole number"),
+        ("vae-2d", {"seed": 2**70}, "seed: must be less than"),
+        ("vae-2d", {"steps": True}, r"schedule\.steps: must be a number, not true or false \(got True\)"),
+        ("vae-2d", {"settings": {"model.hidden": [8, True]}}, r"model\.hidden: must be a number, not true or false"),
+        ("vae-2d", {"settings": [1]}, r'settings: expected a mapping such as \{"optim.lr": 1e-3\}, got \[1\]'),
+        ("vae-2d", {"settings": {1: 2}}, "settings: key: expected text"),
+        ("vae-2d", {"settings": {"execution.device": "mps"}}, "execution.device: 'mps' is not available here"),
+        ("vae-2d", {"resume": 3}, "resume: expected a checkpoint folder or a ResumeState, got 3"),
+        ("vae-2d", {"control": 3}, r"control: int lacks poll\(step\) or viewers\(\)"),
         ("vae-2d", {"data": POINTS}, r"model\.likelihood"),
         ("vae-2d", {"labels": [1, 2]}, "labels: only arrays"),
         (Mean(1, 8, 6), {"data": IMAGES, "settings": {"model.beta": 1}}, r"model\.beta: unknown key"),
@@ -58,6 +68,17 @@ def test_unfit_labels_are_rejected(labels: Any) -> None:
 def test_misuse_is_reported_before_anything_runs(model: Any, arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(trainers.ConfigError, match=message):
         trainers.train(model, **arguments)
+
+
+def test_a_configuration_a_family_and_a_folder_of_another_type_are_rejected_by_name() -> None:
+    with pytest.raises(trainers.ConfigError, match=r"^seed: must be a whole number"):
+        trainers.RunConfig(model="vae", schedule={"steps": 1}, seed="x")
+    with pytest.raises(trainers.ConfigError, match=r"spec: expected a trainers\.Family, got 3"):
+        trainers.register_family(3)  # type: ignore[arg-type]
+    with pytest.raises(trainers.ConfigError, match=r"spec: expected a trainers\.DataSet, got 'x'"):
+        trainers.register_dataset("x")  # type: ignore[arg-type]
+    with pytest.raises(trainers.DataError, match="folder: expected a folder, got 3"):
+        trainers.save_images(3, IMAGES)  # type: ignore[arg-type]
 
 
 def with_loss(returned: Any) -> nn.Module:

@@ -60,7 +60,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "unknown option": ({"model": {"latent_dims": 1}}, "did you mean 'latent_dim'?"),
     "out of range": (
         {"model": {"latent_dim": 0}},
-        "model.latent_dim: input should be greater than or equal to 1 (got 0)",
+        "model.latent_dim: must be at least 1 (got 0)",
     ),
     "no number": ({"optim": {"lr": "fast"}}, "optim.lr"),
     "two lengths": ({"schedule": {"epochs": 1, "steps": 1}}, "exactly one of epochs, steps, minutes"),

@@ -43,7 +43,7 @@ def test_a_setting_gives_another_plan(folder: Path) -> None:
     before = plan.resolve(tiny.config(folder))
     after = before.with_setting("model.beta", 4)
     assert (before.model_options.beta, after.model_options.beta, after.config.model.options["beta"]) == (1, 4, 4)
-    with pytest.raises(ConfigError, match=r"optim\.lr: input should be greater than 0"):
+    with pytest.raises(ConfigError, match=r"optim\.lr: must be greater than 0"):
         before.with_setting("optim.lr", -1)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainers import arguments
 from trainers.config import Section
 from trainers.data import idx
 from trainers.data.catalog import Binarization
@@ -92,6 +93,7 @@ def save_images(folder: str | Path, data: Any, labels: Any = None) -> Path:
         OSError: if writing failed.
     """
     # Check the arrays as for training.
+    arguments.instance("folder", folder, str | Path, "a folder", error=DataError)
     spec = from_arrays(data, labels)
     images = spec.load(None) if callable(spec.load) else None
     if not isinstance(images, ImageData):
@@ -118,14 +120,16 @@ def to_numpy(value: Any, name: str) -> NDArray[Any]:
     Raises:
         DataError: if it has no numeric dtype, naming the argument.
     """
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = (value.float() if value.is_floating_point() else value).numpy()
     try:
+        if hasattr(value, "detach"):
+            value = value.detach().cpu()
+            value = (value.float() if value.is_floating_point() else value).numpy()
         array = np.asarray(value)
     except ValueError:
         hint = "pass a tuple (train, test) for two splits"
         raise DataError(f"{name}: a list of arrays with different shapes", hint) from None
+    except (TypeError, RuntimeError, AttributeError):  # a sparse tensor, or an object with a broken conversion
+        raise DataError(f"{name}: expected an array of numbers, got {type(value).__name__}") from None
     if array.dtype.kind not in "biuf":
         raise DataError(f"{name}: expected an array of numbers, got {type(value).__name__} of dtype {array.dtype}")
     return array

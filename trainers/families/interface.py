@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers import registry
-from trainers.errors import ConfigError
+from trainers.errors import ConfigError, is_out_of_memory
 from trainers.events import MetricSpec, Severity
 from trainers.numerics.precision import AutocastContext
 from trainers.registry import Family, ImageShape
@@ -303,8 +303,12 @@ def build(family: Family, options: Any, image_shape: ImageShape) -> Model:
     # Construct the model.
     try:
         model: Model = registry.resolve(family.build)(options, image_shape)
-    except RuntimeError as error:
-        raise ConfigError(f"model: cannot be built ({str(error).splitlines()[0]})", "make it smaller") from None
+    except (RuntimeError, MemoryError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if is_out_of_memory(error):
+            raise ConfigError(f"model: not enough memory to build it ({reason})", "make it smaller") from None
+        message = f"model: family '{family.name}' cannot build it ({type(error).__name__}: {reason})"
+        raise ConfigError(message, "change the model's options, or correct the family") from None
     if not isinstance(model, Model):
         hint = "return a subclass of Model"
         raise ConfigError(f"model.name: family '{family.name}' builds a {type(model).__name__}", hint)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainers import arguments
 from trainers.data.arrays import to_numpy
 from trainers.data.preprocess import DevicePoints, TestImages
 from trainers.errors import DataError, UserError
@@ -65,11 +66,11 @@ class TrainedModel:
         """Return n samples as an array: images (n, C, H, W) in [0, 1], or points (n, 2).
 
         Raises:
-            UserError: if the model cannot sample, or n is out of range.
+            UserError: if the model cannot sample, or n or the seed is no integer in its range.
         """
         self._require("sample")
-        if not 1 <= n <= MAX_SAMPLES:
-            raise DataError(f"n: expected 1 to {MAX_SAMPLES:,} samples, got {n}")
+        n = arguments.integer("n", n, 1, MAX_SAMPLES, unit="samples", error=DataError)
+        seed = arguments.seed(seed, error=DataError)
         z = torch.randn(n, self.latent_dim, generator=rng.named_generator(seed, "sample", torch.device("cpu")))
         samples: NDArray[np.float32] = self._decoded(z).numpy()
         return samples
@@ -158,6 +159,9 @@ class TrainedModel:
         points = self.card.data.kind == "points"
         size = CHUNK_POINTS if points else chunk_size(self.image_shape, CHUNK_IMAGES)
         with torch.inference_mode(), matmul.prefer_onednn():
+            if not len(batch):  # models need not take empty batches: compute one row for the shapes and drop it
+                row = batch.new_zeros(1, *batch.shape[1:])
+                return tuple(part[:0].clone() for part in function(row))
             results = [function(part) for part in torch.split(batch, size)]
         return tuple(torch.cat(parts).clone() for parts in zip(*results, strict=True))
 
@@ -166,9 +170,10 @@ def _as_float(value: Any, name: str) -> Tensor:
     array = to_numpy(value, name)
     if array.dtype.kind != "f":
         raise DataError(f"{name}: dtype {array.dtype}; expected floats", "convert it with astype('float32')")
-    tensor = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    with np.errstate(over="ignore"):  # a value beyond the range of float32 becomes infinite, and is refused
+        tensor = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
     if not tensor.isfinite().all():
-        raise DataError(f"{name}: contains NaN or infinite values")
+        raise DataError(f"{name}: contains NaN, infinite values, or values beyond the range of float32")
     return tensor
 
 

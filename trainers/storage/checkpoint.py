@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load as parse_arrays
 
+from trainers import validation
 from trainers.errors import CheckpointError
 from trainers.events import Arrays, ResumeState
 from trainers.model_card import ModelCard
@@ -284,5 +285,5 @@ def _parse_card(data: bytes, path: Path) -> ModelCard:
         return ModelCard.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "card"
-        raise CheckpointError(f"{path}: {key}: {first['msg']}", _USE_OLDER) from None
+        key = ".".join(validation.key_path(first)) or "card"
+        raise CheckpointError(f"{path}: {key}: {validation.describe(first)}", _USE_OLDER) from None

@@ -34,6 +34,8 @@ def rename(
     store.rename(folder, name)
     status = read_status(folder)
     output.print_stderr(f"{status.id} renamed to {status.name}")
+    if notice := store.same_name_notice(folder):
+        output.print_stderr(notice)
 
 
 def tag(
@@ -45,13 +47,14 @@ def tag(
     runs_dir: RunsDir = None,
 ) -> None:
     """Add and remove tags of a run; without either, print them."""
+    from genexplorer.runs import notes
     from genexplorer.runs.status.run_status import read_status
 
     store = open_store(runs_dir)
     folder = store.find(run)
     if tags or remove:
-        labels = dict.fromkeys([*read_status(folder).tags, *(tags or ())])
-        store.set_tags(folder, [label for label in labels if label not in (remove or ())])
+        labels = dict.fromkeys([*read_status(folder).tags, *notes.require_tags(tags or ())])
+        store.set_tags(folder, notes.require_tags(label for label in labels if label not in (remove or ())))
     for label in read_status(folder).tags:
         output.print_stdout(label)
 

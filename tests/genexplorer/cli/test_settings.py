@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from genexplorer.cli import settings
+from genexplorer.cli.setting_flags import parse_sizes
 from genexplorer.cli.settings import to_toml
 from genexplorer.errors import ConfigError
 from genexplorer.session import command_lines
@@ -60,6 +61,11 @@ def test_a_value_is_toml_and_otherwise_the_text_itself(text: str, value: object)
     assert parse_value(text) == value
 
 
+@pytest.mark.parametrize(("text", "sizes"), [("512, 256", [512, 256]), ("[8]", [8]), ("[]", []), ("[ ]", [])])
+def test_sizes_are_numbers_and_none_is_written_as_brackets(text: str, sizes: list[int]) -> None:
+    assert parse_sizes(text) == sizes
+
+
 def test_set_reaches_every_setting() -> None:
     config = resolve(assignments=["model.beta=4", "execution.eval_every=10", "data.limit=64", "optim.name=adamw"])
     assert config.model_options().beta == 4
@@ -74,7 +80,7 @@ def test_set_reaches_every_setting() -> None:
         ({"assignments": ["model.beta"]}, ["--set model.beta", "key=value"]),
         ({"assignments": ["=4"]}, ["key=value"]),
         ({"assignments": ["model..beta=4"]}, ["key=value"]),
-        ({"assignments": ["model.beta=-1"]}, ["model.beta", "greater than or equal to 0", "--set model.beta"]),
+        ({"assignments": ["model.beta=-1"]}, ["model.beta", "at least 0", "--set model.beta"]),
         ({"assignments": ["model.beta=nan"]}, ["model.beta"]),
         ({"assignments": ["model.beta=4", "model.beta.x=4"]}, ["section or a value"]),
         ({"flags": {"--beta": 4.0}, "assignments": ["model.beta=5"]}, ["given twice", "--beta", "--set model.beta"]),

@@ -10,7 +10,11 @@ import pytest
 
 from genexplorer import __version__, paths
 from genexplorer.cli import main, output
+from genexplorer.errors import ConfigError
 from genexplorer.runs.store import RunStore
+from genexplorer.session import actions
+from genexplorer.session.new_run import NewRunForm
+from genexplorer.workers import launcher
 from tests.fixtures.fake_run import write_run
 from tests.genexplorer.cli.conftest import Cli
 
@@ -21,7 +25,14 @@ from tests.genexplorer.cli.conftest import Cli
         (["trian"], "did you mean 'train'"),
         (["train", "vae-2d", "--epoch", "3"], "did you mean --epochs?"),
         (["train", "vae-2d", "--lr", "fast"], "--lr"),
-        (["train", "vae-2d", "--hidden", "5,x"], "--hidden"),
+        (["train", "vae-2d", "--lr", "fast"], "'--lr': must be a number (got 'fast')"),
+        (["train", "vae-2d", "--steps", "1.5"], "'--steps': must be a whole number (got '1.5')"),
+        (["sample", "latest", "--out", "x.png", "--count", "0"], "'--count': must be at least 1 (got '0')"),
+        (["trace", "latest", "--out", "x.png", "--direction", "up"], "'up' is not one of 'forward', 'inverse'"),
+        *((["train", "vae-2d", "--hidden", text], "--hidden") for text in ("5,x", ",", ",,", "1,", " ", "", "[1,]")),
+        *((["manifold", "latest", "--out", "x.png", "--axes", text], "--axes") for text in (",", "1,", " ", "")),
+        *((["train", "vae-2d", "--tag", text], "a tag cannot be empty") for text in ("", " ", "\x07")),
+        (["train", "vae-2d", "--device", "cuda:7"], "execution.device: must be 'auto', 'cpu', 'cuda' or 'mps'"),
         (["train", "vae2d"], "did you mean 'vae-2d'?"),
         (["train", "vae-2d", "--detach", "--plain"], "give one of"),
         (["train", "vae-2d", "--json", "--plain"], "--json"),
@@ -56,6 +67,34 @@ def test_wrong_usage_is_one_line_and_exit_code_2(cli: Cli, arguments: list[str],
     assert message in result.err
     assert result.err.count("\n") == 1
     assert result.out == ""
+    assert not RunStore(paths.runs_dir()).list(), "no run is created"
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_this_machine_lacks_is_refused_before_a_run_exists(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    def probe(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert command[-1] == device
+        return subprocess.CompletedProcess(command, 2, "execution.device: not available\nuse 'cpu'\n", "")
+
+    monkeypatch.setattr(subprocess, "run", probe)
+    result = cli("train", "vae-2d", "--device", device)
+    assert (result.code, result.err) == (2, "error: execution.device: not available: use 'cpu'\n")
+    assert not paths.runs_dir().exists()
+    form = NewRunForm()
+    form.set("settings", f"execution.device={device}")
+    refused = actions.start_run(paths.runs_dir(), form.validate())
+    assert (refused.ok, str(refused)) == (False, "execution.device: not available: use 'cpu'")
+    assert not paths.runs_dir().exists()
+
+
+@pytest.mark.process
+def test_the_device_is_looked_for_by_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    launcher.require_device("cpu")
+    with pytest.raises(ConfigError, match=r"^execution\.device: 'cuda' is not available here: use 'cpu' or 'auto'$"):
+        launcher.require_device("cuda")
 
 
 def test_a_bug_is_one_line_and_debug_shows_its_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

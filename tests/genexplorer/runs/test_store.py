@@ -129,6 +129,27 @@ def test_latest_without_runs_gives_a_hint(store: RunStore) -> None:
         store.find("latest")
 
 
+def test_runs_that_share_a_name_are_told_apart_by_their_ids(store: RunStore) -> None:
+    first, second, third = (store.create(config(), name="twin") for _ in range(3))
+    assert store.same_name_notice(store.create(config(), name="other")) == ""
+    notice = store.same_name_notice(third)
+    assert notice.startswith("2 other runs are named twin (") and notice.endswith(
+        f"; this one is {third.name}: use the ids"
+    )
+    assert first.name in notice and second.name in notice
+    store.rename(first, "a")
+    assert store.same_name_notice(third) == (
+        f"another run is named twin ({second.name}); this one is {third.name}: use the ids"
+    )
+
+
+@pytest.mark.parametrize("tags", [[""], [" \x07"], ["x" * 33], [f"t{i}" for i in range(33)]])
+def test_tags_that_would_be_dropped_or_cut_are_refused(store: RunStore, tags: list[str]) -> None:
+    with pytest.raises(ConfigError, match="tag"):
+        store.create(config(), tags=tags)
+    assert store.list() == []
+
+
 def test_notes_change_and_survive(store: RunStore) -> None:
     folder = store.create(config(), name="old")
     store.rename(folder, "new \x1b[31mname")

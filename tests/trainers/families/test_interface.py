@@ -94,6 +94,28 @@ def test_a_family_whose_model_lacks_a_declared_capability_is_refused() -> None:
     assert caught.value.hint == "implement the protocol Encodes in Constant"
 
 
+@pytest.mark.parametrize(
+    ("error", "message", "hint"),
+    [
+        (RuntimeError("can't allocate memory: 4 TB\nmore"), "not enough memory to build it .*4 TB", "make it smaller"),
+        (MemoryError(), r"not enough memory to build it \(MemoryError\)", "make it smaller"),
+        (
+            RuntimeError("mat1 and mat2 do not fit"),
+            r"cannot build it \(RuntimeError: mat1 and mat2",
+            "correct the family",
+        ),
+        (RuntimeError(), r"cannot build it \(RuntimeError: RuntimeError\)", "correct the family"),
+    ],
+)
+def test_only_a_lack_of_memory_asks_for_a_smaller_model(error: Exception, message: str, hint: str) -> None:
+    def fail(*_: object) -> Constant:
+        raise error
+
+    with pytest.raises(ConfigError, match=message) as caught:
+        build(replace(registry.family("vae"), build=fail), None, (1, 2, 2))
+    assert hint in caught.value.hint and "\n" not in str(caught.value)
+
+
 def test_name_options_and_build_are_enough_for_a_family() -> None:
     family = Family("constant", minimal_family.AutoencoderOptions, Constant)
     options = family.options()

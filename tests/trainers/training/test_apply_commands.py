@@ -128,7 +128,7 @@ def test_set_beta_changes_the_loss_and_not_the_elbo(folder: Path) -> None:
 REFUSED: dict[str, tuple[Command, str]] = {
     "unknown": (Set("optim.lrr", 1.0), "cannot be changed during training: settable are optim.lr"),
     "architecture": (Set("model.latent_dim", 3), "cannot be changed"),
-    "negative": (Set("optim.lr", -1.0), "optim.lr: input should be greater than 0"),
+    "negative": (Set("optim.lr", -1.0), "optim.lr: must be greater than 0"),
     "nan": (Set("optim.lr", float("nan")), "optim.lr"),
     "infinite": (Set("optim.lr", float("inf")), "optim.lr"),
     "text": (Set("model.beta", "much"), "model.beta"),

@@ -134,6 +134,18 @@ def test_rename_tag_and_note(cli: Cli, store: RunStore) -> None:
     cli("runs", "note", "wise", "")
     assert cli("runs", "note", "wise").out == ""
     assert cli("runs", "rename", "wise", "\x1b[2J").code == 2
+    for tag in ("", " ", "x" * 33):
+        assert cli("runs", "tag", "wise", tag).code == 2
+    assert cli("runs", "tag", "wise").out.split() == ["talk", "a", "b"]
+
+
+def test_a_new_name_that_another_run_has_is_reported_with_both_ids(cli: Cli, store: RunStore) -> None:
+    fox, elm = store.find("brave-fox"), store.find("red-elm")
+    lines = cli("runs", "rename", "red-elm", "brave-fox").err.splitlines()
+    assert lines == [
+        f"{elm.name} renamed to brave-fox",
+        f"another run is named brave-fox ({fox.name}); this one is {elm.name}: use the ids",
+    ]
 
 
 def test_deleting_is_undone_until_the_trash_is_emptied(cli: Cli, store: RunStore) -> None:
