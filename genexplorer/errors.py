@@ -5,11 +5,34 @@ Exit codes: 0 done; 1 failed; 2 wrong usage or configuration; 3 bad data; 4 dama
 9 no display; 130 interrupted.
 """
 
+import errno
+from pathlib import Path
+
 from trainers.errors import CheckpointError as CheckpointError
 from trainers.errors import ConfigError as ConfigError
 from trainers.errors import DataError as DataError
 from trainers.errors import TrainingError as TrainingError
 from trainers.errors import UserError as UserError
+
+LOCAL_DISK_HINT = "choose a folder on a local disk with --runs-dir or GENEXPLORER_RUNS"
+_OS_ERROR_HINTS = {
+    errno.EROFS: "choose another place with --runs-dir or --out",
+    errno.EACCES: "check the permissions, or choose another place with --runs-dir or --out",
+    errno.ENOSPC: "free some space; 'genexplorer runs empty-trash' deletes the trash permanently",
+    errno.EDQUOT: "free some space; 'genexplorer runs empty-trash' deletes the trash permanently",
+    errno.EIO: f"check the disk, or {LOCAL_DISK_HINT}",
+    **dict.fromkeys((errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENODEV), LOCAL_DISK_HINT),
+}
+
+
+def as_user_error(error: OSError) -> UserError:
+    """Return an error of the system as one line: the place, what failed, and what to do."""
+    # Name the folder instead of a temporary file in it.
+    path = Path(str(error.filename)) if error.filename else None
+    if path is not None and path.name.startswith("."):
+        path = path.parent
+    location = f"{path}: " if path else ""
+    return UserError(f"{location}{error.strerror or error}", _OS_ERROR_HINTS.get(error.errno or 0, ""))
 
 
 def missing_package(error: ImportError) -> UserError | None:

@@ -39,11 +39,15 @@ class KernelLock:
         """
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         deadline = time.monotonic() + patience_s
-        while not _try_lock(descriptor):
-            if time.monotonic() >= deadline:
-                os.close(descriptor)
-                return False
-            time.sleep(0.02)  # a reader without OFD locks holds a shared lock for microseconds
+        try:
+            while not _try_lock(descriptor):
+                if time.monotonic() >= deadline:
+                    os.close(descriptor)
+                    return False
+                time.sleep(0.02)  # a reader without OFD locks holds a shared lock for microseconds
+        except OSError as error:
+            os.close(descriptor)
+            raise OSError(error.errno, f"files cannot be locked there ({error.strerror})", str(self.path)) from error
         self._descriptor = descriptor
         return True
 

@@ -1,12 +1,10 @@
 """The entry point: the tree of commands, and the reporting of errors."""
 
 import difflib
-import errno
 import gc
 import sys
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,7 +16,7 @@ from genexplorer.cli.doctor import command as doctor
 from genexplorer.cli.options import RunsDir
 from genexplorer.cli.pictures import images, interpolate, reconstruct, trace
 from genexplorer.cli.runs import control, manage, show
-from genexplorer.errors import UserError, missing_package
+from genexplorer.errors import UserError, as_user_error, missing_package
 
 INTERRUPTED_EXIT_CODE = 130
 
@@ -188,26 +186,12 @@ def _report_error(error: Exception) -> int:
             output.print_error(missing)
             return missing.exit_code
         case OSError():
-            # Name the folder instead of a temporary file in it.
-            path = Path(str(error.filename)) if error.filename else None
-            if path is not None and path.name.startswith("."):
-                path = path.parent
-            location = f"{path}: " if path else ""
-            output.print_error(
-                UserError(f"{location}{error.strerror or error}", _OS_ERROR_HINTS.get(error.errno or 0, ""))
-            )
+            output.print_error(as_user_error(error))
             return 1
     output.print_error(
         UserError(f"{type(error).__name__}: {error}", "this is a bug in genexplorer; --debug shows the traceback")
     )
     return 1
-
-
-_OS_ERROR_HINTS = {
-    errno.EROFS: "choose another place with --runs-dir or --out",
-    errno.EACCES: "check the permissions, or choose another place with --runs-dir or --out",
-    errno.ENOSPC: "free some space; 'genexplorer runs empty-trash' deletes the trash permanently",
-}
 
 
 def _report_usage(error: typer.TyperException) -> int:

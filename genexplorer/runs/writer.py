@@ -82,6 +82,8 @@ class RunWriter:
         row = {"number": self.attempt, "started": self.now(), "host": process.host, "pid": process.pid}
         row |= {"first_step": -1, "device": "", "threads": threads, "num_parameters": 0, "outcome": "", "reason": ""}
         self.committer.add_row(write.insert_row("attempts", row))
+        if (mode := sqlite.journal_mode(self._connection)) != "wal":
+            self.log(f"metrics are recorded with a rollback journal ({mode}): WAL does not work on this file system")
         self._set_state("running")
         self.flush()
         self.files = RunFiles(
@@ -180,7 +182,7 @@ class RunWriter:
         self.committer.add_row(write.update_attempt_row(self.attempt, values))
         self.committer.add_event("transitions", finished.step, {"state": outcome, "reason": reason})
         self.log(f"{outcome}: {reason}" if reason else outcome, severity="error" if outcome == "failed" else "info")
-        # Then the last rows. The database leaves WAL mode so that it is one file.
+        # Then the last rows. The journal is deleted so that the database is one file.
         committed = self.committer.finish(deadline, lambda: not self.files.gave_up)
         if not committed:
             reason = "; ".join(filter(None, (reason, f"the last metrics are not saved: {self.committer.problem}")))

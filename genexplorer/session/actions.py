@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
 from genexplorer import paths
-from genexplorer.errors import DisplayError, RunStateError, TrainingError, UserError, WorkerError
+from genexplorer.errors import DisplayError, RunStateError, TrainingError, UserError, WorkerError, as_user_error
 from genexplorer.runs import layout
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.command_hints import runs_dir_option, selector
@@ -63,7 +63,7 @@ def _as_result(action: Callable[P, ActionResult]) -> Callable[P, ActionResult]:
             return ActionResult(False, error.message, error.hint, exit_code=error.exit_code)
         except OSError as error:
             path = f" ({one_line(str(error.filename), 120)})" if error.filename else ""
-            hint = "is the disk full, or the folder read-only?"
+            hint = as_user_error(error).hint or "is the disk full, or the folder read-only?"
             if isinstance(error, PermissionError):
                 hint = "the folder belongs to another user, or is read-only"
             return ActionResult(False, f"{error.strerror or error}{path}", hint, exit_code=1)

@@ -19,6 +19,7 @@ from pathlib import Path
 from genexplorer import paths
 from genexplorer.cores.environment import compute_environment
 from genexplorer.errors import ConfigError, DamagedRunError, RunStateError, TrainingError, UserError, WorkerError
+from genexplorer.kernel_lock import KernelLock
 from genexplorer.runs import layout
 from genexplorer.runs.command_hints import run_command
 from genexplorer.runs.commands import control
@@ -84,7 +85,7 @@ def start(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
     Raises:
         RunStateError: if it has a worker, or has finished.
         DamagedRunError: if it cannot be read.
-        WorkerError: if the worker crashed or did not respond, with the last log lines.
+        WorkerError: if the worker crashed or did not respond, with the reason.
     """
     _require_startable(folder)
     token = secrets.randbits(62)
@@ -238,7 +239,20 @@ def _wait_for_heartbeat(folder: Path, token: int, exit_pipe: int, timeout_s: flo
         if select.select([exit_pipe], [], [], POLL_S)[0]:
             if is_locked(folder):
                 raise RunStateError(f"{folder.name} has just been started by another process")
-            raise WorkerError(
-                f"the worker of {folder.name} crashed", log_tail(folder, 5) or "it exited without an error message"
-            )
+            reason = log_tail(folder, 1) or "it exited without an error message"
+            _record_failed_start(folder, token, reason)
+            raise WorkerError(f"the worker of {folder.name} did not start", reason)
     raise WorkerError(f"the worker of {folder.name} sent no heartbeat in {timeout_s:.0f} s", log_tail(folder, 5))
+
+
+def _record_failed_start(folder: Path, token: int, reason: str) -> None:
+    """Record why the first worker of a run ended before its first heartbeat: without it, the run would stay queued."""
+    with contextlib.suppress(OSError), KernelLock(folder / layout.LOCK) as lock:
+        with contextlib.suppress(OSError):  # without locks there is no other worker
+            if not lock.acquire():
+                return
+        record = heartbeat.read(folder / layout.LIVE)
+        if record is not None and not record.attempt:
+            live = heartbeat.Heartbeat(folder / layout.LIVE)
+            live.begin(process_id.current(), 1, token=token, threads=0, started=time.time())
+            live.finish("failed", reason, time.time())

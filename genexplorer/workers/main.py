@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 
 from genexplorer.cores.leases import CoreLease
-from genexplorer.errors import RunStateError, TrainingError, UserError
+from genexplorer.errors import RunStateError, TrainingError, UserError, as_user_error
 from genexplorer.kernel_lock import KernelLock
 from genexplorer.runs import active_runs, layout
 from genexplorer.runs.artifacts import retention
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         _log(str(error))
         return error.exit_code
     except OSError as error:
-        _log(f"the run folder cannot be used: {error}")
+        _log(str(as_user_error(error)))
         return 1
 
 

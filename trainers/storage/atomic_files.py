@@ -3,6 +3,7 @@
 Every system call that can fail goes through `call`, where a test can make the Nth one fail.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -17,6 +18,8 @@ T = TypeVar("T")
 Bytes = bytes | bytearray | memoryview
 _CHUNK_BYTES = 1 << 20
 NEW_FILE_MODE = 0o666  # less the umask, as for other programs: a group that shares the folder can be let in
+# What fsync fails with where a file system has none, for folders (CIFS, shares of virtual machines) or for anything.
+NO_SYNC_ERRNOS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 _NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -75,7 +78,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     try:
         with _closing(handle):
             _write_all(handle, data)
-            call("fsync", lambda: os.fsync(handle))
+            sync(handle, path)
         call("rename", lambda: temporary.replace(path))
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -120,7 +123,7 @@ def write_new_file(path: Path, pieces: Iterable[Bytes]) -> WrittenFile:
             digest.update(chunk)
             _write_all(handle, chunk)
             size += len(chunk)
-        call("fsync", lambda: os.fsync(handle))
+        sync(handle, path)
     return WrittenFile(size, digest.hexdigest())
 
 
@@ -135,16 +138,37 @@ def new_temporary_folder(parent: Path, prefix: str, suffix: str) -> Path:
     return folder
 
 
-def sync_file(path: Path) -> None:
-    """Sync a file that was written by other means."""
+def sync(handle: int, path: Path, name: str = "fsync") -> bool:
+    """Sync an open file or folder; False if its file system cannot, as a network share that syncs by itself.
+
+    Args:
+        handle: Its descriptor.
+        path: Where it is, for the error.
+        name: Of the call, for a `FaultPlan`.
+
+    Raises:
+        OSError: if the disk failed.
+    """
+    try:
+        call(name, lambda: os.fsync(handle))
+    except OSError as error:
+        if error.errno not in NO_SYNC_ERRNOS:
+            error.filename = error.filename or str(path)
+            raise
+        return False
+    return True
+
+
+def sync_file(path: Path) -> bool:
+    """Sync a file that was written by other means; False if its file system cannot."""
     with _closing(call("open", lambda: os.open(path, os.O_RDONLY))) as handle:
-        call("fsync", lambda: os.fsync(handle))
+        return sync(handle, path)
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync the entries of a folder (creations, renames)."""
+    """Sync the entries of a folder (creations, renames), where its file system can."""
     with _closing(os.open(folder, os.O_RDONLY)) as handle:
-        call("fsync folder", lambda: os.fsync(handle))
+        sync(handle, folder, "fsync folder")
 
 
 def rename_folder(temporary: Path, final: Path) -> None:

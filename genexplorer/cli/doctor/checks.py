@@ -21,7 +21,9 @@ from typing import Any, Literal
 
 from genexplorer import __version__, paths
 from genexplorer.cores import environment
+from genexplorer.errors import LOCAL_DISK_HINT, UserError
 from genexplorer.kernel_lock import KernelLock
+from genexplorer.runs.database import sqlite
 from trainers.storage import atomic_files
 
 LOW_DISK_BYTES = 2_000_000_000
@@ -246,7 +248,7 @@ def writable(name: str, folder: Path) -> Finding:
         with tempfile.TemporaryFile(dir=existing) as file:
             file.write(b"genexplorer")
             file.flush()
-            os.fsync(file.fileno())
+            atomic_files.sync(file.fileno(), existing)
     except OSError as error:
         is_runs_dir = name == "runs folder"
         hint = "choose another with --runs-dir or GENEXPLORER_RUNS" if is_runs_dir else "check its permissions"
@@ -265,28 +267,27 @@ def state_folder() -> Finding:
 
 
 def runs_folder(folder: Path) -> Finding:
-    """Location of the runs folder; broken if it lacks what runs rely on: WAL databases, locks, synced folders."""
+    """Location of the runs folder; broken if it lacks what runs rely on: locks, databases, synced folders."""
     finding = writable("runs folder", folder)
     if finding.level == "broken":
         return finding
-    hint = "choose a folder on a local disk with --runs-dir or GENEXPLORER_RUNS"
-    with tempfile.TemporaryDirectory(prefix=".genexplorer-doctor-", dir=existing_part(folder)) as created:
-        part = "locks of files"
-        try:
+    part, mode = "a lock of a file", "wal"
+    try:
+        with tempfile.TemporaryDirectory(prefix=".genexplorer-doctor-", dir=existing_part(folder)) as created:
             with KernelLock(Path(created) / "lock") as lock:
-                if not lock.acquire():
-                    raise OSError("it cannot be taken")
-            part = "a database in WAL mode"
-            with contextlib.closing(sqlite3.connect(Path(created) / "database.sqlite")) as connection:
-                if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
-                    raise OSError("it is refused")
-                connection.execute("CREATE TABLE t (x)")
+                lock.acquire()
             part = "sync of a folder"
             atomic_files.sync_folder(Path(created))
-        except (OSError, sqlite3.Error) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            return Finding("runs folder", "broken", f"{folder}: {part} does not work there ({reason})", hint)
-    return finding
+            part = "a database"
+            with contextlib.closing(sqlite.open_for_writing(Path(created))) as connection:
+                mode = sqlite.journal_mode(connection)
+                with sqlite.open_for_reading(Path(created)):  # as front ends do while it is written
+                    pass
+    except (OSError, UserError) as error:
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        return Finding("runs folder", "broken", f"{folder}: {part} does not work there ({reason})", LOCAL_DISK_HINT)
+    note = "" if mode == "wal" else "; metrics are recorded with a rollback journal, as WAL does not work there"
+    return Finding("runs folder", "ok", finding.message + note)
 
 
 def existing_part(folder: Path) -> Path:

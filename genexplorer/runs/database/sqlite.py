@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from genexplorer.errors import DamagedRunError
 from genexplorer.runs import layout
+from genexplorer.runs.database import journal
 from genexplorer.runs.sanitize import one_line
 from trainers.storage import atomic_files
 
@@ -25,6 +26,8 @@ APPLICATION_ID = 0x47584C31  # "GXL1"
 DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BATCH_SIZES = (128, 16, 1)  # rows in one INSERT statement: as many as remain allow
 COPY_TIMEOUT_S = 60.0  # and as much again for each gigabyte of an imported database
+_ROLLBACK_SUFFIX = "-journal"
+_SUPER_JOURNAL_MAGIC_BYTES = 8  # at the end of a rollback journal that names a super-journal
 QUERY_TIMEOUT_S = 2.0  # for any query, as a malicious database could make one endless
 # By the path of the original: the stamps of its files, and the folder with the copy.
 _READABLE_COPIES: dict[Path, tuple[object, tempfile.TemporaryDirectory[str]]] = {}
@@ -100,7 +103,7 @@ def sanitize_row(columns: Iterable[str], values: Iterable[object]) -> tuple[Any,
 
 
 def open_for_writing(folder: Path) -> sqlite3.Connection:
-    """Open a run's database as its one writer in WAL mode; it is created if it is missing.
+    """Open a run's database as its one writer; it is created if it is missing. See `journal` for its modes.
 
     Raises:
         DamagedRunError: if the file is not a database of this schema.
@@ -109,11 +112,11 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
     path = folder / layout.DATABASE
     if not path.exists():
         _create(path)
-    connection = sqlite3.connect(_uri(path, "rw"), uri=True, isolation_level=None, check_same_thread=False, timeout=10)
     try:
-        connection.execute("PRAGMA trusted_schema=OFF")
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")  # survives a kill; a power failure may lose the last seconds
+        connection = journal.connect_writer(partial(_connect_writer, path), path)
+    except sqlite3.DatabaseError as error:
+        raise as_user_or_os_error(error, path) from error
+    try:
         _check(connection)
         # Add the columns that earlier versions did not have.
         for column, table in LATER_COLUMNS.items():  # older readers do not query them
@@ -121,11 +124,22 @@ def open_for_writing(folder: Path) -> sqlite3.Connection:
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT NOT NULL DEFAULT ''")
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise as_user_or_os_error(error) from error
+        raise as_user_or_os_error(error, path) from error
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _connect_writer(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(_uri(path, "rw"), uri=True, isolation_level=None, check_same_thread=False, timeout=10)
+    connection.execute("PRAGMA trusted_schema=OFF")
+    return connection
+
+
+def journal_mode(connection: sqlite3.Connection) -> str:
+    """Return the journal mode of a connection: "wal", or one with a rollback journal."""
+    return str(connection.execute("PRAGMA journal_mode").fetchone()[0])
 
 
 def has_column(connection: sqlite3.Connection, table: str, column: str) -> bool:
@@ -141,12 +155,13 @@ def _create(path: Path) -> None:
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, atomic_files.NEW_FILE_MODE))
     try:
         with contextlib.closing(sqlite3.connect(_uri(temporary, "rw"), uri=True, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous=OFF")  # it is synced as a whole
             connection.executescript(script)
         atomic_files.sync_file(temporary)
         atomic_files.call("rename", lambda: temporary.replace(path))
         atomic_files.sync_folder(path.parent)
     except sqlite3.DatabaseError as error:
-        raise as_user_or_os_error(error) from error
+        raise as_user_or_os_error(error, path) from error
 
 
 def insert_rows(connection: sqlite3.Connection, head: str, rows: Iterable[Sequence[object]], tail: str = "") -> None:
@@ -174,7 +189,7 @@ def insert_rows(connection: sqlite3.Connection, head: str, rows: Iterable[Sequen
 
 
 def leave_wal(connection: sqlite3.Connection, *, patience_s: float = 5.0) -> bool:
-    """Leave WAL mode, so that the database is one file; False if a reader kept it busy for too long."""
+    """Delete the journal and leave WAL mode, so that the database is one file; False if a reader kept it busy."""
     connection.execute("PRAGMA busy_timeout=100")
     deadline = time.monotonic() + patience_s
     while True:
@@ -190,8 +205,8 @@ def leave_wal(connection: sqlite3.Connection, *, patience_s: float = 5.0) -> boo
 def open_for_reading(folder: Path) -> Iterator[sqlite3.Connection]:
     """Open a run's database for one short query; it is closed at the end of the block.
 
-    Only tables are read, and no query takes longer than 2 s. A killed run on read-only media is read from a temporary
-    copy, as the last rows are in its write-ahead log.
+    Only tables are read, and no query takes longer than 2 s. A killed run is read from a temporary copy where its
+    journal cannot be used in place: on read-only media, or without shared memory.
 
     Raises:
         DamagedRunError: if it is missing or invalid.
@@ -266,19 +281,35 @@ def _open_read_only(path: Path) -> contextlib.closing[sqlite3.Connection]:
     try:
         return contextlib.closing(_connect(_uri(path, "ro")))
     except sqlite3.OperationalError as error:
-        if "unable to open" not in str(error) and "readonly" not in str(error):
+        if (
+            "unable to open" not in str(error)
+            and "readonly" not in str(error)
+            and not journal.lacks_shared_memory(error)
+        ):
             raise
-    # Read-only media: copy the database with its logs, once per process; the copy is removed at its end.
-    files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-journal")]
+    # Copy the database with its journals, once per process; the copy is removed at its end.
+    files = [path.with_name(path.name + suffix) for suffix in ("", "-wal", _ROLLBACK_SUFFIX)]
     files = [file for file in files if file.is_file() and not file.is_symlink()]
     stamps = tuple((file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files)
     copy = _READABLE_COPIES.get(path)
     if copy is None or copy[0] != stamps:
         copy = (stamps, tempfile.TemporaryDirectory(prefix="genexplorer-"))
         for file in files:
-            shutil.copyfile(file, Path(copy[1].name) / file.name)
+            target = Path(copy[1].name) / file.name
+            shutil.copyfile(file, target)
+            if file.name.endswith(_ROLLBACK_SUFFIX):
+                _remove_super_journal(target)
+        with contextlib.closing(sqlite3.connect(Path(copy[1].name) / path.name)) as connection:
+            connection.execute("PRAGMA trusted_schema=OFF")
+            journal.apply_journals(connection, "OFF")
         _READABLE_COPIES[path] = copy
     return contextlib.closing(_connect(_uri(Path(copy[1].name) / path.name, "rw")))
+
+
+def _remove_super_journal(rollback_journal: Path) -> None:
+    """Make SQLite ignore the file that a journal names at its end, and that a rollback would delete."""
+    with rollback_journal.open("ab") as file:
+        file.write(bytes(_SUPER_JOURNAL_MAGIC_BYTES))
 
 
 def _connect(uri: str) -> sqlite3.Connection:
@@ -311,13 +342,13 @@ def _check(connection: sqlite3.Connection) -> None:
         raise DamagedRunError(f"the database lacks its table '{min(missing)}'")
 
 
-def as_user_or_os_error(error: sqlite3.Error) -> Exception:
+def as_user_or_os_error(error: sqlite3.Error, path: Path = Path(layout.DATABASE)) -> Exception:
     """Convert an error of SQLite: OSError if the disk refused, else DamagedRunError."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
-        return OSError(errno.ENOSPC, "No space left on device", layout.DATABASE)
+        return OSError(errno.ENOSPC, "No space left on device", str(path))
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_BUSY):
-        return OSError(errno.EIO, str(error), layout.DATABASE)
+        return OSError(errno.EIO, str(error), str(path))
     return DamagedRunError(f"{layout.DATABASE} is damaged: {error}")
 
 

@@ -19,6 +19,7 @@ from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.process_id import ProcessId
 from genexplorer.runs.untrusted_files import READ_FLAGS
 from trainers.events import Metrics
+from trainers.storage import atomic_files
 
 FILE_BYTES = 4096
 _SLOT_BYTES = FILE_BYTES // 2
@@ -97,6 +98,7 @@ class Heartbeat:
     def __init__(self, path: Path) -> None:
         if not path.exists() or path.stat().st_size != FILE_BYTES:
             create(path, LiveRecord(created=time.time()))
+        self._path = path
         self._handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         newest = _newest(os.pread(self._handle, FILE_BYTES, 0))
         self._slot, self._record = newest or (0, LiveRecord())
@@ -171,7 +173,7 @@ class Heartbeat:
         self._slot = 1 - self._slot
         os.pwrite(self._handle, _encode(record), self._slot * _SLOT_BYTES)
         if sync:
-            os.fsync(self._handle)
+            atomic_files.sync(self._handle, self._path)
 
     def close(self) -> None:
         """Close the file."""
@@ -188,7 +190,7 @@ def create(path: Path, record: LiveRecord) -> None:
     try:
         os.pwrite(handle, bytes(FILE_BYTES), 0)  # written, not only reserved, which some file systems do not honor
         os.pwrite(handle, _encode(record), 0)
-        os.fsync(handle)
+        atomic_files.sync(handle, path)
     finally:
         os.close(handle)
 

@@ -1,5 +1,6 @@
 """Durable writes, with a fault at every call."""
 
+import contextlib
 import errno
 import json
 from pathlib import Path
@@ -33,6 +34,22 @@ def test_a_fault_leaves_the_old_or_the_new(tmp_path: Path, persistent: bool) -> 
         ):
             atomic_files.write_bytes(path, b"x" * 3_000_000)
         assert path.read_bytes() in (b"old", b"x" * 3_000_000) and names(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize("error", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EIO])
+def test_a_file_system_that_cannot_sync_is_passed_over_but_not_a_failing_disk(tmp_path: Path, error: int) -> None:
+    path, fails = tmp_path / "f", error == errno.EIO
+    with atomic_files.inject_faults(atomic_files.FaultPlan(10**6, errno.EIO)) as plan:
+        atomic_files.write_bytes(path, b"x")
+    syncs = [number for number, name in enumerate(plan.calls, 1) if name.startswith("fsync")]
+    assert len(syncs) == 2  # of the file and of its folder
+    for nth in syncs:
+        with (
+            atomic_files.inject_faults(atomic_files.FaultPlan(nth, error)),
+            pytest.raises(OSError) if fails else contextlib.nullcontext(),
+        ):
+            atomic_files.write_bytes(path, b"new")
+        assert fails or path.read_bytes() == b"new"
 
 
 def test_json_has_no_nan(tmp_path: Path) -> None:
