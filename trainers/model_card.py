@@ -28,11 +28,14 @@ def unavailable(reason: str) -> Capability:
     return Capability(available=False, reason=reason)
 
 
+NEEDS_TWO_DIMENSIONS = "a manifold needs 2 latent dimensions"  # a reason that a plane in a larger space answers
+
+
 def manifold(latent_dim: int) -> Capability:
     """Return the capability `manifold` of a model that decodes latents of that size to images."""
     if latent_dim == 2:
         return available("inverse normal CDF")
-    return unavailable(f"a manifold needs 2 latent dimensions, this model has {latent_dim}")
+    return unavailable(f"{NEEDS_TWO_DIMENSIONS}, this model has {latent_dim}")
 
 
 class DataCard(BaseModel):

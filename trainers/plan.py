@@ -123,13 +123,15 @@ def capabilities(family: Family, options: Any, shape: ImageShape, kind: DataKind
     """Return every capability of a model of a family, trained on data of that shape and kind.
 
     The family declares `sample`, `decode`, `encode`, `invert`, `log_prob`, `trace`, `critic` and `manifold`; `plane`
-    and `density` follow from the latent's size and the data's kind.
+    and `density` follow from the latent's size and the data's kind. A family can declare `plane` as unavailable.
     """
     own = family.capabilities(options)
     if kind == "points":
         return {**own, "manifold": _ONLY_FOR_IMAGES, "plane": _ONLY_FOR_IMAGES, "density": _DENSITY_MAP}
     (size,) = family.latent_shape(options, shape)
     plane = available(f"a plane through {size} dimensions") if size > 2 else unavailable("the latent is 2-D already")
+    if "plane" in own and not own["plane"].available:  # the family's latents are no space to look around in
+        plane = own["plane"]
     return {**own, "plane": plane, "density": _ONLY_FOR_POINTS}
 
 

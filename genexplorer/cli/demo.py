@@ -67,8 +67,8 @@ def write_images(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
             return ImageCommand(run, out_dir / name, None, runs_dir, capability=capability, client=client)
 
         images.draw_manifold(image_command("manifold.png", "manifold"))
-        images.draw_samples(image_command("samples.png", "sample"), scale=2)
-        reconstruct.draw_reconstructions(image_command("reconstructions.png", "encode"), range(10), scale=2)
+        images.draw_samples(image_command("samples.png", "sample"))
+        reconstruct.draw_reconstructions(image_command("reconstructions.png", "encode"), range(10))
     progress(run, out_dir / "manifold.gif", runs_dir=runs_dir)
     output.print_stderr(f"the images are in {out_dir.resolve()}")
 

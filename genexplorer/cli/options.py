@@ -42,7 +42,10 @@ OptionalRuns = Annotated[list[str] | None, _RUNS]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 OutFile = Annotated[
-    Path, typer.Option("--out", "-o", metavar="FILE", help="File to write; an existing one is replaced.")
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="File to write; an existing one is replaced (a new file in this folder)."
+    ),
 ]
 Step = Annotated[
     int | None,
@@ -51,8 +54,7 @@ Step = Annotated[
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of the random numbers.")]
 Rows = Annotated[int, typer.Option("--rows", min=1, max=MAX_GRID_SIDE, help="Images from top to bottom.")]
 Columns = Annotated[int, typer.Option("--columns", min=1, max=MAX_GRID_SIDE, help="Images from left to right.")]
-Scale = Annotated[int, typer.Option("--scale", min=1, max=32, metavar="K", help="Enlarge each pixel to K × K.")]
-AutoScale = Annotated[
+Scale = Annotated[
     int, typer.Option("--scale", min=0, max=32, metavar="K", help="Enlarge each pixel to K × K (0: automatic).")
 ]
 

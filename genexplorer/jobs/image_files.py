@@ -16,6 +16,8 @@ from genexplorer.errors import ConfigError, UserError
 STILL_FORMATS = {".png": "PNG", ".webp": "WEBP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 MOVING_FORMATS = {".gif": "GIF", ".webp": "WEBP", ".mp4": "MP4", ".png": "PNG"}
 MAX_PIXELS = 200_000_000
+TARGET_PX = 900  # longer side of an image that is enlarged automatically
+MAX_SCALE = 32
 
 
 def format_of(path: Path, formats: Mapping[str, str]) -> str:
@@ -31,6 +33,11 @@ def format_of(path: Path, formats: Mapping[str, str]) -> str:
     if not path.absolute().parent.is_dir():
         raise ConfigError(f"{path}: folder {path.parent} does not exist", "create it first")
     return formats[path.suffix.lower()]
+
+
+def automatic_scale(width: int, height: int) -> int:
+    """Return the whole factor that brings the longer side of an image closest to `TARGET_PX`."""
+    return min(max(1, round(TARGET_PX / max(width, height))), MAX_SCALE)
 
 
 def to_image(values: NDArray[np.uint8], scale: int = 1) -> Image.Image:

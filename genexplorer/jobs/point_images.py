@@ -19,6 +19,7 @@ DATA_COLOR: Color = (106, 114, 126)
 SAMPLES_COLOR: Color = (111, 177, 240)
 PATH_COLOR: Color = (251, 148, 46)
 _PEAK_COLOR: Color = (236, 238, 240)
+DEFAULT_SIDE_PX = 512
 DENSITY_RANGE_NATS = 8.0  # log-densities this far below the peak, and lower ones, have the color of the background
 _SUPERSAMPLING = 2  # drawn at twice the size and reduced at the end, for smooth edges
 
@@ -30,20 +31,18 @@ class PointImage:
     Args:
         bounds: The edges x0, x1, y0, y1 of the part, in units of the data.
         longer_side_px: Length of the longer side.
+        zoom: Factor of all lengths: of the sides, the dots and the lines.
     """
 
     bounds: Bounds
-    longer_side_px: int = 512
+    longer_side_px: int = DEFAULT_SIDE_PX
+    zoom: float = 1.0
     _layers: Image.Image = field(init=False)
 
     def __post_init__(self) -> None:
         x0, x1, y0, y1 = self.bounds
-        aspect_ratio = (x1 - x0) / max(y1 - y0, 1e-12)
-        size = (
-            (self.longer_side_px, self.longer_side_px / aspect_ratio)
-            if aspect_ratio >= 1
-            else (self.longer_side_px * aspect_ratio, self.longer_side_px)
-        )
+        aspect_ratio, side = (x1 - x0) / max(y1 - y0, 1e-12), self.longer_side_px * self.zoom
+        size = (side, side / aspect_ratio) if aspect_ratio >= 1 else (side * aspect_ratio, side)
         width, height = (max(2, round(length)) * _SUPERSAMPLING for length in size)
         self._layers = Image.new("RGB", (width, height), BACKGROUND_COLOR)
 
@@ -61,7 +60,7 @@ class PointImage:
 
     def draw_points(self, points: Floats, color: Color, radius_px: float = 1.2) -> None:
         """Draw points, an array (N, 2); those that are not finite, or far outside, are skipped."""
-        draw, radius = ImageDraw.Draw(self._layers), radius_px * _SUPERSAMPLING
+        draw, radius = ImageDraw.Draw(self._layers), radius_px * self.zoom * _SUPERSAMPLING
         for x, y in self._to_pixels(points):
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
 
@@ -70,7 +69,7 @@ class PointImage:
         draw = ImageDraw.Draw(self._layers)
         pixels = self._to_pixels(points)
         if len(pixels) > 1:
-            draw.line(pixels, fill=color, width=_SUPERSAMPLING)
+            draw.line(pixels, fill=color, width=round(self.zoom * _SUPERSAMPLING))
         self.draw_points(points, color, 3)
 
     def to_array(self) -> NDArray[np.uint8]:

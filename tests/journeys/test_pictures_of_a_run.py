@@ -33,8 +33,8 @@ def test_images_have_the_requested_size_and_content(trained: Shell) -> None:
     untrained = pixels(out / "m.png")
     result = trained("manifold", "short", "--out", "m.png")
     assert result.out == ""
-    assert "560×560" in result.err
-    assert pixels(out / "m.png").shape == (560, 560)
+    assert "1120×1120" in result.err
+    assert pixels(out / "m.png").shape == (1120, 1120)
     assert pixels(out / "m.png").std() > 5
     assert not np.array_equal(pixels(out / "m.png"), untrained), "the file that was there is replaced"
     assert not list(out.glob(".*.tmp"))
@@ -43,12 +43,12 @@ def test_images_have_the_requested_size_and_content(trained: Shell) -> None:
     trained(
         "manifold", "short", "-o", "z.png", "--coords", "z", "--bounds", "-1,1,-1,1", "--rows", "3", "--columns", "4"
     )
-    assert pixels(out / "z.png").shape == (84, 112)
+    assert pixels(out / "z.png").shape == (672, 896)
     trained("sample", "short", "--out", "s.png", "--count", "6", "--columns", "3", "--scale", "2", "--seed", "1")
     assert pixels(out / "s.png").shape == (112, 168)
     trained("reconstruct", "short", "--out", "r.png", "--count", "5")
-    assert pixels(out / "r.png").shape == (56, 140)
-    assert pixels(out / "r.png")[:28].max() == 255, "the upper row is the test images themselves"
+    assert pixels(out / "r.png").shape == (336, 840)
+    assert pixels(out / "r.png")[: 6 * 28].max() == 255, "the upper row is the test images themselves"
     assert trained("reconstruct", "short", "--out", "r.png", "--first", "9999", code=2).err.count("\n") == 1
 
 
@@ -80,9 +80,9 @@ def test_the_demo_without_terminal_and_display_writes_images(shell: Shell) -> No
     assert "step" in result.out
     assert str(shell.folder / "shown") in result.err
     for name, shape in {
-        "manifold.png": (560, 560),
-        "samples.png": (448, 448),
-        "reconstructions.png": (112, 560),
+        "manifold.png": (1120, 1120),
+        "samples.png": (896, 896),
+        "reconstructions.png": (168, 840),
     }.items():
         assert pixels(shell.folder / "shown" / name).shape == shape
         assert pixels(shell.folder / "shown" / name).std() > 1, (

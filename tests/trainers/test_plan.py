@@ -11,6 +11,7 @@ from trainers import plan, presets, registry
 from trainers.config import RunConfig
 from trainers.errors import ConfigError
 from trainers.events import Metrics
+from trainers.model_card import unavailable
 from trainers.training.loop import train
 
 
@@ -22,6 +23,15 @@ def registered() -> Iterator[None]:
     registry._registered_datasets.clear()
     for cached in (registry.families, registry.datasets, registry.presets):
         cached.cache_clear()
+
+
+def test_a_family_can_say_that_its_latents_are_no_space_to_explore() -> None:
+    gan = registry.family("gan")
+    options = gan.options()
+    assert plan.capabilities(gan, options, (1, 28, 28), "images")["plane"].available
+    reason = unavailable("z starts a sampler")
+    own = replace(gan, capabilities=lambda options: {**gan.capabilities(options), "plane": reason, "manifold": reason})
+    assert plan.capabilities(own, options, (1, 28, 28), "images")["plane"] == reason
 
 
 def test_a_plan_fills_in_every_option() -> None:

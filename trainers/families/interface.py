@@ -291,6 +291,7 @@ PROTOCOLS: dict[str, type] = {  # every capability that a family can declare, an
     "trace": Traces,
     "critic": Discriminates,
     "manifold": Model,
+    "plane": Model,
 }
 
 

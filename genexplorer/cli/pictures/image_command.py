@@ -1,5 +1,6 @@
 """Base of the commands that request something of a run's model and write the result as an image."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from genexplorer.explore.client import ExplorerClient
+    from genexplorer.jobs.point_images import Bounds, PointImage
     from genexplorer.runs.reader import RunReader
 
 MIN_ANIMATION_PX = 280  # smaller animations are enlarged until their shorter side has so many pixels
@@ -69,6 +71,7 @@ class ImageCommand:
         from genexplorer.jobs import image_files
         from genexplorer.runs.command_hints import run_command
         from genexplorer.runs.reader import RunReader
+        from trainers.model_card import NEEDS_TWO_DIMENSIONS
 
         # Check the file name, the run and the capability before the model is loaded.
         self.format = image_files.format_of(out, formats or image_files.STILL_FORMATS)
@@ -81,14 +84,15 @@ class ImageCommand:
         names = (capability,) if isinstance(capability, str) else capability
         if not any(map(self.has_capability, names)):
             # Suggest what this model can do instead.
+            reason = self.card.capability(names[0]).reason
             hint = f"'{run_command('sample', self._folder)}' works for all models"
-            if capability == "manifold" and self.has_capability("plane"):
+            if capability == "manifold" and self.has_capability("plane") and reason.startswith(NEEDS_TWO_DIMENSIONS):
                 hint = "choose a plane with --axes, --through or --principal"
             elif capability in ("manifold", "plane") and self.has_capability("density"):
                 hint = f"'{run_command('density', self._folder)}' draws 2-D data"
             elif capability == "invert" and self.has_capability("encode"):
                 hint = f"'{run_command('reconstruct', self._folder)}' encodes and decodes"
-            raise UserError(f"{self._name} cannot do this: {self.card.capability(names[0]).reason}", hint)
+            raise UserError(f"{self._name} cannot do this: {reason}", hint)
         self.num_test = self.card.data.num_test
 
     def __enter__(self) -> Self:
@@ -138,11 +142,15 @@ class ImageCommand:
         return OperationResult(response.body.arrays, response.body.meta, file_metadata)
 
     def write(self, images: "NDArray[np.uint8]", columns: int, scale: int, file_metadata: Mapping[str, str]) -> None:
-        """Write images (N, H, W, C) as one image, in rows of `columns`, each pixel enlarged to `scale` × `scale`."""
+        """Write images (N, H, W, C) as one image, in rows of `columns`, each pixel enlarged to `scale` × `scale`.
+
+        Scale 0 is automatic.
+        """
         from genexplorer.jobs import image_files
         from genexplorer.runs.artifacts.images import make_grid
 
-        image = image_files.to_image(make_grid(images, columns), scale)
+        grid = make_grid(images, columns)
+        image = image_files.to_image(grid, scale or image_files.automatic_scale(grid.shape[1], grid.shape[0]))
         image_files.write_image(self._out_file, image, file_metadata)
         self._report(image.width, image.height, file_metadata)
 
@@ -160,6 +168,23 @@ class ImageCommand:
     def _report(self, width: int, height: int, file_metadata: Mapping[str, str], suffix: str = "") -> None:
         step = int(file_metadata["step"])
         output.print_stderr(f"wrote {self._out_file}: {self._name} at step {step:,}, {width}×{height} px{suffix}")
+
+
+def default_file(name: str) -> Path:
+    """Return a file name in the working folder that does not exist yet: 'samples.png', 'samples-2.png', …"""
+    path = first = Path(name)
+    number = 2
+    while os.path.lexists(path):
+        path, number = first.with_name(f"{first.stem}-{number}{first.suffix}"), number + 1
+    return path
+
+
+def new_point_image(bounds: "Bounds", scale: int) -> "PointImage":
+    """Return an image of 2-D points, drawn at `scale` times the usual size; scale 0 is automatic."""
+    from genexplorer.jobs import image_files, point_images
+
+    zoom = scale or image_files.TARGET_PX / point_images.DEFAULT_SIDE_PX
+    return point_images.PointImage(bounds, zoom=zoom)
 
 
 def snapshot_at(reader: "RunReader", step: int | None) -> int:

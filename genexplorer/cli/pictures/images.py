@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from genexplorer.cli import output
-from genexplorer.cli.options import AutoScale, Columns, OutFile, Rows, Run, RunsDir, Scale, Seed, Step, find_run
+from genexplorer.cli.options import Columns, OutFile, Rows, Run, RunsDir, Scale, Seed, Step, find_run
 from genexplorer.cli.pictures import latents
-from genexplorer.cli.pictures.image_command import ImageCommand, OperationResult
+from genexplorer.cli.pictures.image_command import ImageCommand, OperationResult, default_file, new_point_image
 from genexplorer.errors import ConfigError
 
 MAX_NUM_SAMPLES = 10_000  # samples in one image
@@ -39,7 +39,7 @@ class Coords(StrEnum):
 
 def manifold(
     run: Run,
-    out: OutFile,
+    out: OutFile = None,
     step: Step = None,
     coords: Annotated[
         Coords | None, typer.Option("--coords", help="Regular grid in u = Φ(z), the normal quantiles, or in z (u).")
@@ -63,7 +63,7 @@ def manifold(
     principal: Annotated[bool, typer.Option("--principal", help="Plane of the two principal components.")] = False,
     rows: Rows = 20,
     columns: Columns = 20,
-    scale: Scale = 1,
+    scale: Scale = 0,
     runs_dir: RunsDir = None,
 ) -> None:
     """Decode a regular grid on the latent plane, or on a plane in a larger latent space."""
@@ -72,6 +72,7 @@ def manifold(
         raise ConfigError("--coords u: only for a 2-D latent space", "omit --coords")
     coords = coords or (Coords.U if plane is None else Coords.Z)
     bounds = parse_bounds(bounds_text, coords)
+    out = out or default_file("manifold.png")
     with ImageCommand(run, out, step, runs_dir, capability="manifold" if plane is None else "plane") as command:
         basis = None if plane is None else request_basis(command, plane)
         if bounds is None:
@@ -81,7 +82,7 @@ def manifold(
 
 def sample(
     run: Run,
-    out: OutFile,
+    out: OutFile = None,
     step: Step = None,
     count: Annotated[int, typer.Option("--count", min=1, max=MAX_NUM_SAMPLES, help="Number of samples.")] = 64,
     columns: Columns = 8,
@@ -89,11 +90,11 @@ def sample(
     temperature: Annotated[
         float, typer.Option("--temperature", min=0.0, max=10.0, help="Standard deviation of z; 1 is the prior.")
     ] = 1.0,
-    scale: Scale = 1,
+    scale: Scale = 0,
     runs_dir: RunsDir = None,
 ) -> None:
     """Draw samples: z from the prior, decoded."""
-    with ImageCommand(run, out, step, runs_dir, capability="sample") as command:
+    with ImageCommand(run, out or default_file("samples.png"), step, runs_dir, capability="sample") as command:
         draw_samples(command, count=count, columns=columns, seed=seed, temperature=temperature, scale=scale)
 
 
@@ -104,7 +105,7 @@ def draw_manifold(
     *,
     rows: int = 20,
     columns: int = 20,
-    scale: int = 1,
+    scale: int = 0,
     basis: OperationResult | None = None,
 ) -> None:
     """Write images decoded on a grid within bounds (x0, x1, y0, y1) of the latent plane, or of the plane of a basis."""
@@ -116,7 +117,7 @@ def draw_manifold(
 
 
 def draw_samples(
-    command: ImageCommand, *, count: int = 64, columns: int = 8, seed: int = 0, temperature: float = 1.0, scale: int = 1
+    command: ImageCommand, *, count: int = 64, columns: int = 8, seed: int = 0, temperature: float = 1.0, scale: int = 0
 ) -> None:
     """Write samples; 2-D points are drawn over the data."""
     result = command.request("sample", {"count": count, "seed": seed, "temperature": temperature})
@@ -127,10 +128,10 @@ def draw_samples(
     from genexplorer.jobs import point_images
 
     data = command.request("points", {"count": 4000})
-    image = point_images.PointImage(tuple(data.meta["bounds"]))
+    image = new_point_image(tuple(data.meta["bounds"]), scale)
     image.draw_points(data.arrays["points"], point_images.DATA_COLOR)
     image.draw_points(samples, point_images.SAMPLES_COLOR, 3.0 if len(samples) < MIN_SMALL_DOTS else 1.6)
-    command.write(image.to_array()[None], 1, scale, result.file_metadata)
+    command.write(image.to_array()[None], 1, 1, result.file_metadata)
 
 
 def parse_plane(axes: str | None, through: str | None, *, principal: bool) -> PlaneSpec | None:
@@ -208,14 +209,14 @@ class DensityChoice(StrEnum):
 
 def density(
     run: Run,
-    out: OutFile,
+    out: OutFile = None,
     density_choice: Annotated[
         DensityChoice | None, typer.Option("--of", help="Density to show (the model's, if it has one).")
     ] = None,
     bounds_text: Annotated[
         str | None, typer.Option("--bounds", metavar="X0,X1,Y0,Y1", help="Range of the 2-D data (all).")
     ] = None,
-    side: Annotated[int, typer.Option("--side", min=64, max=4096, help="Pixels of the image's longer side.")] = 512,
+    side: Annotated[int, typer.Option("--side", min=64, max=4096, help="Pixels of the image's longer side.")] = 900,
     count: Annotated[
         int, typer.Option("--count", min=0, max=MAX_DRAWN_SAMPLES, help="Number of samples drawn over it.")
     ] = 1000,
@@ -227,12 +228,17 @@ def density(
     from genexplorer.jobs import point_images
 
     bounds = parse_bounds(bounds_text, Coords.Z)
-    with ImageCommand(run, out, step, runs_dir, capability="density") as command:
+    with ImageCommand(run, out or default_file("density.png"), step, runs_dir, capability="density") as command:
         data = command.request("points", {"count": 4000})
         x0, x1, y0, y1 = bounds or data.meta["bounds"]
-        image = point_images.PointImage((x0, x1, y0, y1), side)
+        zoom = max(side / point_images.DEFAULT_SIDE_PX, 1.0)
+        image = point_images.PointImage((x0, x1, y0, y1), round(side / zoom), zoom)
         if density_choice is None:
             density_choice = DensityChoice.MODEL if command.has_capability("log_prob") else DensityChoice.NOTHING
+            if density_choice is DensityChoice.NOTHING:
+                content = "data in gray, samples in blue" if count else "data in gray"
+                reason = command.card.capability("log_prob").reason
+                output.print_stderr(f"no density to draw: {reason}; the image shows {content}")
         # Draw a log-density, on a grid with the aspect ratio of the bounds; or the data.
         if density_choice is DensityChoice.NOTHING:
             image.draw_points(data.arrays["points"], point_images.DATA_COLOR)
@@ -253,20 +259,20 @@ def density(
 
 def progress(
     run: Run,
-    out: OutFile,
+    out: OutFile = None,
     kind: Annotated[
         str,
         typer.Option(
             "--kind", metavar="KIND", help="manifold, samples, reconstructions, trace or density (first available)."
         ),
     ] = "",
-    scale: AutoScale = 0,
+    scale: Scale = 0,
     runs_dir: RunsDir = None,
 ) -> None:
     """Write the progress of a training: an animation as .gif, .webp or .mp4; a dozen steps side by side as .png."""
     from genexplorer.jobs import progress_gif
 
-    folder = find_run(run, runs_dir)
+    folder, out = find_run(run, runs_dir), out or default_file("progress.gif")
     with output.progress_bar("animation") as show_progress:
         animation = progress_gif.export(folder, out, image_kind=kind, scale=scale, on_progress=show_progress)
     width, height = animation.size_px

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from genexplorer.cli.options import AutoScale, OutFile, Run, RunsDir, Seed, Step
+from genexplorer.cli.options import OutFile, Run, RunsDir, Scale, Seed, Step
 from genexplorer.cli.pictures import latents
-from genexplorer.cli.pictures.image_command import ImageCommand
+from genexplorer.cli.pictures.image_command import ImageCommand, default_file, new_point_image
 from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Mode(StrEnum):
 
 def interpolate(
     run: Run,
-    out: OutFile,
+    out: OutFile = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="LATENT", help=f"First latent: {latents.HELP} (random).")
     ] = None,
@@ -46,7 +46,7 @@ def interpolate(
     ] = None,
     seed: Seed = 0,
     step: Step = None,
-    scale: AutoScale = 0,
+    scale: Scale = 0,
     runs_dir: RunsDir = None,
 ) -> None:
     """Draw the images between two latents: rows in a .png; an animation in a .gif, .webp or .mp4."""
@@ -55,12 +55,14 @@ def interpolate(
     from genexplorer.jobs import animations, image_files
     from genexplorer.runs.artifacts.images import make_grid
 
-    ends = [latents.parse(text, option) if text else None for text, option in ((start, "--from"), (end, "--to"))]
+    given_ends = ((start, "--from"), (end, "--to"))
+    ends = [latents.parse(text, option) if text is not None else None for text, option in given_ends]
     both_given = None not in ends
     rows = rows or (1 if both_given else DEFAULT_NUM_PATHS)
     if both_given and rows > 1:
         raise ConfigError(f"--rows {rows}: two given ends have one path", "omit --from or --to")
     formats = image_files.MOVING_FORMATS | image_files.STILL_FORMATS
+    out = out or default_file("interpolation.png")
     with ImageCommand(run, out, step, runs_dir, capability="decode", formats=formats) as command:
         animations.require_encoder(command.format)
         # Find the two ends of each row, (rows, 2, d); ends that are not given are samples.
@@ -85,7 +87,7 @@ def interpolate(
             columns = math.isqrt(rows - 1) + 1
             command.write_animation([make_grid(paths[:, i], columns) for i in range(frames)], scale, file_metadata)
         else:
-            command.write(paths.reshape(-1, *paths.shape[2:]), count, scale or 1, file_metadata)
+            command.write(paths.reshape(-1, *paths.shape[2:]), count, scale, file_metadata)
 
 
 def _draw_point_paths(
@@ -102,7 +104,8 @@ def _draw_point_paths(
     data = command.request("points", {"count": 2000})
 
     def draw_first(count: int) -> Any:
-        image = point_images.PointImage(tuple(data.meta["bounds"]))
+        bounds = tuple(data.meta["bounds"])
+        image = point_images.PointImage(bounds) if is_animation else new_point_image(bounds, scale)
         image.draw_points(data.arrays["points"], point_images.DATA_COLOR)
         for path in paths:
             image.draw_path(path[:count])
@@ -111,4 +114,4 @@ def _draw_point_paths(
     if is_animation:
         command.write_animation([draw_first(count) for count in range(1, paths.shape[1] + 1)], scale, file_metadata)
     else:
-        command.write(draw_first(paths.shape[1])[None], 1, scale or 1, file_metadata)
+        command.write(draw_first(paths.shape[1])[None], 1, 1, file_metadata)

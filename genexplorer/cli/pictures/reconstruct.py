@@ -7,7 +7,7 @@ import typer
 
 from genexplorer.cli import output
 from genexplorer.cli.options import Columns, OutFile, Run, RunsDir, Scale, Seed, Step
-from genexplorer.cli.pictures.image_command import ImageCommand
+from genexplorer.cli.pictures.image_command import ImageCommand, default_file, new_point_image
 from genexplorer.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,16 +22,17 @@ DEFAULT_SEARCH: Mapping[str, object] = {"steps": DEFAULT_SEARCH_STEPS, "restarts
 
 def reconstruct(
     run: Run,
-    out: OutFile,
+    out: OutFile = None,
     step: Step = None,
     count: Annotated[int, typer.Option("--count", min=1, max=MAX_COUNT, help="How many test images.")] = 10,
     first: Annotated[int, typer.Option("--first", min=0, help="Index of the first one in the test set.")] = 0,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Choose test images at random instead.")] = None,
     columns: Columns = 10,
-    scale: Scale = 1,
+    scale: Scale = 0,
     runs_dir: RunsDir = None,
 ) -> None:
     """Draw test images above their reconstructions; a model without encoder is inverted by optimization."""
+    out = out or default_file("reconstructions.png")
     with ImageCommand(run, out, step, runs_dir, capability=("encode", "invert")) as command:
         indices = choose_test_images(count, first, seed, command.num_test)
         draw = draw_reconstructions if command.has_capability("encode") else draw_inversions
@@ -40,7 +41,7 @@ def reconstruct(
 
 def invert(
     run: Run,
-    out: OutFile,
+    out: OutFile = None,
     step: Step = None,
     first: Annotated[int, typer.Option("--first", min=0, help="Index of the first test image.")] = 0,
     count: Annotated[int, typer.Option("--count", min=1, max=MAX_INVERSIONS, help="Number of test images.")] = 10,
@@ -58,19 +59,19 @@ def invert(
     ] = None,
     seed: Seed = 0,
     columns: Columns = 10,
-    scale: Scale = 1,
+    scale: Scale = 0,
     runs_dir: RunsDir = None,
 ) -> None:
     """Find latents of test images by gradient descent; draw each image above its reconstruction."""
     params: dict[str, object] = {"steps": steps, "restarts": restarts, "seed": seed}
     if prior is not None:
         params["prior"] = prior
-    with ImageCommand(run, out, step, runs_dir, capability="invert") as command:
+    with ImageCommand(run, out or default_file("inversions.png"), step, runs_dir, capability="invert") as command:
         indices = choose_test_images(count, first, None, command.num_test)
         draw_inversions(command, indices, columns=columns, scale=scale, params=params)
 
 
-def draw_reconstructions(command: ImageCommand, indices: Sequence[int], *, columns: int = 10, scale: int = 1) -> None:
+def draw_reconstructions(command: ImageCommand, indices: Sequence[int], *, columns: int = 10, scale: int = 0) -> None:
     """Write test images above their reconstructions and print their metrics."""
     encoded = command.request("encode", {"indices": list(indices)})
     x, recon = encoded.arrays["x"], encoded.arrays["recon"]
@@ -85,7 +86,7 @@ def draw_inversions(
     indices: Sequence[int],
     *,
     columns: int = 10,
-    scale: int = 1,
+    scale: int = 0,
     params: Mapping[str, object] = DEFAULT_SEARCH,
 ) -> None:
     """Write test images above their reconstructions by a latent search with parameters, and print the error."""
@@ -108,13 +109,13 @@ def _write_pairs(
     from genexplorer.jobs import point_images
 
     data: Any = command.request("points", {"count": 4000}).arrays["points"]
-    image = point_images.PointImage(point_images.bounds_of(x, recon, data))
+    image = new_point_image(point_images.bounds_of(x, recon, data), scale)
     image.draw_points(data, point_images.DATA_COLOR)
     for pair in np.stack((x, recon), axis=1):
         image.draw_path(pair, point_images.PATH_COLOR)
     image.draw_points(x, point_images.SAMPLES_COLOR, 4.0)
     image.draw_points(recon, point_images.PATH_COLOR, 2.0)
-    command.write(image.to_array()[None], 1, scale, file_metadata)
+    command.write(image.to_array()[None], 1, 1, file_metadata)
 
 
 def interleave(above: "NDArray[np.uint8]", below: "NDArray[np.uint8]", columns: int) -> "NDArray[np.uint8]":

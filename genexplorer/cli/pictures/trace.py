@@ -7,7 +7,7 @@ import typer
 
 from genexplorer.cli import output
 from genexplorer.cli.options import OutFile, Run, RunsDir, Scale, Step
-from genexplorer.cli.pictures.image_command import ImageCommand, OperationResult
+from genexplorer.cli.pictures.image_command import ImageCommand, OperationResult, default_file
 from genexplorer.errors import ConfigError
 from genexplorer.runs.sanitize import one_line
 
@@ -25,7 +25,7 @@ class Direction(StrEnum):
 
 def trace(
     run: Run,
-    out: OutFile,
+    out: OutFile = None,
     index: Annotated[int | None, typer.Option("--index", min=0, help="Index of a test image (0).")] = None,
     direction: Annotated[
         Direction, typer.Option("--direction", help="forward: data to z; inverse: z to data.")
@@ -41,13 +41,13 @@ def trace(
         int, typer.Option("--count", min=1, max=MAX_COUNT, help="Number of consecutive images, a row each.")
     ] = 1,
     step: Step = None,
-    scale: Scale = 1,
+    scale: Scale = 0,
     runs_dir: RunsDir = None,
 ) -> None:
     """Draw the image after every transform of a flow, and print each log-determinant."""
     if seed is not None and (index is not None or direction is Direction.FORWARD):
         raise ConfigError("--seed is for a sampled z", "use it with --direction inverse and without --index")
-    with ImageCommand(run, out, step, runs_dir, capability="trace") as command:
+    with ImageCommand(run, out or default_file("trace.png"), step, runs_dir, capability="trace") as command:
         if index is not None and index + count > command.num_test:
             raise ConfigError(f"the test set has {command.num_test:,} images", "lower --index or --count")
         if command.is_point_data and index is None and count == 1:
@@ -84,10 +84,10 @@ def _write_image(command: ImageCommand, result: OperationResult, scale: int) -> 
         bounds = point_images.bounds_of(*intermediates)  # all images have one scale
         intermediate_images = []
         for points in intermediates:
-            image = point_images.PointImage(bounds, 224)
+            image = point_images.PointImage(bounds, 224, scale or 1)
             image.draw_points(points, point_images.SAMPLES_COLOR, 1.0 if len(points) > MAX_LARGE_DOTS else 3.0)
             intermediate_images.append(image.to_array())
-        command.write(np.stack(intermediate_images), min(len(intermediate_images), 6), scale, result.file_metadata)
+        command.write(np.stack(intermediate_images), min(len(intermediate_images), 6), 1, result.file_metadata)
         return
     rows = np.swapaxes(intermediates, 0, 1)
     command.write(rows.reshape(-1, *rows.shape[2:]), rows.shape[1], scale, result.file_metadata)

@@ -11,7 +11,7 @@ from trainers.errors import ConfigError
 from trainers.families.data_defaults import MAX_MLP_VALUES, batch_size_for_size
 from trainers.families.flow.presets import PRESETS
 from trainers.families.flow.theory import theory_for
-from trainers.model_card import Capability, available, unavailable
+from trainers.model_card import NEEDS_TWO_DIMENSIONS, Capability, available, unavailable
 from trainers.registry import DataDefault, DataDefaults, DataKind, DataTraits, Family, ImageShape
 
 MAX_LEVEL_CHANNELS = 4096  # a level with more channels is not split further
@@ -96,7 +96,7 @@ def capabilities(options: FlowOptions) -> dict[str, Capability]:
         "invert": unavailable("a flow needs no inversion: its encoder is exact"),
         "log_prob": available("exact"),
         "critic": unavailable("a flow has no discriminator; GANs do"),
-        "manifold": unavailable("a flow's latent space has as many dimensions as the image"),
+        "manifold": unavailable(f"{NEEDS_TWO_DIMENSIONS}, a flow has as many as the image has values"),
         "trace": available("the image and log-determinant after each transform"),
     }
 

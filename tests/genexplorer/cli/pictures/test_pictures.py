@@ -3,19 +3,24 @@
 import json
 import stat
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from genexplorer import paths
-from genexplorer.cli.pictures import image_command, reconstruct
+from genexplorer.cli.pictures import image_command, interpolate, reconstruct, trace
+from genexplorer.cli.pictures import images as commands
 from genexplorer.errors import ConfigError, RunStateError, UserError
 from genexplorer.jobs import image_files, progress_gif
 from genexplorer.runs.artifacts.images import make_grid
 from genexplorer.runs.reader import RunReader
+from tests.fixtures.fake_families import FakeKind
 from tests.fixtures.fake_run import write_run
 from tests.genexplorer.cli.conftest import Cli
+from trainers.model_card import unavailable
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,111 @@ def test_a_grid_lays_images_out_row_by_row() -> None:
     assert np.array_equal(laid[:2, 3:6], tiles[1])
     assert np.array_equal(laid[2:, :3], tiles[3])
     assert not laid[2:, 6:].any(), "the last row is filled up with black"
+
+
+@pytest.mark.parametrize(
+    ("size", "scale"), [((224, 224), 4), ((280, 56), 3), ((560, 560), 2), ((900, 30), 1), ((5000, 1), 1), ((8, 8), 32)]
+)
+def test_the_automatic_scale_is_a_whole_factor_to_about_900_pixels(size: tuple[int, int], scale: int) -> None:
+    assert image_files.automatic_scale(*size) == scale
+
+
+def test_the_default_file_never_replaces_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert image_command.default_file("samples.png") == Path("samples.png")
+    Path("samples.png").write_bytes(b"mine")
+    Path("samples-2.png").symlink_to("nowhere")
+    assert image_command.default_file("samples.png") == Path("samples-3.png")
+
+
+class FakeImageCommand(image_command.ImageCommand):
+    """Draws what it gets from no model."""
+
+    def request(self, op: str, params: Any, arrays: Any = None) -> image_command.OperationResult:
+        noise = np.random.default_rng(0)
+        n = int(params.get("count") or len(params.get("indices", ())) or 2)
+        points = noise.normal(size=(n, 2)).astype(np.float32)
+        results: dict[str, Any] = {
+            "points": {"points": points},
+            "density": {"log_prob": np.zeros((8, 8), np.float32)},
+            "interpolate": {"images": points},
+        }
+        drawn = points if self.is_point_data else images(n, 28, 28)
+        of_images = {"images": drawn, "z": points, "x": drawn, "recon": drawn, "error": points[:, 0]}
+        if op in ("manifold", "interpolate") and not self.is_point_data:
+            of_images["images"] = images(400, 28, 28).reshape(20, 20, 28, 28, 1) if op == "manifold" else drawn
+        meta = {"bounds": [-2, 2, -2, 2], "how": "exact"}
+        arrays = results.get(op, of_images) if self.is_point_data else of_images
+        return image_command.OperationResult(arrays, meta, {"step": "700"})
+
+
+def without_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (commands, reconstruct, interpolate, trace):
+        monkeypatch.setattr(module, "ImageCommand", FakeImageCommand)
+    monkeypatch.setattr(image_command, "new_client", lambda: SimpleNamespace(close=lambda: None))
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "size"),
+    [
+        ("sample", "samples", (896, 896)),
+        ("reconstruct", "reconstructions", (840, 168)),
+        ("interpolate", "interpolation", (1008, 560)),
+        ("manifold", "manifold", (1120, 1120)),
+    ],
+)
+def test_images_are_readable_and_named_by_default(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str, size: tuple[int, int]
+) -> None:
+    write_run(paths.runs_dir(), steps=700, pictures=False)
+    without_model(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    for number, path in enumerate((f"{name}.png", f"{name}-2.png")):
+        result = cli(command, "latest", *([] if number == 0 else ["--scale", "0"]))
+        assert (result.code, result.out) == (0, ""), result.err
+        assert f"wrote {path}: " in result.err and f"{size[0]}×{size[1]} px" in result.err
+        with Image.open(path) as image:
+            assert image.size == size
+    cli(command, "latest", "--scale", "1", "-o", f"{name}.png")
+    with Image.open(f"{name}.png") as image:
+        assert max(image.size) <= 560, "--scale decides, and --out replaces the file"
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"), [("gan-points", "no density to draw: "), ("flow-points", "log-density: exact")]
+)
+def test_a_density_that_does_not_exist_is_not_promised(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: FakeKind, says: str
+) -> None:
+    write_run(paths.runs_dir(), steps=700, kind=kind, pictures=False)
+    without_model(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert says in cli("density", "latest").err
+    if kind == "gan-points":
+        assert "the image shows data in gray, samples in blue" in cli("density", "latest").err
+        assert cli("density", "latest", "--count", "0").err.splitlines()[0].endswith("the image shows data in gray")
+        assert "no density" not in cli("density", "latest", "--of", "nothing").err, "it was not requested"
+    with Image.open("density.png") as image:
+        assert image.size == (900, 900)
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("a manifold needs 2 latent dimensions, this model has 100", "choose a plane with --axes"),
+        ("z is the start of the sampler, not a latent space", "'genexplorer sample"),
+    ],
+)
+def test_a_plane_is_offered_only_where_the_dimensions_are_the_reason(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str, hint: str
+) -> None:
+    run = write_run(paths.runs_dir(), steps=20, kind="gan", pictures=False)
+    card = RunReader(run).card()
+    own = card.model_copy(update={"capabilities": card.capabilities | {"manifold": unavailable(reason)}})
+    monkeypatch.setattr(RunReader, "card", lambda self, step=None: own)
+    without_model(monkeypatch)
+    result = cli("manifold", "latest", "--out", tmp_path / "x.png")
+    assert result.code == 1 and f"cannot do this: {reason}: {hint}" in result.err
 
 
 def test_enlarging_makes_squares_and_no_new_colors() -> None:
