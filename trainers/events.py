@@ -42,6 +42,16 @@ class MetricSpec:
 
 
 _WEIGHTS = {"ema": "EMA weights", "raw": "raw weights"}
+_STANDARD_ERROR = "_standard_error"
+
+
+def standard_error_of(metric: str) -> str:
+    """Return the name of the metric that is another one's standard error: test/gap_standard_error_ema of test/gap_ema.
+
+    Without weights at its end, a name is taken as a quantity: gap_standard_error of gap.
+    """
+    quantity, separator, weights = metric.rpartition("_")
+    return f"{quantity}{_STANDARD_ERROR}_{weights}" if separator and weights in _WEIGHTS else metric + _STANDARD_ERROR
 
 
 def train_metric(

@@ -13,7 +13,8 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
               again when it rests, decoding may use bfloat16; meta `draft` is whether it did. Also for `manifold`.
 `manifold`    rows, columns, bounds [x0, x1, y0, y1], coords "z" or "u" -> images (rows, columns, H, W, C), decoded at
               the centers of the cells, row 0 on top (largest y). In coords "u" the bounds are in [0, 1] and z = Φ⁻¹(u).
-`sample`      count, seed, temperature -> images, z.
+`sample`      count, seed, temperature -> images, z: points drawn from p(x|z); images decoded, for a VAE to the mean of
+              p(x|z); meta how: "z from N(0, I), then x from p(x|z)". The temperature scales z alone.
 `encode`      indices of test images, or images (N, H, W, C) -> x, mu, logvar (N, d), recon, recon_nats, kl_nats (N,),
               kl_dims (N, d), labels (N,; -1 where unknown); meta `metric_labels`: name and unit of each metric.
 `encodings`   count, split "test" or "train" -> mu, logvar (N, d), labels, indices (N,); with Progress.

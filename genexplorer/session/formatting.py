@@ -99,6 +99,14 @@ def precise_number(value: float | None, unit: str = "") -> str:
     return f"{value:.{decimals}f} {unit}".rstrip().replace("-", "−", 1)
 
 
+def number_with_error(value: float, error: float | None, unit: str = "") -> str:
+    """Format a value with its standard error, of two significant digits: '0.266 ± 0.011 nats'; alone if it has none."""
+    if not error or not math.isfinite(error) or not 1e-6 <= error < 1000 or not abs(value) < 10_000:
+        return precise_number(value, unit)
+    decimals = max(1 - math.floor(math.log10(error)), 0)
+    return f"{value:.{decimals}f} ± {error:.{decimals}f} {unit}".rstrip().replace("-", "−", 1)
+
+
 def ago(seconds: float | None) -> str:
     """Format an age: 'now', '12 s ago', '3 min ago', '5 h ago', '2 d ago'."""
     if seconds is None or not math.isfinite(seconds) or seconds > _MAX_DURATION_S:

@@ -1,5 +1,6 @@
 """Metrics for any model of 2-D data: distance of its samples from the data, and of its density from the true one."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,9 +9,10 @@ import torch
 from torch import Tensor
 
 from trainers.data.dataset import PointData
-from trainers.events import MetricSpec, eval_metrics
-from trainers.families.interface import Evaluator, HasLogProb, Model
+from trainers.events import MetricSpec, eval_metrics, standard_error_of
+from trainers.families.interface import EstimatesLogProb, Evaluator, HasLogProb, Model, sample_points
 from trainers.model_card import Capability
+from trainers.numerics import rng
 
 NUM_SAMPLES = 2500  # as in VEEGAN; compared with as many test points
 HIGH_QUALITY_STDS = 3.0  # largest distance from the nearest mode, in its standard deviations
@@ -27,7 +29,7 @@ class PointReference:
         log_true: True log-density of the test points in nats, (R,); None if it or that of the model is unknown.
         modes: Centers of the modes, (K, 2); None without separate modes.
         mode_std: Standard deviation of each mode.
-        estimator: How the model computes log_prob, such as "exact".
+        estimator: How the family computes log_prob, such as "exact".
         can_sample: Whether the model can sample.
     """
 
@@ -54,11 +56,13 @@ class PointReference:
             can_sample="sample" not in capabilities or capabilities["sample"].available,
         )
 
-    def specs(self) -> tuple[MetricSpec, ...]:
-        """Return the specs of the metrics that `PointsEvaluator` records, for EMA and raw weights."""
+    def specs(self, model: Model) -> tuple[MetricSpec, ...]:
+        """Return the specs of the metrics that `PointsEvaluator` records of a model, for EMA and raw weights."""
         # Of samples: their distance from the data, and the modes that they cover.
         specs: list[MetricSpec] = []
-        count, test = f"{NUM_SAMPLES:,} samples", f"first {len(self.test):,} test points"
+        has_noise = type(model).sample_points is not Model.sample_points  # earlier runs recorded those of the means
+        count = f"{NUM_SAMPLES:,} samples{' of p(x|z)' if has_noise else ''}"
+        test = f"first {len(self.test):,} test points"
         if self.can_sample:
             title = "energy distance of samples and data"
             specs += eval_metrics("energy_distance", title, "", "lower", "samples", f"{count}, {test}")
@@ -71,8 +75,11 @@ class PointReference:
             specs += eval_metrics("high_quality", title, "", "higher", "samples", f"{near}, {count}")
         # Of the density.
         if self.log_true is not None:
-            setup = f"mean of log p_true − log p_model ({self.estimator}), {test}"
-            specs += eval_metrics("gap", "KL from the true density", "nats", "lower", "density", setup)
+            estimator = model.log_prob_estimator if isinstance(model, EstimatesLogProb) else self.estimator
+            title, setup = "KL from the true density", f"mean of log p_true − log p_model ({estimator}), {test}"
+            specs += eval_metrics("gap", title, "nats", "lower", "density", setup)
+            title, setup = f"standard error of the {title}", f"of the mean over the {test}"
+            specs += eval_metrics(standard_error_of("gap"), title, "nats", "lower", "density", setup)
         return tuple(specs)
 
 
@@ -82,13 +89,15 @@ class PointsEvaluator(Evaluator):
     Args:
         model: The model with the weights to evaluate.
         reference: Reference of its data set.
-        seed: Seed of the latents, which are the same in every evaluation.
+        seed: Seed of latents and noise, which are the same in every evaluation.
     """
 
     def __init__(self, model: Model, reference: PointReference, seed: int) -> None:
         self._model = model
         self._reference = reference
         self._generator = torch.Generator().manual_seed(seed)
+        self._noise = rng.named_generator(seed, "noise of samples", torch.device("cpu"))
+        self._log_prob_noise = rng.named_generator(seed, "noise of log p", torch.device("cpu"))
         self._device = torch.device("cpu")
         self._log_model: list[Tensor] = []
 
@@ -98,21 +107,28 @@ class PointsEvaluator(Evaluator):
         self._device = x.device
         x = x[: max(0, len(self._reference.test) - start)]
         if self._reference.log_true is not None and len(x):
-            assert isinstance(self._model, HasLogProb)
-            self._log_model.append(self._model.log_prob(x).cpu().double())
+            if isinstance(self._model, EstimatesLogProb):
+                log_model = self._model.estimate_log_prob(x, self._log_prob_noise)
+            else:
+                assert isinstance(self._model, HasLogProb)
+                log_model = self._model.log_prob(x)
+            self._log_model.append(log_model.cpu().double())
 
     @torch.inference_mode()
     def result(self) -> dict[str, float]:
-        """Return those of energy_distance, modes_covered, high_quality and gap that are defined."""
+        """Return those of energy_distance, modes_covered, high_quality, gap and its standard error that are defined."""
         metrics: dict[str, float] = {}
         if self._reference.can_sample:
             z = torch.randn((NUM_SAMPLES, *self._model.latent_shape), generator=self._generator)
-            samples = self._model.decode(z.to(self._device)).flatten(1).cpu()
+            samples = sample_points(self._model, z.to(self._device), self._noise).flatten(1).cpu()
             metrics["energy_distance"] = energy_distance(samples, self._reference.test)
             if self._reference.modes is not None:
                 metrics |= mode_metrics(samples, self._reference.modes, self._reference.mode_std)
         if self._reference.log_true is not None:
-            metrics["gap"] = float((self._reference.log_true - torch.cat(self._log_model)).mean())
+            differences = self._reference.log_true - torch.cat(self._log_model)
+            metrics["gap"] = float(differences.mean())
+            if len(differences) > 1:
+                metrics[standard_error_of("gap")] = float(differences.std()) / math.sqrt(len(differences))
         return metrics
 
 

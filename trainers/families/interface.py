@@ -168,6 +168,17 @@ class Model(nn.Module):
         For a VAE these are the expected images under p(x|z).
         """
 
+    def sample_points(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Return samples of p(x|z), points (N, 2, 1, 1), for latents (N, d); by default `decode(z)`.
+
+        Images are not sampled: those of a latent are `decode(z)`, for a VAE the mean of p(x|z).
+
+        Args:
+            z: Latents, (N, d).
+            generator: Random number generator on the CPU.
+        """
+        return self.decode(z)
+
     def optimizer_groups(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters of each optimizer, by its name; by default one optimizer "model" for all."""
         return {"model": [parameter for parameter in self.parameters() if parameter.requires_grad]}
@@ -227,6 +238,24 @@ class HasLogProb(Protocol):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x), or the estimate that the family declares, (B,), in nats, for data (B, C, H, W)."""
+
+
+@runtime_checkable
+class EstimatesLogProb(Protocol):
+    """An estimate of log p(x) for metrics, whose errors are independent between data.
+
+    `log_prob` of such a model may use the same noise for all data, so that a map of it is smooth.
+    """
+
+    log_prob_estimator: str  # as setups name it: "importance-weighted estimate, 64 samples for each point"
+
+    def estimate_log_prob(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the estimate of log p(x), (B,), in nats, for data (B, C, H, W), with noise of its own for each x.
+
+        Args:
+            x: Data, (B, C, H, W).
+            generator: Random number generator on the CPU.
+        """
 
 
 @dataclass(frozen=True)
@@ -368,9 +397,21 @@ def decode(model: Model, z: Tensor) -> Tensor:
     Raises:
         ConfigError: if the images do not have the shape that the model declares.
     """
-    images = model.decode(z)
-    expected = (len(z), *model.image_shape)
+    return _checked_shape(model, "decode", model.decode(z), len(z))
+
+
+def sample_points(model: Model, z: Tensor, generator: torch.Generator) -> Tensor:
+    """Return `model.sample_points(z, generator)`.
+
+    Raises:
+        ConfigError: if the points do not have the shape that the model declares.
+    """
+    return _checked_shape(model, "sample_points", model.sample_points(z, generator), len(z))
+
+
+def _checked_shape(model: Model, method: str, images: Tensor, count: int) -> Tensor:
+    expected = (count, *model.image_shape)
     if tuple(images.shape) != expected:
-        where = f"{type(model).__name__}.decode"
-        raise ConfigError(f"{where} returned shape {tuple(images.shape)} for {len(z)} latents", f"return {expected}")
+        where = f"{type(model).__name__}.{method}"
+        raise ConfigError(f"{where} returned shape {tuple(images.shape)} for {count} latents", f"return {expected}")
     return images

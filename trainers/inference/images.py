@@ -36,10 +36,10 @@ def decode(query: Query) -> Iterator[Chunk]:
 
 
 def sample(query: Query) -> Iterator[Chunk]:
-    """Decode samples of the prior, scaled by the temperature."""
+    """Sample z from the prior, scaled by the temperature, and points from p(x|z); images are its means."""
     z = query.prior(query.integer("count", 64, 1, params.MAX_ITEMS))
-    images = yield from query.decode(z)
-    yield Result({"images": images, "z": z.numpy()})
+    images = yield from query.sample(z)
+    yield Result({"images": images, "z": z.numpy()}, {"how": query.loaded.how_sampled})
 
 
 def encode(query: Query) -> Iterator[Chunk]:

@@ -67,6 +67,12 @@ class LoadedModel:
         return self.card.data.kind == "points"
 
     @property
+    def how_sampled(self) -> str:
+        """How the model samples, in words: "z from N(0, I), then the generator"; cards of earlier versions differ."""
+        capabilities = registry.family(self.config.model.name).capabilities(self.config.model_options())
+        return capabilities["sample"].how if "sample" in capabilities else ""
+
+    @property
     def item_bytes(self) -> int:
         """Bytes of one image (uint8), or point (float32), in a result."""
         return prod(self.card.image_shape) * (4 if self.is_point_data else 1)
@@ -113,6 +119,11 @@ class LoadedModel:
         """Return images, (B, C, H, W) in [0, 1], or points, for latents (B, d)."""
         with torch.inference_mode():
             return self.model.decode(z)
+
+    def sample_points(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Return samples of p(x|z), points (B, 2, 1, 1), for latents (B, d)."""
+        with torch.inference_mode():
+            return self.model.sample_points(z, generator)
 
     def decode_draft(self, z: Tensor) -> tuple[Tensor, bool]:
         """Decode in bfloat16 where no pixel changes by more than 8 gray levels. Returns (images, is_draft).

@@ -63,7 +63,7 @@ def critic(query: Query) -> Iterator[Chunk]:
     logits = yield from _evaluate(query, grids.cell_centers(rows, columns, edges, "z"), model.discriminator_logits)
     # Sample, and follow the gradient of the logit at each sample.
     z = torch.randn((count, query.loaded.latent_dim), generator=query.generator("sample"))
-    samples = query.loaded.decode(z)
+    samples = query.loaded.sample_points(z, query.generator("noise of samples"))
     with torch.inference_mode(False), torch.enable_grad():
         x = samples.clone().requires_grad_(True)
         (gradients,) = torch.autograd.grad(model.discriminator_logits(x).sum(), x)

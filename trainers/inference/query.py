@@ -1,6 +1,6 @@
 """One query to a loaded model: its parameters, the model's work in chunks, and results in their wire format."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import numpy as np
@@ -103,14 +103,28 @@ class Query:
         Raises:
             ConfigError: if the result would be too large.
         """
+        return self._decode(z, self.loaded.decode)
+
+    def sample(self, z: Tensor) -> Generator[Progress, None, Array]:
+        """Yield progress; return samples of p(x|z) of latents (N, d) where the data are points, else their means.
+
+        Raises:
+            ConfigError: if the result would be too large.
+        """
+        if not self.loaded.is_point_data:
+            return self._decode(z, self.loaded.decode)
+        noise = self.generator("noise of samples")
+        return self._decode(z, lambda part: self.loaded.sample_points(part, noise))
+
+    def _decode(self, z: Tensor, function: Callable[[Tensor], Tensor]) -> Generator[Progress, None, Array]:
         loaded = self.loaded
         self.check_size(len(z), loaded.item_bytes)
-        draft = self.params.get("draft") is True
+        draft = self.params.get("draft") is True and not loaded.is_point_data
         pieces: list[Array] = []
         for part in torch.split(z, loaded.chunk):
             if pieces:
                 yield Progress(len(pieces) * loaded.chunk / len(z), "decoding")
-            images, is_draft = loaded.decode_draft(part) if draft else (loaded.decode(part), False)
+            images, is_draft = loaded.decode_draft(part) if draft else (function(part), False)
             self._is_draft |= is_draft
             pieces.append(self.to_display(images))
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)

@@ -65,6 +65,8 @@ class TrainedModel:
     def sample(self, n: int = 16, *, seed: int = 0) -> NDArray[np.float32]:
         """Return n samples as an array: images (n, C, H, W) in [0, 1], or points (n, 2).
 
+        z is from N(0, I). Points are samples of p(x|z); images are decoded, for a VAE to the mean of p(x|z).
+
         Raises:
             UserError: if the model cannot sample, or n or the seed is no integer in its range.
         """
@@ -72,8 +74,11 @@ class TrainedModel:
         n = arguments.integer("n", n, 1, MAX_SAMPLES, unit="samples", error=DataError)
         seed = arguments.seed(seed, error=DataError)
         z = torch.randn(n, self.latent_dim, generator=rng.named_generator(seed, "sample", torch.device("cpu")))
-        samples: NDArray[np.float32] = self._decoded(z).numpy()
-        return samples
+        if self.card.data.kind != "points":
+            return np.asarray(self._decoded(z).numpy())
+        noise = rng.named_generator(seed, "noise of samples", torch.device("cpu"))
+        (points,) = self._in_chunks(lambda part: (self.module.sample_points(part, noise),), z)
+        return np.asarray(points.flatten(1).numpy())
 
     def decode(self, z: Values) -> Values:
         """Return images (N, C, H, W) in [0, 1], or points (N, 2), for latents (N, latent_dim).

@@ -25,7 +25,7 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
     weights = "EMA weights" if session.ema.is_separate else "raw weights, there is no EMA"
     binarization, data_setup = session.plan.binarization, session.data_card.setup
     specs = []
-    for spec in (*session.model.metrics(), *(session.reference.specs() if session.reference else ())):
+    for spec in (*session.model.metrics(), *(session.reference.specs(session.model) if session.reference else ())):
         of_split = preprocess.describe_setup(binarization, spec.name.partition("/")[0])
         setup = data_setup.replace(preprocess.describe_setup(binarization), of_split, 1)
         title = spec.title.replace("EMA weights", weights)

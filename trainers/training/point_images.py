@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Generator, Iterator
-from functools import partial
 
 import numpy as np
 import torch
@@ -13,8 +12,9 @@ from torch import Tensor
 from trainers.data.dataset import PointData
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import ImagesReady
-from trainers.families.interface import HasLogProb, Model, decode
+from trainers.families.interface import HasLogProb, Model, sample_points
 from trainers.model_card import Capability
+from trainers.numerics import rng
 from trainers.numerics.grids import cell_centers
 from trainers.training.sample_images import compute_in_chunks
 
@@ -49,7 +49,7 @@ _LMS_TO_LAB = np.array(
 
 
 class PointImages:
-    """The images of each snapshot: samples from fixed latents, and the density where the model has one.
+    """The images of each snapshot: samples from fixed latents and noise, and the density where the model has one.
 
     Args:
         capabilities: What the model can do.
@@ -74,7 +74,8 @@ class PointImages:
     def render(self, model: Model, step: int) -> Iterator[ImagesReady | None]:
         """Yield one image of each kind, and None after each chunk of work, where a heartbeat may be sent."""
         if self._latents is not None:
-            samples = yield from _compute_values(model, partial(decode, model), self._latents)
+            noise = rng.named_generator(EVALUATION_SEED, "noise of samples", torch.device("cpu"))
+            samples = yield from _compute_values(model, lambda part: sample_points(model, part, noise), self._latents)
             image = samples_over_data(samples.reshape(-1, 2), self._data, self._bounds)
             yield ImagesReady(step, "samples", image[None], 1)
         if self._grid is not None:

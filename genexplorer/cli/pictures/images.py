@@ -93,7 +93,7 @@ def sample(
     scale: Scale = 0,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Draw samples: z from the prior, decoded."""
+    """Draw samples: z from the prior, decoded; for 2-D data x from p(x|z)."""
     with ImageCommand(run, out or default_file("samples.png"), step, runs_dir, capability="sample") as command:
         draw_samples(command, count=count, columns=columns, seed=seed, temperature=temperature, scale=scale)
 
@@ -122,6 +122,8 @@ def draw_samples(
     """Write samples; 2-D points are drawn over the data."""
     result = command.request("sample", {"count": count, "seed": seed, "temperature": temperature})
     samples = result.arrays["images"]
+    if how := result.meta.get("how"):
+        output.print_stderr(f"samples: {how}")
     if not command.is_point_data:
         command.write(samples, min(columns, count), scale, result.file_metadata)
         return

@@ -160,12 +160,15 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
 def _print_metrics(reader: "RunReader") -> None:
     from genexplorer.cli.runs.json_output import if_readable
     from genexplorer.session import formatting
+    from trainers.events import standard_error_of
 
     specs, latest = if_readable(reader.metric_specs) or {}, if_readable(reader.latest) or {}
     if not latest:
         return
     output.print_stdout("")
     names = [name for name in specs if name in latest] + sorted(set(latest) - set(specs))
+    errors = {name: latest[standard_error_of(name)] for name in names if standard_error_of(name) in latest}
+    names = [name for name in names if name not in map(standard_error_of, errors)]  # printed beside their values
     rows = []
     for name in names:
         spec, point = specs.get(name), latest[name]
@@ -173,7 +176,9 @@ def _print_metrics(reader: "RunReader") -> None:
         rows.append(
             (
                 name,
-                formatting.precise_number(point.value, spec.unit if spec else ""),
+                formatting.number_with_error(
+                    point.value, errors[name].value if name in errors else None, spec.unit if spec else ""
+                ),
                 f"step {point.step:,}",
                 description,
             )

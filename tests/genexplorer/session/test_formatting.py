@@ -121,6 +121,15 @@ def test_a_value_to_compare_has_five_digits() -> None:
     assert formatting.precise_number(None) == "—" and formatting.precise_number(1e6, "nats").endswith("nats")
 
 
+def test_a_value_has_the_digits_of_its_standard_error() -> None:
+    assert formatting.number_with_error(0.26151, 0.00998, "nats") == "0.2615 ± 0.0100 nats"
+    assert formatting.number_with_error(-2.6782, 0.0213, "nats") == "−2.678 ± 0.021 nats"
+    assert formatting.number_with_error(1234.56, 12.3) == "1235 ± 12"
+    assert formatting.number_with_error(0.26151, None, "nats") == "0.26151 nats"
+    assert formatting.number_with_error(math.nan, 0.1) == "NaN"
+    assert formatting.number_with_error(1.0, math.nan) == formatting.precise_number(1.0)
+
+
 def test_the_speed_of_an_ended_run_is_its_average() -> None:
     running = replace(STATUS, images_seen=1_000_000, elapsed_s=100.0, images_per_s=300.0)
     assert formatting.speed(running) == "300 images/s"

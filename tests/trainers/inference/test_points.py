@@ -8,8 +8,11 @@ import pytest
 from tests.trainers import fake_models, tiny
 from trainers import config as run_config
 from trainers.errors import UserError
+from trainers.families.vae.spec import VaeOptions
 from trainers.inference import loaded_model, session
 from trainers.inference.chunks import Progress, Result
+from trainers.inference.loaded_model import LoadedModel
+from trainers.inference.trained_model import TrainedModel
 
 SHAPE = (2, 1, 1)
 
@@ -37,6 +40,25 @@ def test_points_take_the_place_of_images(explorer: session.InferenceSession) -> 
     assert np.allclose(path["images"][[0, 2]], code["x"], atol=1e-6)
     assert explorer.run("posterior", {"count": 3})[0]["images"].shape == (3, 2)
     assert explorer.run("encodings")[0]["mu"].shape == (200, 2)
+
+
+def test_samples_of_a_vae_are_of_its_likelihood_in_every_query(explorer: session.InferenceSession) -> None:
+    options = {"name": "vae", "likelihood": "normal", "latent_dim": 2, "hidden": [8]}
+    config = run_config.parse({"data": {"name": "moons"}, "model": options, "schedule": {"steps": 1}})
+    vae = tiny.vae(VaeOptions(likelihood="normal", latent_dim=2, hidden=(8,)), SHAPE)
+    loaded = LoadedModel(vae.eval(), explorer.card.model_copy(update={"family": "vae"}), config)
+    model = session.InferenceSession(loaded)
+    sampled, meta = model.run("sample", {"count": 3000, "seed": 4})
+    mean, _ = model.run("decode", arrays={"z": sampled["z"]})
+    noise = sampled["images"] - mean["images"]
+    assert noise.std() == pytest.approx(1.0, abs=0.05) and abs(noise.mean()) < 0.05  # the scale at initialization
+    assert meta["how"] == "z from N(0, I), then x from p(x|z)"
+    # By the seed alone, as in a script; the latents are those of the same seed.
+    again, _ = model.run("sample", {"count": 3000, "seed": 4})
+    assert np.array_equal(sampled["images"], again["images"])
+    other, _ = model.run("sample", {"count": 3000, "seed": 5})
+    assert not np.array_equal(sampled["images"], other["images"])
+    assert np.allclose(TrainedModel(vae, loaded.card, "none").sample(3000, seed=4), sampled["images"], atol=1e-6)
 
 
 @pytest.mark.parametrize("params", [{"index": 3}, {"indices": list(range(4))}, {"seed": 1, "count": 4}])

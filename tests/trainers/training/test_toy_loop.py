@@ -53,7 +53,9 @@ def test_models_with_a_density_report_the_gap(events: list[Any]) -> None:
     known = card.capability("log_prob")
     gaps = [spec for spec in tiny.of(events, Started)[0].metrics if spec.quantity == "gap"]
     assert bool(gaps) == known.available == ("test/gap_ema" in card.metrics)
-    assert all(known.how in spec.setup and spec.unit == "nats" for spec in gaps)
+    assert all(f"({known.how}" in spec.setup and spec.unit == "nats" for spec in gaps)
+    errors = [spec for spec in tiny.of(events, Started)[0].metrics if spec.quantity == "gap_standard_error"]
+    assert bool(errors) == known.available == (card.metrics.get("test/gap_standard_error_ema", 0) > 0)
 
 
 def test_images_show_the_plane(events: list[Any]) -> None:

@@ -33,6 +33,10 @@ class Likelihood(nn.Module):
         """Return the expected pixels, (B, C, H, W), in [0, 1]."""
         raise NotImplementedError
 
+    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Return samples of p(x|z), (B, C, H, W), with random numbers of a generator on the CPU."""
+        raise NotImplementedError
+
 
 class Bernoulli(Likelihood):
     """Pixels 0 or 1; the outputs are logits."""
@@ -64,6 +68,11 @@ class Normal(Likelihood):
     def mean(self, outputs: Tensor) -> Tensor:
         """Return the mean."""
         return outputs
+
+    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the mean plus normal noise."""
+        noise = torch.randn(outputs.shape, generator=generator).to(outputs)
+        return self.mean(outputs) + torch.exp(self.log_scale.clamp_min(_MIN_LOG_SCALE)) * noise
 
 
 class Gaussian(Normal):

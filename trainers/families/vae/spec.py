@@ -110,8 +110,9 @@ def capabilities(options: VaeOptions) -> dict[str, Capability]:
         if points
         else f"ELBO, {NUM_ELBO_SAMPLES} samples: a lower bound in expectation"
     )
+    sample = "z from N(0, I), then x from p(x|z)" if points else "z from N(0, I), then the mean of p(x|z)"
     return {
-        "sample": available("z from N(0, I), then the decoder"),
+        "sample": available(sample),
         "decode": available("expected image under p(x|z)"),
         "encode": available("mean and variance"),
         "log_prob": available(log_prob),

@@ -22,7 +22,7 @@ from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets.controls import fill_box, set_value, timer
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted, text, wrapped
-from trainers.events import MetricSpec
+from trainers.events import MetricSpec, standard_error_of
 from trainers.model_card import ModelCard
 
 _SUMMARY_QUANTITIES = (
@@ -49,6 +49,8 @@ def metrics_summary(specs: Mapping[str, MetricSpec], values: Mapping[str, float]
         spec, value = specs[metric], values[metric]
         name = spec.title.partition(" (")[0].removeprefix("test ")
         number = f"{value:.0f}" if not spec.unit and float(value).is_integer() else formatting.number(value, spec.unit)
+        if (error := values.get(standard_error_of(metric))) is not None:
+            number = formatting.number_with_error(value, error, spec.unit)
         # "modes covered of 8" and "7" are shown as "modes covered 7 of 8".
         first, separator, total = name.rpartition(" of ")
         if separator and total.isdigit():

@@ -232,7 +232,8 @@ class SamplesTab(ContentTab):
             return
         images = np.asarray(response.arrays["images"], np.uint8)
         z = np.asarray(response.arrays["z"], np.float32) if "z" in response.arrays else None
-        self.view.set_grid(ImageGrid(images, 8, response.step, f"sampled at step {response.step:,}", z))
+        caption = "\n".join(filter(None, (f"sampled at step {response.step:,}", str(response.meta.get("how", "")))))
+        self.view.set_grid(ImageGrid(images, 8, response.step, caption, z))
 
     def _on_failure(self, message: str, hint: str) -> None:
         if self.view.grid is None:

@@ -129,3 +129,5 @@ def test_preferred_metrics_come_first() -> None:
         ("cost −log p(x)", "2.00 nats"),
     ]
     assert metrics_summary(specs, {}) == [] and "EMA weights" in summary[0][2]
+    with_error = metrics_summary(specs, {"test/gap_ema": 0.2615, "test/gap_standard_error_ema": 0.00998})
+    assert with_error[0][:2] == ("KL from the true density", "0.2615 ± 0.0100 nats")
