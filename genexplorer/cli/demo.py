@@ -11,7 +11,7 @@ from genexplorer.cli import open_ui, output
 from genexplorer.cli.options import RunsDir
 
 DEMO_PRESET = "vae-2d"
-MIN_VIEWER_STEP = 100  # before this step, the latent plane is gray
+MIN_VIEWER_STEP = 100  # before this step, the decoded images are a uniform gray
 POLL_INTERVAL_S = 0.5
 
 
@@ -38,16 +38,18 @@ def demo(
     output.print_stderr(
         f"{status.name}: training a VAE with a 2-D latent space on MNIST for {length} in {status.folder}"
     )
-    viewer = _ViewerOpener(status.folder, paths.runs_dir(runs_dir)) if actions.has_display() else None
+    opener = _ViewerOpener(status.folder, paths.runs_dir(runs_dir)) if actions.has_display() else None
     try:
         if output.can_show_dashboard():
             open_ui.open_dashboard(runs_dir, status.folder)
         else:
             follow.follow_detachable(status.folder)
     finally:
-        failure = viewer.close() if viewer else "there is no display"
-    if viewer and viewer.has_opened:
+        if opener:
+            opener.cancel()
+    if opener and opener.has_opened:
         output.print_stderr("the viewer is open")
+    failure = opener.failure if opener else "there is no display"
     if failure:
         output.print_stderr(f"{failure}; writing images instead")
         write_images(status.folder, out_dir, runs_dir)
@@ -57,7 +59,6 @@ def write_images(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
     """Write the manifold, samples, reconstructions and the animation of a run."""
     from genexplorer.cli.pictures import images, reconstruct
     from genexplorer.cli.pictures.image_command import ImageCommand, new_client
-    from genexplorer.cli.pictures.images import progress
 
     out_dir.mkdir(parents=True, exist_ok=True)
     run = str(folder)
@@ -69,27 +70,31 @@ def write_images(folder: Path, out_dir: Path, runs_dir: Path | None) -> None:
         images.draw_manifold(image_command("manifold.png", "manifold"))
         images.draw_samples(image_command("samples.png", "sample"))
         reconstruct.draw_reconstructions(image_command("reconstructions.png", "encode"), range(10))
-    progress(run, out_dir / "manifold.gif", runs_dir=runs_dir)
+    images.draw_progress(folder, out_dir / "manifold.gif")
     output.print_stderr(f"the images are in {out_dir.resolve()}")
 
 
 class _ViewerOpener:
-    """Opens the viewer, from a thread, as soon as the model has learned something."""
+    """Opens the viewer, from a thread, as soon as the model has learned something.
+
+    Attributes:
+        has_opened: Whether the viewer has opened.
+        failure: Why it did not open; empty if it did, or was not due yet.
+    """
 
     def __init__(self, folder: Path, runs_dir: Path) -> None:
         self._folder = folder
         self._runs_dir = runs_dir
-        self._failure = ""
         self.has_opened = False
+        self.failure = ""
         self._stop_event = threading.Event()
         self._thread = threading.Thread(target=self._open_when_due, name="viewer-opener", daemon=True)
         self._thread.start()
 
-    def close(self) -> str:
-        """Stop waiting; return why the viewer did not open, empty if it did or was not due yet."""
+    def cancel(self) -> None:
+        """Open no viewer from now on; one that is open stays open."""
         self._stop_event.set()
         self._thread.join()
-        return self._failure
 
     def _open_when_due(self) -> None:
         from genexplorer.runs.reader import RunReader
@@ -100,5 +105,5 @@ class _ViewerOpener:
             status = reader.status()
             if (status.snapshot_step or 0) >= MIN_VIEWER_STEP or not status.state.active:
                 result = actions.open_viewer(self._folder, self._runs_dir)
-                self.has_opened, self._failure = result.ok, "" if result.ok else result.message
+                self.has_opened, self.failure = result.ok, "" if result.ok else result.message
                 return

@@ -1,4 +1,4 @@
-"""`genexplorer presets`: list the presets with their reference results and training times."""
+"""`genexplorer presets`: list the presets with their expected results and training times."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,7 @@ def presets(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List presets by family, with reference result and training time."""
+    """List presets by family, with expected result and training time."""
     from trainers import registry
 
     selected = [registry.preset(preset)] if preset else list(registry.presets().values())
@@ -33,26 +33,26 @@ def presets(
             family = spec.family
             title = registry.family(family).title
             output.print_stdout(title[:1].upper() + title[1:])
-        _print_preset(spec, alone=preset is not None)
+        _print_preset(spec, is_only_one=preset is not None)
     output.print_stderr("\ntrain one with: genexplorer train " + selected[0].name)
     output.print_plugin_failures()
 
 
-def _print_preset(preset: "Preset", *, alone: bool) -> None:
+def _print_preset(preset: "Preset", *, is_only_one: bool) -> None:
     from genexplorer.session.preset_info import training_time_text
     from trainers import registry
 
-    output.print_stdout(f"{'' if alone else '  '}{output.style(preset.name, 'accent')}  {preset.summary}")
+    output.print_stdout(f"{'' if is_only_one else '  '}{output.style(preset.name, 'accent')}  {preset.summary}")
     output.print_pairs(
         [
             ("result", preset.expected),
             ("time", f"about {training_time_text(preset)} on two cores"),
-            ("watch", preset.expected_failure),
-            ("family", registry.family(preset.family).title if alone else ""),
-            ("source", preset.publication),
+            ("fails", preset.expected_failure),
+            ("family", registry.family(preset.family).title if is_only_one else ""),
+            ("reproduces", preset.publication),
             ("fixed", ", ".join(preset.frozen)),
         ],
-        indent=2 if alone else 4,
+        indent=2 if is_only_one else 4,
     )
 
 

@@ -214,7 +214,7 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
             ("parameters", f"{plan.num_parameters():,}"),
             images if plan.dataset.kind == "images" else ("data", "2-D points"),
             ("expected time", f"{duration} ({estimate.source})"),
-            ("reference result", expected),
+            ("expected result", expected),
         ]
     )
 

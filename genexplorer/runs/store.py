@@ -124,7 +124,7 @@ class RunStore:
         except (FileNotFoundError, NotADirectoryError):
             return ()
 
-    def list_settled(self) -> Runs:
+    def list_after_observing(self) -> Runs:
         """Return every run as `list` does; silent workers on other machines are observed until it is clear that they
         are lost.
         """

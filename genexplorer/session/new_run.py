@@ -76,7 +76,7 @@ class NewRunForm(Observable):
             Choice(preset.name, f"{preset.name} ({training_time_text(preset)}): {preset.summary}")
             for preset in family_presets
         )
-        preset_field = FormField("preset", "Preset", "choice", "Starting values, with a reference result.", choices)
+        preset_field = FormField("preset", "Preset", "choice", "Starting values, with an expected result.", choices)
         data_field = _data_field(_dataset_name(self.preset))
         return (family_field, preset_field, data_field, _FOLDER, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
 
@@ -102,7 +102,7 @@ class NewRunForm(Observable):
 
     @property
     def expected_result(self) -> str:
-        """The reference result of the preset and the expected time as of the last `find_errors`.
+        """The expected result of the preset and the expected time as of the last `find_errors`.
 
         'test ELBO −136.5 nats after 40 epochs · about 2:10, estimated from brave-fox'
         """

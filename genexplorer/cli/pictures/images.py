@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -272,9 +273,13 @@ def progress(
     runs_dir: RunsDir = None,
 ) -> None:
     """Write the progress of a training: an animation as .gif, .webp or .mp4; a dozen steps side by side as .png."""
+    draw_progress(find_run(run, runs_dir), out or default_file("progress.gif"), kind=kind, scale=scale)
+
+
+def draw_progress(folder: Path, out: Path, *, kind: str = "", scale: int = 0) -> None:
+    """Write the recorded images of a run as an animation, or side by side."""
     from genexplorer.jobs import progress_gif
 
-    folder, out = find_run(run, runs_dir), out or default_file("progress.gif")
     with output.progress_bar("animation") as show_progress:
         animation = progress_gif.export(folder, out, image_kind=kind, scale=scale, on_progress=show_progress)
     width, height = animation.size_px

@@ -35,7 +35,7 @@ def resume(
     from genexplorer.session import actions
 
     resume_one = partial(actions.resume, timeout_s=timeout)
-    apply_to_each(names, runs_dir, resume_one, resume_hint, all_active=all_active)
+    apply_to_each(names, runs_dir, resume_one, all_active=all_active)
 
 
 def stop(
@@ -52,24 +52,24 @@ def apply_to_each(
     names: Sequence[str] | None,
     runs_dir: Path | None,
     action: "Callable[[Path, Path], ActionResult]",
-    hint: Callable[[Path], str],
+    success_note: Callable[[Path], str] = lambda folder: "",
     *,
     all_active: bool = False,
 ) -> None:
-    """Apply an action to each run; a failure does not keep the others from it, but decides the exit code.
+    """Apply an action to each run. After a failure, which decides the exit code, the others are still processed.
 
     Args:
         names: Ids, names or prefixes of the runs.
         runs_dir: Value of --runs-dir.
         action: Called with the run folder and the runs folder.
-        hint: Returns the text after the message of a success, given the run folder.
+        success_note: Returns the text after the message of a success, given the run folder.
         all_active: Apply it to every active run instead.
     """
     store = open_store(runs_dir)
     folders, codes = [], []
-    # Find the runs.
+    # Find the runs; names that do not exist only set the exit code.
     if all_active:
-        folders = [status.folder for status in store.list_settled() if status.state.active]
+        folders = [status.folder for status in store.list_after_observing() if status.state.active]
         if not folders:
             output.print_stderr(f"no active runs in {store.runs_dir}")
             print_active_elsewhere(store.runs_dir)
@@ -82,11 +82,11 @@ def apply_to_each(
             except UserError as error:
                 output.print_error(error)
                 codes.append(error.exit_code)
-    # Act on each.
+    # Apply the action.
     for folder in folders:
         result = action(folder, store.runs_dir)
         if result.ok:
-            output.print_stderr(result.message + hint(folder))
+            output.print_stderr(result.message + success_note(folder))
         else:
             output.print_error(UserError(result.message, result.hint))
             codes.append(result.exit_code)

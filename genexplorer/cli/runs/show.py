@@ -33,7 +33,7 @@ def list_runs(
     from genexplorer.cli.runs.json_output import status_json
 
     states, store = _parse_states(state), open_store(runs_dir)
-    matching = (run for run in store.list_settled() if run.state in states and (tag is None or tag in run.tags))
+    matching = (run for run in store.list_after_observing() if run.state in states and (tag is None or tag in run.tags))
     runs = list(itertools.islice(matching, limit))
     if as_json:
         output.print_json([status_json(status) for status in runs])

@@ -218,4 +218,4 @@ def test_a_list_that_is_read_once_shows_silent_workers_elsewhere_as_lost(
     monkeypatch.setattr(run_status, "STALE_AFTER_S", -1.0)
     _, file = active_elsewhere(tmp_path)
     file.close()
-    assert [run.state for run in RunStore(tmp_path).list_settled()] == [State.LOST]
+    assert [run.state for run in RunStore(tmp_path).list_after_observing()] == [State.LOST]
