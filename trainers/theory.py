@@ -1,4 +1,4 @@
-"""A family's objective as the Theory panels explain it: the equation, its terms with their metrics, the pipeline."""
+"""A family's objective as the Theory tabs explain it: the equation, its terms with their metrics, the pipeline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ class Stage:
     symbol: str  # "x", "μ", "z", "x̂"
     name: str  # "image", "encoder: mean", "decoder"
     explanation: str
-    shows: str = ""  # the tensor of `HasPipeline.pipeline` that is displayed here: "x", "mu", "recon"
+    tensor_name: str = ""  # the tensor of `HasPipeline.pipeline` that is displayed here: "x", "mu", "recon"
 
 
 @dataclass(frozen=True)
 class Theory:
-    """The content of the Theory panels, displayed beside the latest values."""
+    """The content of the Theory tabs, displayed beside the latest values."""
 
     objective_quantity: str = "loss"  # what the objective is measured as: "elbo"; see `Term.quantity`
-    total_name: str = "loss"  # "ELBO"
+    objective_name: str = "loss"  # "ELBO"
     unit: str = ""
     equation: str = ""  # plain Unicode: "ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z))"
     terms: tuple[Term, ...] = ()
@@ -40,9 +40,13 @@ class Theory:
     other_metrics: tuple[Term, ...] = ()  # metrics with explanations that are no terms: the loss of a GAN's generator
 
 
-METRIC_PATTERNS = ("test/{}_ema", "test/{}_raw", "train/{}")  # names of a quantity's metrics, in order of preference
+METRIC_NAME_TEMPLATES = (
+    "test/{}_ema",
+    "test/{}_raw",
+    "train/{}",
+)  # names of a quantity's metrics, in order of preference
 
 
-def best_pattern(quantity: str, values: Mapping[str, float]) -> str | None:
-    """Return the first of `METRIC_PATTERNS` for which a quantity has a value; None if it has none."""
-    return next((pattern for pattern in METRIC_PATTERNS if pattern.format(quantity) in values), None)
+def best_template(quantity: str, values: Mapping[str, float]) -> str | None:
+    """Return the first of `METRIC_NAME_TEMPLATES` for which a quantity has a value; None if it has none."""
+    return next((template for template in METRIC_NAME_TEMPLATES if template.format(quantity) in values), None)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from genexplorer.session.formatting import number
-from trainers.theory import METRIC_PATTERNS, Term, Theory, best_pattern
+from trainers.theory import METRIC_NAME_TEMPLATES, Term, Theory, best_template
 
 
 @dataclass(frozen=True)
@@ -16,24 +16,24 @@ class ObjectiveValues:
     unit: str
     total: float
     terms: tuple[tuple[Term, float], ...]  # each term with its value; empty until all are known
-    pattern: str  # the names of the metrics that the values are from: "test/{}_ema"
+    template: str  # the names of the metrics that the values are from: "test/{}_ema"
     further_values: tuple[tuple[Term, float], ...] = ()  # quantities beside the terms, each from the best split
 
     @property
     def split_and_weights(self) -> str:
         """The split and weights that the values are from: 'test set, EMA weights'."""
         texts = ("test set, EMA weights", "test set, raw weights", "training batch")
-        return texts[METRIC_PATTERNS.index(self.pattern)]
+        return texts[METRIC_NAME_TEMPLATES.index(self.template)]
 
     @property
     def setup_texts(self) -> tuple[str, ...]:
         """Unit, split and weights of the values in several lengths, the longest first."""
-        short = "train" if self.pattern.startswith("train/") else "test"
+        short = "train" if self.template.startswith("train/") else "test"
         return f"{self.unit}, {self.split_and_weights}", f"{self.unit}, {short}", self.unit
 
     def metric(self, term: Term) -> str:
         """Return the name of a term's metric."""
-        return self.pattern.format(term.quantity)
+        return self.template.format(term.quantity)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -95,18 +95,19 @@ def objective_values(theory: Theory, values: Mapping[str, float]) -> ObjectiveVa
         None until a split has the total; the total alone until a split has all terms.
     """
     further_values = tuple(
-        (term, float(values[pattern.format(term.quantity)]))
+        (term, float(values[template.format(term.quantity)]))
         for term in theory.other_metrics
-        if (pattern := best_pattern(term.quantity, values))
+        if (template := best_template(term.quantity, values))
     )
     for terms in (theory.terms, ()):
-        for pattern in METRIC_PATTERNS:
+        for template in METRIC_NAME_TEMPLATES:
             names = [
-                pattern.format(quantity) for quantity in (theory.objective_quantity, *(term.quantity for term in terms))
+                template.format(quantity)
+                for quantity in (theory.objective_quantity, *(term.quantity for term in terms))
             ]
             if all(name in values for name in names):
-                term_values = tuple((term, float(values[pattern.format(term.quantity)])) for term in terms)
+                term_values = tuple((term, float(values[template.format(term.quantity)])) for term in terms)
                 return ObjectiveValues(
-                    theory.total_name, theory.unit, float(values[names[0]]), term_values, pattern, further_values
+                    theory.objective_name, theory.unit, float(values[names[0]]), term_values, template, further_values
                 )
     return None

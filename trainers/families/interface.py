@@ -297,7 +297,7 @@ class Discriminates(Protocol):
 
 @runtime_checkable
 class HasPipeline(Protocol):
-    """The steps from data to loss for one image, as the Theory panels show them."""
+    """The steps from data to loss for one image, as the Theory tabs show them."""
 
     def pipeline(self, x: Tensor, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Return the intermediate tensors and the terms of the objective for one image.
@@ -307,7 +307,7 @@ class HasPipeline(Protocol):
             generator: Random number generator on the CPU.
 
         Returns:
-            Tensors by the `shows` of the theory's stages, each with a first axis of 1; values by quantity.
+            Tensors by the `tensor_name` of the theory's stages, each with a first axis of 1; values by quantity.
         """
 
 

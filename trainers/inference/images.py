@@ -104,7 +104,7 @@ def nearest(query: Query) -> Iterator[Chunk]:
 
 
 def pipeline(query: Query) -> Iterator[Chunk]:
-    """Compute the stages of the Theory panels, and the terms of the objective, for one image."""
+    """Compute the stages of the Theory tabs, and the terms of the objective, for one image."""
     model = query.loaded.model
     if not isinstance(model, HasPipeline):
         message = f"'pipeline' is not available: the family '{query.loaded.card.family}' does not show its stages"

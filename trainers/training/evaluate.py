@@ -65,7 +65,7 @@ def _with_test_images(setup: str, session: TrainingSession) -> str:
 
 
 def theory_alerts(session: TrainingSession) -> Iterator[events.Alert]:
-    """Yield an alert if the family's theory names quantities that no metric has: its panels would stay empty."""
+    """Yield an alert if the family's theory names quantities that no metric has: they would have no value."""
     theory, quantities = session.plan.theory(), {spec.quantity for spec in metric_specs(session)}
     requested = [theory.objective_quantity, *(term.quantity for term in (*theory.terms, *theory.other_metrics))]
     if missing := [name for name in dict.fromkeys(requested) if name not in quantities]:

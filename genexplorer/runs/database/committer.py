@@ -18,7 +18,7 @@ from trainers.config import RunConfig
 from trainers.errors import UserError
 from trainers.events import Metrics, MetricSpec
 from trainers.storage import atomic_files
-from trainers.theory import best_pattern
+from trainers.theory import best_template
 
 COMMIT_INTERVAL_S = 0.35  # also the time between heartbeats
 DISK_RETRY_S = 0.5
@@ -45,10 +45,10 @@ class PrimaryMetric:
 
         None if it has no value, or only a train value while `current_name` is a test metric.
         """
-        pattern = best_pattern(self._quantity, values) if self._quantity else None
-        if pattern is None or (current_name.startswith("test/") and pattern.startswith("train/")):
+        template = best_template(self._quantity, values) if self._quantity else None
+        if template is None or (current_name.startswith("test/") and template.startswith("train/")):
             return None
-        name = pattern.format(self._quantity)
+        name = template.format(self._quantity)
         return name, values[name]
 
     def update(self, record: LiveRecord, batch: Iterable[Mapping[str, float]]) -> None:

@@ -68,10 +68,10 @@ def test_the_best_complete_split_is_used() -> None:
     half = {"test/elbo_ema": -150.0, "test/recon_ema": 141.0}
     result = objective_values(THEORY, train | half)
     assert result is not None
-    assert result.pattern == "train/{}"
+    assert result.template == "train/{}"
     result = objective_values(THEORY, train | half | {"test/kl_ema": 9.0})
     assert result is not None
-    assert (result.pattern, result.total, result.split_and_weights) == ("test/{}_ema", -150.0, "test set, EMA weights")
+    assert (result.template, result.total, result.split_and_weights) == ("test/{}_ema", -150.0, "test set, EMA weights")
     assert objective_values(THEORY, {}) is None
 
 

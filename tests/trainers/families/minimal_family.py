@@ -77,7 +77,7 @@ AUTOENCODER = Family(
     ),
     theory=Theory(
         objective_quantity="error",
-        total_name="squared error",
+        objective_name="squared error",
         equation="‖x − W z − b‖²",
         reference="Baldi & Hornik 1989",
     ),

@@ -1,4 +1,4 @@
-"""The Theory panels of a flow: equation, terms and pipeline."""
+"""The Theory tabs of a flow: equation, terms and pipeline."""
 
 from typing import Any
 
@@ -78,7 +78,7 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
     )
     return Theory(
         objective_quantity="nll" if points else "bits_per_dim",
-        total_name="−log p(x)" if points else "bits/dim",
+        objective_name="−log p(x)" if points else "bits/dim",
         unit="nats" if points else "bits/dim",
         equation=equation,
         terms=tuple(terms),

@@ -1,4 +1,4 @@
-"""The Theory panels of a GAN: equation, terms and pipeline."""
+"""The Theory tabs of a GAN: equation, terms and pipeline."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -118,7 +118,7 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
     )
     return Theory(
         objective_quantity="loss_d",
-        total_name="L_D",
+        objective_name="L_D",
         unit=loss.unit,
         equation=f"min over D: L_D = {parts};  min over G: L_G = {loss.generator}",
         terms=(

@@ -1,4 +1,4 @@
-"""The Theory panels of a VAE: equation, terms and pipeline."""
+"""The Theory tabs of a VAE: equation, terms and pipeline."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
     preprocessed = "A 2-D point." if points else "An image after preprocessing: binarized, or gray levels in [0, 1]."
     return Theory(
         objective_quantity="elbo",
-        total_name="ELBO",
+        objective_name="ELBO",
         unit="nats",
         equation="ELBO(x) = E_q(z|x)[log p(x|z)] − KL(q(z|x) ‖ p(z)) ≤ log p(x)",
         terms=(

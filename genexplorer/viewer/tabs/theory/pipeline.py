@@ -176,7 +176,7 @@ class PipelineStageView(QWidget):
         self.stage = stage
         self._palette = palette
         self._heat_map: tuple[NDArray[np.float64], tuple[int, int, int]] | None = None
-        self.image_view, self.vector = ImageView(stage.shows or stage.name), VectorView(palette)
+        self.image_view, self.vector = ImageView(stage.tensor_name or stage.name), VectorView(palette)
         self.point, self.number = PointView(palette), NumberView(palette)
         self.image_view.setMinimumSize(TENSOR_SIDE_PX, TENSOR_SIDE_PX)
         self.shape = muted("")
@@ -223,7 +223,7 @@ class PipelineStageView(QWidget):
             self._show(self.image_view, f"{values.size} values, colors from −{HEAT_MAP_LIMIT:g} to {HEAT_MAP_LIMIT:g}")
         else:
             view: TensorView = self.vector
-            if values.size == 1 and self.stage.shows != "z":
+            if values.size == 1 and self.stage.tensor_name != "z":
                 view = self.number
             elif values.size == 2 and image_shape == POINT_DATA_SHAPE:
                 view = self.point
@@ -266,7 +266,7 @@ class PipelineView(QWidget):
         for index, view in enumerate(self.stages):
             if index:
                 # The arrow between two stages, or a space where another branch begins.
-                arrow = muted("→" if view.stage.shows != "x" else " ")
+                arrow = muted("→" if view.stage.tensor_name != "x" else " ")
                 arrow.setFont(text_font(15))
                 arrow.setContentsMargins(0, 4 * GAP + TENSOR_SIDE_PX // 2 - GAP, 0, 0)
                 self._row.addWidget(arrow, 0, Qt.AlignmentFlag.AlignTop)
@@ -282,7 +282,7 @@ class PipelineView(QWidget):
         """Show the model's tensors for data of a shape (C, H, W)."""
         self.note.hide()
         for view in self.stages:
-            view.show_tensor(arrays.get(view.stage.shows), image_shape, "not part of this model")
+            view.show_tensor(arrays.get(view.stage.tensor_name), image_shape, "not part of this model")
 
     def show_note(self, text: str) -> None:
         """Show why there are no tensors."""

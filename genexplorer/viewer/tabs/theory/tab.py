@@ -219,7 +219,7 @@ class TheoryTab(Tab):
             return
         values = objective_values(theory, run.values_at(self.context.step))
         if values is None:
-            self.total.setText(formula(f"{theory.total_name} = …"))
+            self.total.setText(formula(f"{theory.objective_name} = …"))
             self.source.setText("Values appear after the first training step.")
             return
         self.total.setText(formula(_breakdown_text(values)))

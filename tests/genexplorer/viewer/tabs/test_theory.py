@@ -53,7 +53,7 @@ def test_the_pipeline_shows_the_tensors_of_the_time(
 ) -> None:
     qtbot.waitUntil(lambda: "this image" in theory.metrics.text(), timeout=5000)
     assert theory.metrics.text() == "this image: ELBO −92.2 = −85.7 reconstruction − 6.5 KL nats"
-    shown = {view.stage.shows: view for view in theory.pipeline.stages}
+    shown = {view.stage.tensor_name: view for view in theory.pipeline.stages}
     assert shown["x"].image_view.image().width() == 28
     assert shown["mu"].vector._values.tolist() == pytest.approx([0.5, -1.2])
     assert shown["x"].shape.text() == "28 × 28 × 1" and shown["mu"].shape.text() == "2"
@@ -122,7 +122,7 @@ def test_a_gan_has_cards_beside_its_loss_and_its_logits_as_numbers(stage: Stage,
     one, logit = digits(1), np.array([[-0.25]], np.float32)
     arrays = {"z": np.zeros((1, 100), np.float32), "fake": one, "x": one, "real_logits": logit, "fake_logits": logit}
     _answered(stage, arrays, {"loss_d_real": 0.5, "loss_d_fake": 0.25, "loss_d_penalty": 0.0, "loss_g": 1.0})
-    shown = {view.stage.shows: view for view in theory.pipeline.stages}
+    shown = {view.stage.tensor_name: view for view in theory.pipeline.stages}
     qtbot.waitUntil(lambda: not shown["fake"].image_view.image().isNull(), timeout=5000)
     assert shown["real_logits"]._tensor.currentWidget() is shown["real_logits"].number
     assert shown["z"]._tensor.currentWidget() is shown["z"].vector
@@ -135,7 +135,7 @@ def test_a_latent_as_large_as_the_image_is_drawn_in_its_shape(stage: Stage, tmp_
     theory = _opened(stage, tmp_path, "flow")
     z = np.linspace(-3, 3, 784, dtype=np.float32)[None]
     _answered(stage, {"x": digits(1), "z": z, "recon": digits(1)}, {"bits_per_dim": 1.9})
-    shown = {view.stage.shows: view for view in theory.pipeline.stages}
+    shown = {view.stage.tensor_name: view for view in theory.pipeline.stages}
     qtbot.waitUntil(lambda: not shown["z"].image_view.image().isNull(), timeout=5000)
     pixels = to_array(shown["z"].image_view.image())
     assert pixels.shape == (28, 28, 3) and "784 values" in shown["z"].shape.text()
@@ -152,7 +152,7 @@ def test_points_are_dots_in_small_planes(stage: Stage, tmp_path: Path, qtbot: Qt
     assert theory.pipeline_heading.text() == "One point through the model" and theory.index_label.text() == "test point"
     place = np.array([[1.25, -0.5]], np.float32)
     _answered(stage, {"x": place, "z": place, "recon": place}, {"nll": 2.5, "prior_nats": 2.0, "ladj_nats": -0.5})
-    shown = {view.stage.shows: view for view in theory.pipeline.stages}
+    shown = {view.stage.tensor_name: view for view in theory.pipeline.stages}
     qtbot.waitUntil(lambda: len(shown["x"].point._values) == 2, timeout=5000)
     assert all(view._tensor.currentWidget() is view.point for view in shown.values())
     assert theory.metrics.text().startswith("this point") and not shown["x"].grab().isNull()

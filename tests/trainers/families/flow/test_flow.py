@@ -135,7 +135,7 @@ def test_what_is_recorded_is_declared(name: str) -> None:
         values[_theory(name).objective_quantity], abs=1e-4
     )
     tensors, values_of_one = flow.pipeline(x[:1], torch.Generator().manual_seed(1))
-    assert {stage.shows for stage in _theory(name).stages} == tensors.keys()
+    assert {stage.tensor_name for stage in _theory(name).stages} == tensors.keys()
     assert values_of_one.keys() == values.keys()
     reconstruct_with_metrics = flow.reconstruct_with_metrics(x)
     assert flow.metric_labels().keys() == reconstruct_with_metrics.keys() - {"mu", "logvar", "recon"}

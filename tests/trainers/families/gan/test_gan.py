@@ -255,7 +255,7 @@ def test_the_pipeline_of_one_image(loss: str) -> None:
     parts = [metrics[f"loss_d_{part}"] for part in ("real", "fake", "penalty")]
     assert metrics["loss_d"] == pytest.approx(sum(parts)) and parts[2] > 0
     theory = theory_for(options(loss=loss), "images")
-    assert {stage.shows for stage in theory.stages} == stations.keys()
+    assert {stage.tensor_name for stage in theory.stages} == stations.keys()
 
 
 def test_the_presets_count_as_published() -> None:
