@@ -130,7 +130,7 @@ def capabilities(family: Family, options: Any, shape: ImageShape, kind: DataKind
         return {**own, "manifold": _ONLY_FOR_IMAGES, "plane": _ONLY_FOR_IMAGES, "density": _DENSITY_MAP}
     (size,) = family.latent_shape(options, shape)
     plane = available(f"a plane through {size} dimensions") if size > 2 else unavailable("the latent is 2-D already")
-    if "plane" in own and not own["plane"].available:  # the family's latents are no space to look around in
+    if "plane" in own and not own["plane"].available:  # as of one whose `decode` is too slow for grids
         plane = own["plane"]
     return {**own, "plane": plane, "density": _ONLY_FOR_POINTS}
 

@@ -320,7 +320,7 @@ PROTOCOLS: dict[str, type] = {  # every capability that a family can declare, an
     "trace": Traces,
     "critic": Discriminates,
     "manifold": Model,
-    "plane": Model,
+    "plane": Model,  # derived by `trainers.plan.capabilities` where the family does not declare it
 }
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tests.trainers import tiny
 from tests.trainers.families import minimal_family
-from trainers import presets, registry
+from trainers import plan, presets, registry
 from trainers.errors import ConfigError, UserError
 from trainers.events import Metrics, MetricSpec, SnapshotReady
 from trainers.families.interface import (
@@ -27,6 +27,7 @@ from trainers.families.interface import (
     build,
 )
 from trainers.inference import session
+from trainers.model_card import unavailable
 from trainers.registry import Family
 from trainers.storage import checkpoint
 from trainers.training import loop
@@ -114,6 +115,17 @@ def test_only_a_lack_of_memory_asks_for_a_smaller_model(error: Exception, messag
     with pytest.raises(ConfigError, match=message) as caught:
         build(replace(registry.family("vae"), build=fail), None, (1, 2, 2))
     assert hint in caught.value.hint and "\n" not in str(caught.value)
+
+
+def test_a_family_may_decline_planes() -> None:
+    family, shape = minimal_family.AUTOENCODER, (1, 4, 4)
+    options = family.options()
+    assert plan.capabilities(family, options, shape, "images")["plane"].available
+    declined = {**family.capabilities(options), "plane": unavailable("each image takes a chain of 100 steps")}
+    slow = replace(family, capabilities=lambda options: declined)
+    assert plan.capabilities(slow, options, shape, "images")["plane"] == declined["plane"]
+    assert plan.capabilities(slow, options, (2, 1, 1), "points")["plane"].reason.startswith("the data are 2-D points")
+    assert build(slow, options, shape)  # it may name a capability that is otherwise derived
 
 
 def test_name_options_and_build_are_enough_for_a_family() -> None:
