@@ -81,7 +81,7 @@ class CompiledStep:
         self._optimizers = tuple(optimizers)
         # Trace which random numbers and metrics a step has.
         context = replace(context, generator=context.generator.clone_state())
-        self._record_step = _record_step(model, batch, context)
+        self._recorded_step = _record_step(model, batch, context)
         # Gather the tensors that a step updates.
         state = _state_tensors(model, optimizers, config)
         self._state = tuple(state.values())
@@ -121,7 +121,7 @@ class CompiledStep:
         tolerance = _BFLOAT16_TOLERANCE if context.compute.bfloat16 else _FLOAT32_TOLERANCE
         names = [
             (optimizer, name)
-            for optimizer, quantities in self._record_step.objectives
+            for optimizer, quantities in self._recorded_step.objectives
             for name in ("loss", "gradient norm", *quantities)
         ]
         values = zip(names, compiled.tolist(), torch.stack([metric.float() for metric in plain]).tolist(), strict=True)
@@ -161,12 +161,12 @@ class CompiledStep:
     def results(self, metrics: Sequence[float]) -> Iterator[UpdateResult]:
         """Yield the result of each objective, from the metrics that `run` returned."""
         values = iter(metrics)
-        for optimizer, quantities in self._record_step.objectives:
+        for optimizer, quantities in self._recorded_step.objectives:
             loss, norm = next(values), next(values)
             yield UpdateResult(optimizer, loss, norm, {quantity: next(values) for quantity in quantities})
 
     def _random_tensors(self, generator: torch.Generator) -> list[Tensor]:
-        return [call(generator=generator) for call in self._record_step.random_calls]
+        return [call(generator=generator) for call in self._recorded_step.random_calls]
 
 
 class _StepModule(nn.Module):

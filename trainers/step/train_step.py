@@ -1,8 +1,8 @@
 """One training step: forward, backward, the check for NaN and infinity, gradient clipping, and the optimizer update.
 
 `train_step` holds the order, for every family. It runs eagerly with PyTorch's optimizers (`EagerUpdater`), or is
-recorded once into a compiled graph (`FunctionalUpdater`), where the update is a function of tensors. `StepRunner`
-chooses between them, and provides batches, noise and learning rates.
+recorded once into a compiled graph (`FunctionalUpdater`), where the update is a function of tensors. `StepRunner` in
+`trainers.training.step_runner` chooses between them, and provides batches, noise and learning rates.
 """
 
 import math
@@ -26,9 +26,7 @@ class NotFiniteError(TrainingError):
 def train_step(model: Model, batch: Tensor, context: StepContext, updater: "EagerUpdater | FunctionalUpdater") -> None:
     """Minimize each objective of a step in turn; a later one sees the weights that an earlier one updated.
 
-    A step has one batch. To accumulate gradients, draw a larger batch, as `Model.batches_per_step` does; call
-    `training_step` on each micro-batch of it; and average their gradients before `total_norm`, in both updaters:
-    `EagerUpdater.backward` clears earlier gradients, `FunctionalUpdater.backward` returns new ones.
+    A step has one batch. "A change to the training step" in CONTRIBUTING.md lists what gradient accumulation changes.
     """
     for objective in _objectives(model, batch, context, updater.optimizers):  # the forward pass, up to the next loss
         # Backward.
