@@ -24,7 +24,7 @@ class KeyBinding:
         name: One or two words, for the footer and the command palette.
         help: One line, for the help screen.
         group: Heading on the help screen under which the key is listed.
-        footer: Whether the footer shows it.
+        in_footer: Whether the footer shows it.
     """
 
     keys: str
@@ -32,7 +32,7 @@ class KeyBinding:
     name: str
     help: str
     group: str
-    footer: bool = False
+    in_footer: bool = False
 
     @property
     def display(self) -> str:
@@ -42,7 +42,9 @@ class KeyBinding:
 
     def binding(self) -> Binding:
         """Return Textual's binding."""
-        return Binding(self.keys, self.action, self.name, show=self.footer, key_display=self.display, tooltip=self.help)
+        return Binding(
+            self.keys, self.action, self.name, show=self.in_footer, key_display=self.display, tooltip=self.help
+        )
 
 
 def forwarded_keys(widget_class: str, keys: tuple[KeyBinding, ...]) -> tuple[KeyBinding, ...]:

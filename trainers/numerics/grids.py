@@ -1,4 +1,4 @@
-"""Grids of latents, or of 2-D points, in coordinates z or u = Φ(z)."""
+"""Grids of latents, or of 2-D points, in coordinates z or u = Φ(z), where Φ is the standard normal CDF."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ def cell_centers(
         rows: Number of rows.
         columns: Number of columns.
         bounds: (x0, x1, y0, y1) of the whole grid.
-        coords: "z", or "u" where z = Φ⁻¹(u) spreads the cells evenly over the prior's mass.
+        coords: "z" or "u". Cells of equal size in u, where z = Φ⁻¹(u), have equal mass under the prior N(0, I).
 
     Returns:
         (rows · columns, 2), float32.
@@ -23,7 +23,7 @@ def cell_centers(
     x0, x1, y0, y1 = bounds
     x = x0 + (x1 - x0) * (torch.arange(columns, dtype=torch.float64) + 0.5) / columns
     y = y1 - (y1 - y0) * (torch.arange(rows, dtype=torch.float64) + 0.5) / rows
-    points = torch.stack((x.expand(rows, columns), y[:, None].expand(rows, columns)), dim=-1).reshape(-1, 2)
+    points = torch.cartesian_prod(y, x).flip(-1)
     if coords == "u":
         eps = 1e-6  # Φ⁻¹ is infinite at 0 and 1
         points = torch.special.ndtri(points.clamp(eps, 1 - eps))

@@ -114,7 +114,7 @@ class Footer(ActionBar):
 
     def __init__(self, keys: tuple[KeyBinding, ...], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._keys = [key for key in keys if key.footer]
+        self._keys = [key for key in keys if key.in_footer]
 
     def items(self) -> list[tuple[list[StyledText], str]]:
         """Return the keys."""

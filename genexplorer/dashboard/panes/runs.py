@@ -37,14 +37,14 @@ class RunsPane(Vertical):
     """
 
     KEYS: ClassVar[tuple[KeyBinding, ...]] = (
-        KeyBinding("n", "new_run", "new", "train a new model", "Runs", footer=True),
+        KeyBinding("n", "new_run", "new", "train a new model", "Runs", in_footer=True),
         KeyBinding("g", "choose_preset", "presets", "presets, with expected result and time", "Runs"),
-        KeyBinding("p", "pause_or_resume", "pause", "pause or resume", "Runs", footer=True),
-        KeyBinding("s", "stop", "stop", "stop; the state is saved, r resumes", "Runs", footer=True),
+        KeyBinding("p", "pause_or_resume", "pause", "pause or resume", "Runs", in_footer=True),
+        KeyBinding("s", "stop", "stop", "stop; the state is saved, r resumes", "Runs", in_footer=True),
         KeyBinding("r", "resume", "resume", "resume a stopped, failed or lost run", "Runs"),
         KeyBinding("delete,backspace", "trash", "trash", "move the run to the trash", "Runs"),
         KeyBinding("u", "undo", "undo", "restore the last run from the trash", "Runs"),
-        KeyBinding("v", "viewer", "viewer", "open the desktop viewer", "Runs", footer=True),
+        KeyBinding("v", "viewer", "viewer", "open the desktop viewer", "Runs", in_footer=True),
         KeyBinding("y", "copy_command", "copy command", "copy a command line for this run", "Runs"),
         KeyBinding("d", "diagnose", "diagnose", "alerts with hints, and last log lines", "Runs"),
         KeyBinding("slash", "filter", "filter", "filter the runs; esc clears the filter", "Runs"),

@@ -56,8 +56,8 @@ class MainScreen(Screen[None]):
     KEYS: ClassVar[tuple[KeyBinding, ...]] = (
         *forwarded_keys("RunsPane", RunsPane.KEYS),
         *forwarded_keys("CurvesPane", CurvesPane.KEYS),
-        KeyBinding("left_square_bracket", "move_step(-1)", "back", "previous image", "Time", footer=True),
-        KeyBinding("right_square_bracket", "move_step(1)", "ahead", "next image", "Time", footer=True),
+        KeyBinding("left_square_bracket", "move_step(-1)", "back", "previous image", "Time", in_footer=True),
+        KeyBinding("right_square_bracket", "move_step(1)", "ahead", "next image", "Time", in_footer=True),
         KeyBinding("full_stop", "play", "play", "play or pause the images over time", "Time"),
         KeyBinding("L,shift+l", "follow", "follow", "follow the newest step", "Time"),
         KeyBinding("k", "next_image_kind", "images", "next kind of image: samples, reconstructions, …", "Time"),
@@ -71,9 +71,9 @@ class MainScreen(Screen[None]):
         KeyBinding("e", "next_plane", "next plane", "another plane of the latent space", "Tabs"),
         KeyBinding("D,shift+d", "toggle_dark", "light/dark", "light or dark theme", "Screen"),
         KeyBinding("escape", "escape", "back", "leave the filter, the comparison, the latent plane", "Screen"),
-        KeyBinding("question_mark", "help", "keys", "this list", "Screen", footer=True),
+        KeyBinding("question_mark", "help", "keys", "this list", "Screen", in_footer=True),
         KeyBinding("ctrl+p", "app.command_palette", "command palette", "search all actions and runs", "Screen"),
-        KeyBinding("q", "quit", "quit", "quit the dashboard; trainings continue", "Screen", footer=True),
+        KeyBinding("q", "quit", "quit", "quit the dashboard; trainings continue", "Screen", in_footer=True),
     )
     BINDINGS: ClassVar[list[BindingType]] = [key.binding() for key in KEYS]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (120, "-wider"), (170, "-widest")]  # noqa: RUF012 - Textual

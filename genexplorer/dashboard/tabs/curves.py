@@ -43,7 +43,7 @@ class CurvesPane(Horizontal):
     """Charts, with an image and the sidebar beside them in a wide terminal. The screen keeps `run` up to date."""
 
     KEYS: ClassVar[tuple[KeyBinding, ...]] = (
-        KeyBinding("m", "choose_metric", "metric", "choose the metric", "Curves", footer=True),
+        KeyBinding("m", "choose_metric", "metric", "choose the metric", "Curves", in_footer=True),
         KeyBinding("l", "toggle_option('log_scale')", "log scale", "logarithmic y axis", "Curves"),
         KeyBinding("x", "next_x_axis", "x axis", "x axis: step, time or images", "Curves"),
         KeyBinding("plus,equals_sign", "smooth(1)", "smooth", "more smoothing; the raw curve stays, faint", "Curves"),
