@@ -26,21 +26,21 @@ MAX_SAMPLES = 1_000_000
 class TrainedModel:
     """A model with loaded weights.
 
-    Every method takes NumPy arrays or tensors and returns the same type. Images are (N, C, H, W), or (N, H, W) for
-    one channel. uint8 images are preprocessed like the test set of the run (binarized, or scaled to [0, 1]); floats
-    must be in [0, 1] and are used as they are. 2-D points are (N, 2). Latents are (N, latent_dim).
+    Methods take NumPy arrays or tensors and return the same type; `sample` returns an array. Images are (N, C, H, W),
+    or (N, H, W) for one channel. uint8 images are preprocessed like the test set of the run (binarized, or scaled to
+    [0, 1]); floats must be in [0, 1] and are used as they are. 2-D points are (N, 2). Latents are (N, latent_dim).
 
     Args:
         model: The model on the CPU, in evaluation mode.
         card: Describes the weights and the capabilities.
         binarization: Binarization of the run's images: "threshold", "static", "dynamic" or "none".
-        folder: The snapshot it was read from, if any.
+        snapshot_folder: The snapshot it was read from, if any.
     """
 
-    def __init__(self, model: Model, card: ModelCard, binarization: str, folder: Path | None = None) -> None:
+    def __init__(self, model: Model, card: ModelCard, binarization: str, snapshot_folder: Path | None = None) -> None:
         self.module = model
         self.card = card
-        self.folder = folder
+        self.snapshot_folder = snapshot_folder
         self._binarization = binarization
 
     def __repr__(self) -> str:
@@ -92,7 +92,7 @@ class TrainedModel:
         latents = _as_float(z, "z")
         if latents.ndim != 2 or latents.shape[1] != self.latent_dim:
             raise DataError(f"z: shape {tuple(latents.shape)}; expected (N, {self.latent_dim})")
-        return _like(z, self._decoded(latents))
+        return _as_type_of(z, self._decoded(latents))
 
     def encode(self, x: Values) -> Values:
         """Return latents (N, latent_dim): the posterior mean of a VAE, f⁻¹(x) of a flow.
@@ -103,15 +103,17 @@ class TrainedModel:
         return self.posterior(x)[0]
 
     def posterior(self, x: Values) -> tuple[Values, Values]:
-        """Return mean and log-variance of q(z|x), (N, latent_dim) each; −∞ for an exact code.
+        """Return mean and log-variance of q(z|x), (N, latent_dim) each; −∞ for a deterministic encoder, as a flow's.
 
         Raises:
             UserError: as `encode`.
         """
         self._require("encode")
         assert isinstance(self.module, Encodes)
-        mu, logvar = self._in_chunks(self.module.encode, self._data(x))
-        return _like(x, mu), _like(x, logvar)
+        encode = self.module.encode
+        posterior = self._in_chunks(lambda part: torch.stack(encode(part), dim=1), self._to_model_input(x))
+        mu, logvar = posterior.unbind(1)
+        return _as_type_of(x, mu.contiguous()), _as_type_of(x, logvar.contiguous())
 
     def reconstruct(self, x: Values) -> Values:
         """Return `decode(encode(x))`."""
@@ -125,16 +127,14 @@ class TrainedModel:
         """
         self._require("log_prob")
         assert isinstance(self.module, HasLogProb)
-        log_prob = self.module.log_prob
-        (log_probs,) = self._in_chunks(lambda part: (log_prob(part),), self._data(x))
-        return _like(x, log_probs)
+        return _as_type_of(x, self._in_chunks(self.module.log_prob, self._to_model_input(x)))
 
     def _require(self, name: str) -> None:
         capability = self.card.capability(name)
         if not capability.available:
             raise UserError(f"this {self.card.title} does not support '{name}'", capability.reason)
 
-    def _data(self, x: Any) -> Tensor:
+    def _to_model_input(self, x: Any) -> Tensor:
         """Return data as the model expects it, (N, C, H, W) float32."""
         # Points, floats.
         if self.card.data.kind == "points":
@@ -157,18 +157,19 @@ class TrainedModel:
         return images
 
     def _decoded(self, z: Tensor) -> Tensor:
-        (decoded,) = self._in_chunks(lambda part: (self.module.decode(part),), z)
+        decoded = self._in_chunks(self.module.decode, z)
         return decoded.flatten(1) if self.card.data.kind == "points" else decoded
 
-    def _in_chunks(self, function: Callable[[Tensor], tuple[Tensor, ...]], batch: Tensor) -> tuple[Tensor, ...]:
-        points = self.card.data.kind == "points"
-        size = CHUNK_POINTS if points else chunk_size(self.image_shape, CHUNK_IMAGES)
+    def _in_chunks(self, function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+        """Apply a function to chunks of a batch, so that memory suffices; return the results as one tensor."""
+        is_points = self.card.data.kind == "points"
+        size = CHUNK_POINTS if is_points else chunk_size(self.image_shape, CHUNK_IMAGES)
         with torch.inference_mode(), matmul.prefer_onednn():
             if not len(batch):  # models need not take empty batches: compute one row for the shapes and drop it
                 row = batch.new_zeros(1, *batch.shape[1:])
-                return tuple(part[:0].clone() for part in function(row))
-            results = [function(part) for part in torch.split(batch, size)]
-        return tuple(torch.cat(parts).clone() for parts in zip(*results, strict=True))
+                return function(row)[:0].clone()
+            parts = [function(part) for part in torch.split(batch, size)]
+        return torch.cat(parts).clone()
 
 
 def _as_float(value: Any, name: str) -> Tensor:
@@ -182,6 +183,6 @@ def _as_float(value: Any, name: str) -> Tensor:
     return tensor
 
 
-def _like(argument: Values, result: Tensor) -> Values:
+def _as_type_of(argument: Values, result: Tensor) -> Values:
     """Return a tensor on the device of the argument if that is a tensor, else an array."""
     return result.to(argument.device) if isinstance(argument, Tensor) else np.asarray(result)
