@@ -107,15 +107,15 @@ def change(folder: Path, **values: Any) -> None:
         DamagedRunError: if the present notes cannot be read; they stay as they are.
         OSError: if the disk refuses.
     """
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with contextlib.suppress(OSError):  # a file system without locks: the last writer wins
-            fcntl.flock(handle, fcntl.LOCK_EX)  # for the milliseconds of a read and a write
+            fcntl.flock(fd, fcntl.LOCK_EX)  # for the milliseconds of a read and a write
         _require_readable(folder)  # what could not be read would be replaced by nothing
         before = read(folder)
         write(folder, replace(replace(before, name=before.name or one_line(folder.name, MAX_NAME_LENGTH)), **values))
     finally:
-        os.close(handle)
+        os.close(fd)
 
 
 def write(folder: Path, notes: Notes) -> None:

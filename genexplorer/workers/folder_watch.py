@@ -17,7 +17,7 @@ class FolderWatch:
 
     Args:
         folder: The run folder.
-        handle: Descriptor of the open live.bin.
+        fd: Descriptor of the open live.bin.
         on_missing: Called once when the folder is gone.
         exit_process: Called when the watch is not closed in time after that.
     """
@@ -25,12 +25,12 @@ class FolderWatch:
     def __init__(
         self,
         folder: Path,
-        handle: int,
+        fd: int,
         on_missing: Callable[[], None],
         exit_process: Callable[[], None] = lambda: os._exit(1),
     ) -> None:
         self._path = folder / layout.LIVE
-        opened = os.fstat(handle)
+        opened = os.fstat(fd)
         self._identity = (opened.st_dev, opened.st_ino)
         self._on_missing = on_missing
         self._exit_process = exit_process

@@ -62,7 +62,7 @@ def _attempt(folder: Path, token: int) -> int:
     _log(f"{LOG_HEADER}{writer.attempt} started on {time.strftime('%Y-%m-%d %H:%M:%S')}")
     control = WorkerControl(writer, lease, config.execution)
     control.install_signals()
-    watch = FolderWatch(folder, writer.heartbeat.handle, control.end_without_folder)
+    watch = FolderWatch(folder, writer.heartbeat.fd, control.end_without_folder)
     outcome, reason = _train(writer, config, control)
     watch.close()
     lease.release()

@@ -20,7 +20,7 @@ from tests.fault_injection.case import FaultCase, Tally
 from tests.fixtures.fake_run import card, config, specs
 from trainers.events import CheckpointReady, Finished, ImagesReady, Metrics, SnapshotReady, Started
 from trainers.storage import checkpoint
-from trainers.storage.atomic_files import FaultPlan, inject_faults
+from trainers.storage.fault_injection import FaultPlan, inject_faults
 
 LAST = 4
 FAULTS = [(error, persistent) for error in (errno.ENOSPC, errno.EIO) for persistent in (False, True)]

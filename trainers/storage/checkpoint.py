@@ -119,7 +119,7 @@ def load_card(folder: Path) -> ModelCard:
     return _parse_card(_read_file(folder / CARD_FILE, None, MAX_CARD_BYTES), folder / CARD_FILE)
 
 
-def _write_folder(folder: Path, files: Mapping[str, Iterable[atomic_files.Bytes]]) -> None:
+def _write_folder(folder: Path, files: Mapping[str, Iterable[atomic_files.Buffer]]) -> None:
     temporary = atomic_files.new_temporary_folder(folder.parent, f".{folder.name}.", ".tmp")
     try:
         # Write the files, then the manifest, then rename.

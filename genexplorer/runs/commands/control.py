@@ -140,11 +140,11 @@ def touch_watch(folder: Path, *, idle: bool = False) -> None:
         return
     with contextlib.suppress(OSError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        handle = os.open(path, flags, 0o666)
+        fd = os.open(path, flags, 0o666)
         try:
-            os.utime(handle)
+            os.utime(fd)
         finally:
-            os.close(handle)
+            os.close(fd)
 
 
 def pending_commands(control: Path) -> list[str]:

@@ -17,7 +17,7 @@ from genexplorer.runs.status.heartbeat import Heartbeat, LiveRecord
 from trainers.config import RunConfig
 from trainers.errors import UserError
 from trainers.events import Metrics, MetricSpec
-from trainers.storage import atomic_files
+from trainers.storage import atomic_files, fault_injection
 from trainers.theory import best_template
 
 COMMIT_INTERVAL_S = 0.35  # also the time between heartbeats
@@ -174,7 +174,7 @@ class Committer:
                 return True
             try:
                 self._primary_metric.update(self._heartbeat.record, (tick.metrics.values for tick in ticks))
-                atomic_files.call("commit", lambda: self._database.write(specs, ticks, rows))
+                fault_injection.interceptable_call("commit", lambda: self._database.write(specs, ticks, rows))
             except (OSError, sqlite3.Error) as error:
                 with self._buffer_lock:
                     self._specs, self._rows = specs + self._specs, rows + self._rows

@@ -19,7 +19,7 @@ from genexplorer.errors import DamagedRunError
 from genexplorer.runs import layout
 from genexplorer.runs.database import journal
 from genexplorer.runs.sanitize import one_line
-from trainers.storage import atomic_files
+from trainers.storage import atomic_files, fault_injection
 
 SCHEMA_VERSION = 1
 APPLICATION_ID = 0x47584C31  # "GXL1"
@@ -158,7 +158,7 @@ def _create(path: Path) -> None:
             connection.execute("PRAGMA synchronous=OFF")  # it is synced as a whole
             connection.executescript(script)
         atomic_files.sync_file(temporary)
-        atomic_files.call("rename", lambda: temporary.replace(path))
+        fault_injection.interceptable_call("rename", lambda: temporary.replace(path))
         atomic_files.sync_folder(path.parent)
     except sqlite3.DatabaseError as error:
         raise as_user_or_os_error(error, path) from error

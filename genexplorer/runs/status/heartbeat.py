@@ -99,16 +99,16 @@ class Heartbeat:
         if not path.exists() or path.stat().st_size != FILE_BYTES:
             create(path, LiveRecord(created=time.time()))
         self._path = path
-        self._handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-        newest = _newest(os.pread(self._handle, FILE_BYTES, 0))
+        self._fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        newest = _newest(os.pread(self._fd, FILE_BYTES, 0))
         self._slot, self._record = newest or (0, LiveRecord())
         self._lock = threading.Lock()
         self.newest_metrics: Metrics | None = None  # set at each step; the record catches up when it is read
 
     @property
-    def handle(self) -> int:
+    def fd(self) -> int:
         """The descriptor of the open file."""
-        return self._handle
+        return self._fd
 
     @property
     def record(self) -> LiveRecord:
@@ -171,13 +171,13 @@ class Heartbeat:
         record.heartbeat += 1
         record.updated = time.time()
         self._slot = 1 - self._slot
-        os.pwrite(self._handle, _encode(record), self._slot * _SLOT_BYTES)
+        os.pwrite(self._fd, _encode(record), self._slot * _SLOT_BYTES)
         if sync:
-            atomic_files.sync(self._handle, self._path)
+            atomic_files.sync(self._fd, self._path)
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._handle)
+        os.close(self._fd)
 
 
 def create(path: Path, record: LiveRecord) -> None:
@@ -186,28 +186,28 @@ def create(path: Path, record: LiveRecord) -> None:
     Raises:
         OSError: if the disk is full.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
-        os.pwrite(handle, bytes(FILE_BYTES), 0)  # written, not only reserved, which some file systems do not honor
-        os.pwrite(handle, _encode(record), 0)
-        atomic_files.sync(handle, path)
+        os.pwrite(fd, bytes(FILE_BYTES), 0)  # written, not only reserved, which some file systems do not honor
+        os.pwrite(fd, _encode(record), 0)
+        atomic_files.sync(fd, path)
     finally:
-        os.close(handle)
+        os.close(fd)
 
 
 def read(path: Path) -> LiveRecord | None:
     """Return the newest whole record; None if the file is missing, or has no valid record after a few reads."""
     for attempt in range(4):
         try:
-            handle = os.open(path, READ_FLAGS)
+            fd = os.open(path, READ_FLAGS)
         except OSError:
             return None
         try:
-            newest = _newest(os.pread(handle, FILE_BYTES, 0))
+            newest = _newest(os.pread(fd, FILE_BYTES, 0))
         except OSError:
             newest = None
         finally:
-            os.close(handle)
+            os.close(fd)
         if newest:
             return newest[1]
         time.sleep(0.001 * attempt)

@@ -36,7 +36,7 @@ def test_a_folder_that_is_gone_is_noticed_and_the_process_ends(
     folder.mkdir()
     heartbeat = Heartbeat(folder / layout.LIVE)
     missing, exited = threading.Event(), threading.Event()
-    watch = FolderWatch(folder, heartbeat.handle, missing.set, exited.set)
+    watch = FolderWatch(folder, heartbeat.fd, missing.set, exited.set)
     heartbeat.write()
     assert not missing.wait(0.05)
     change(folder)
@@ -48,7 +48,7 @@ def test_a_folder_that_is_gone_is_noticed_and_the_process_ends(
 def test_a_closed_watch_does_nothing(tmp_path: Path) -> None:
     heartbeat = Heartbeat(tmp_path / layout.LIVE)
     calls: list[int] = []
-    watch = FolderWatch(tmp_path, heartbeat.handle, lambda: calls.append(1), lambda: calls.append(2))
+    watch = FolderWatch(tmp_path, heartbeat.fd, lambda: calls.append(1), lambda: calls.append(2))
     watch.close()
     heartbeat.close()
     assert not calls

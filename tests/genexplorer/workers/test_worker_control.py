@@ -39,7 +39,7 @@ from trainers.events import (
     Stop,
     Threads,
 )
-from trainers.storage import atomic_files
+from trainers.storage import fault_injection
 
 Script = Callable[[Control], Iterator[Event]]
 
@@ -165,7 +165,7 @@ def test_a_full_disk_pauses_the_run_until_there_is_space(play: Callable[[Script]
 
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
-        with atomic_files.inject_faults(atomic_files.FaultPlan(1, 28, persistent=True)):
+        with fault_injection.inject_faults(fault_injection.FaultPlan(1, 28, persistent=True)):
             yield metrics(2)
             commands(control, Pause)
             yield Phase(2, "paused")
@@ -186,7 +186,7 @@ def test_a_second_sigterm_waits_for_no_disk(play: Callable[[Script], int], folde
 
     def script(control: Control) -> Iterator[Event]:
         yield from beginning()
-        stack.enter_context(atomic_files.inject_faults(atomic_files.FaultPlan(1, 28, persistent=True)))
+        stack.enter_context(fault_injection.inject_faults(fault_injection.FaultPlan(1, 28, persistent=True)))
         yield CheckpointReady(1, {"w": np.zeros(3, np.float32)}, {"step": 1}, "end")
         terminator.start()
         yield Finished(1, "succeeded")
@@ -221,7 +221,7 @@ def test_a_pause_by_the_user_outlasts_a_full_disk(play: Callable[[Script], int],
         identity = sending.send(folder, Pause())
         assert commands(control, Pause) == [Pause(identity)]
         yield CommandApplied(1, identity, "pause")
-        with atomic_files.inject_faults(atomic_files.FaultPlan(1, 28, persistent=True)):
+        with fault_injection.inject_faults(fault_injection.FaultPlan(1, 28, persistent=True)):
             yield metrics(2)
             wait_until(lambda: poll_without_command(control) and RunReader(folder).status().reason)
         wait_until(lambda: poll_without_command(control) and not RunReader(folder).status().reason)

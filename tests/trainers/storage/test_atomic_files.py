@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trainers.storage import atomic_files
+from trainers.storage import atomic_files, fault_injection
 
 
 def names(folder: Path) -> list[str]:
@@ -24,12 +24,12 @@ def test_a_file_is_replaced(tmp_path: Path) -> None:
 @pytest.mark.parametrize("persistent", [False, True])
 def test_a_fault_leaves_the_old_or_the_new(tmp_path: Path, persistent: bool) -> None:
     path = tmp_path / "f"
-    with atomic_files.inject_faults(atomic_files.FaultPlan(10**6, errno.EIO)) as plan:
+    with fault_injection.inject_faults(fault_injection.FaultPlan(10**6, errno.EIO)) as plan:
         atomic_files.write_bytes(path, b"x" * 3_000_000)
     for nth in range(1, len(plan.calls) + 1):
         path.write_bytes(b"old")
         with (
-            atomic_files.inject_faults(atomic_files.FaultPlan(nth, errno.ENOSPC, persistent=persistent)),
+            fault_injection.inject_faults(fault_injection.FaultPlan(nth, errno.ENOSPC, persistent=persistent)),
             pytest.raises(OSError),
         ):
             atomic_files.write_bytes(path, b"x" * 3_000_000)
@@ -39,13 +39,13 @@ def test_a_fault_leaves_the_old_or_the_new(tmp_path: Path, persistent: bool) -> 
 @pytest.mark.parametrize("error", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EIO])
 def test_a_file_system_that_cannot_sync_is_passed_over_but_not_a_failing_disk(tmp_path: Path, error: int) -> None:
     path, fails = tmp_path / "f", error == errno.EIO
-    with atomic_files.inject_faults(atomic_files.FaultPlan(10**6, errno.EIO)) as plan:
+    with fault_injection.inject_faults(fault_injection.FaultPlan(10**6, errno.EIO)) as plan:
         atomic_files.write_bytes(path, b"x")
     syncs = [number for number, name in enumerate(plan.calls, 1) if name.startswith("fsync")]
     assert len(syncs) == 2  # of the file and of its folder
     for nth in syncs:
         with (
-            atomic_files.inject_faults(atomic_files.FaultPlan(nth, error)),
+            fault_injection.inject_faults(fault_injection.FaultPlan(nth, error)),
             pytest.raises(OSError) if fails else contextlib.nullcontext(),
         ):
             atomic_files.write_bytes(path, b"new")

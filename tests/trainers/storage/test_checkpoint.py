@@ -14,7 +14,7 @@ from safetensors.numpy import load as load_safetensors
 
 from trainers.errors import CheckpointError
 from trainers.model_card import DataCard, ModelCard
-from trainers.storage import atomic_files, checkpoint
+from trainers.storage import checkpoint, fault_injection
 
 OLD: dict[str, NDArray[Any]] = {
     "raw/w": np.arange(6, dtype=np.float32).reshape(2, 3),
@@ -76,7 +76,7 @@ def test_saving_a_step_again_replaces_it(tmp_path: Path) -> None:
 def number_of_calls(folder: Path) -> int:
     folder.mkdir()
     checkpoint.save(folder / "c", OLD, {"step": 1})
-    with atomic_files.inject_faults(atomic_files.FaultPlan(10**6, errno.ENOSPC)) as plan:
+    with fault_injection.inject_faults(fault_injection.FaultPlan(10**6, errno.ENOSPC)) as plan:
         checkpoint.save(folder / "c", NEW, {"step": 2})
     return len(plan.calls)
 
@@ -91,8 +91,8 @@ def test_a_fault_at_any_call_leaves_the_old_or_the_new(tmp_path: Path, before: b
         parent.mkdir()
         if before:
             checkpoint.save(parent / "c", OLD, {"step": 1})
-        plan = atomic_files.FaultPlan(nth, errno.ENOSPC, persistent=persistent)
-        with atomic_files.inject_faults(plan), pytest.raises(OSError, match="No space"):
+        plan = fault_injection.FaultPlan(nth, errno.ENOSPC, persistent=persistent)
+        with fault_injection.inject_faults(plan), pytest.raises(OSError, match="No space"):
             checkpoint.save(parent / "c", NEW, {"step": 2})  # it never says saved when it is not
         if before:
             state = checkpoint.load(parent / "c")
@@ -104,10 +104,10 @@ class Power(BaseException):
     """The power goes: nothing is cleaned up."""
 
 
-class PowerCut(atomic_files.FaultPlan):
+class PowerCut(fault_injection.FaultPlan):
     """The nth call never comes back."""
 
-    def before(self, name: str) -> None:
+    def count_call(self, name: str) -> None:
         self.calls.append(name)
         if len(self.calls) == self.nth:
             raise Power
@@ -119,7 +119,7 @@ def test_a_power_failure_leaves_no_partial_folder(tmp_path: Path, monkeypatch: p
     for nth in range(1, calls + 1):
         parent = tmp_path / str(nth)
         parent.mkdir()
-        with atomic_files.inject_faults(PowerCut(nth, errno.EIO)), pytest.raises(Power):
+        with fault_injection.inject_faults(PowerCut(nth, errno.EIO)), pytest.raises(Power):
             checkpoint.save(parent / "c", NEW, {"step": 2})
         if (parent / "c").exists():
             assert checkpoint.load(parent / "c").step == 2

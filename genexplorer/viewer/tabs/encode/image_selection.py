@@ -74,9 +74,9 @@ def is_light(image: NDArray[np.uint8]) -> bool:
 
 def _read_content(file: Path, name: str) -> bytes:
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # do not block on a pipe
-        with os.fdopen(handle, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # do not block on a pipe
+        with os.fdopen(fd, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
                 raise DataError(f"{name}: not a file", "choose an image file")
             content = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
