@@ -77,7 +77,7 @@ class TrainedModel:
         if self.card.data.kind != "points":
             return np.asarray(self._decoded(z).numpy())
         noise = rng.named_generator(seed, "noise of samples", torch.device("cpu"))
-        (points,) = self._in_chunks(lambda part: (self.module.sample_points(part, noise),), z)
+        points = self._in_chunks(lambda part: self.module.sample_points(part, noise), z)
         return np.asarray(points.flatten(1).numpy())
 
     def decode(self, z: Values) -> Values:
