@@ -11,6 +11,8 @@ os.environ["COLUMNS"] = "120"  # the width of help and messages, whatever termin
 os.environ.pop("LINES", None)
 os.environ.pop("GENEXPLORER_RUNS", None)
 os.environ.pop("NO_COLOR", None)
+for _variable in ("CI", "CONTINUOUS_INTEGRATION", "JENKINS_URL", "TEAMCITY_VERSION", "TF_BUILD", "JPY_PARENT_PID"):
+    os.environ.pop(_variable, None)  # the dashboard opens in the terminals of tests, whatever runs them
 
 import pytest  # noqa: E402
 

@@ -1,5 +1,6 @@
 """`genexplorer dashboard | view`: open one of the other front ends."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,10 @@ from genexplorer.errors import DisplayError, NoSuchRunError, UserError
 def dashboard(run: OptionalRun = None, runs_dir: RunsDir = None) -> None:
     """Open the dashboard in this terminal."""
     if not output.can_show_dashboard():
-        raise UserError("the dashboard needs a terminal", "'genexplorer runs list' prints the runs")
+        place = output.unattended_terminal(os.environ)
+        reason = f", this is {place}" if place else ""
+        hint = "'genexplorer runs list' prints the runs"
+        raise UserError(f"the dashboard needs a terminal with a keyboard{reason}", hint)
     open_dashboard(runs_dir, None if run is None else find_run(run, runs_dir))
 
 

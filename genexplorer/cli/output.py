@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -16,6 +16,8 @@ import typer
 
 from genexplorer.errors import UserError
 
+_NOTEBOOK_PREFIXES = ("COLAB_", "KAGGLE_KERNEL_", "DATABRICKS_RUNTIME_")
+_CI_VARIABLES = ("CI", "CONTINUOUS_INTEGRATION", "JENKINS_URL", "TEAMCITY_VERSION", "TF_BUILD")
 COLORS = {"error": "red", "warning": "yellow", "good": "green", "faint": "bright_black", "accent": "cyan"}
 
 
@@ -82,8 +84,28 @@ def is_terminal(stream: TextIO) -> bool:
 
 
 def can_show_dashboard() -> bool:
-    """Whether the dashboard can run: input and output are a terminal that is not dumb."""
-    return is_terminal(sys.stdin) and is_terminal(sys.stdout) and os.environ.get("TERM", "dumb") != "dumb"
+    """Whether the dashboard can run: a person types at a terminal that can place its text."""
+    is_capable = os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+    return is_terminal(sys.stdin) and is_terminal(sys.stdout) and is_capable and not unattended_terminal(os.environ)
+
+
+def unattended_terminal(environment: Mapping[str, str]) -> str:
+    """Return what started this program in a terminal that only displays its output, such as a cell of a notebook.
+
+    In such a pseudo-terminal no key reaches a program, and only lines are displayed. Empty for a person's terminal.
+    """
+    # IPython's kernel, whichever program started it, sets these three for the commands of '!' and '%%bash'.
+    is_kernel = environment.get("TERM") == "xterm-color" and environment.get("PAGER") == environment.get("GIT_PAGER")
+    is_kernel = is_kernel and environment.get("PAGER") == "cat"
+    if is_kernel or any(environment.get(name) for name in ("JPY_PARENT_PID", "JPY_SESSION_NAME")):
+        return "a notebook"
+    if any(name.startswith(_NOTEBOOK_PREFIXES) for name in environment):
+        return "a notebook"
+    if any(environment.get(name, "").lower() not in ("", "0", "false", "no") for name in _CI_VARIABLES):
+        return "a continuous integration job"
+    if "comint" in environment.get("INSIDE_EMACS", "") or environment.get("EMACS") == "t":
+        return "a shell buffer of Emacs"
+    return ""
 
 
 def terminal_columns() -> int:
@@ -146,7 +168,8 @@ def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
 
     message_column = TextColumn("{task.description}", markup=False)
     columns = (TextColumn(title, markup=False), BarColumn(20), TaskProgressColumn(), message_column)
-    console, disable = Console(stderr=True, force_terminal=True), not is_terminal(sys.stderr)
+    is_unattended = unattended_terminal(os.environ) != "" or os.environ.get("TERM") == "dumb"
+    console, disable = Console(stderr=True, force_terminal=True), is_unattended or not is_terminal(sys.stderr)
     with Progress(*columns, console=console, transient=True, disable=disable) as progress:
         task = progress.add_task("", total=1.0)
         yield lambda fraction, message: progress.update(task, completed=fraction, description=message)

@@ -105,7 +105,8 @@ def train(
 ) -> None:
     """Train a model in the background and watch it.
 
-    Starts a worker process, waits for its first heartbeat, and opens the dashboard (in a pipe: prints progress lines).
+    Starts a worker process, waits for its first heartbeat, and opens the dashboard (in a pipe or a notebook:
+    prints progress lines).
     """
     from genexplorer.cli import settings
 

@@ -203,6 +203,45 @@ def test_a_table_shows_texts_literally_and_fits_the_terminal(
     assert capsys.readouterr().out.splitlines()[1] == "[red]7[/red]  a title …"
 
 
+TERMINAL = {"TERM": "xterm-256color", "HOME": "/home/x", "KAGGLE_USERNAME": "x", "CI": "", "PAGER": "cat"}
+KERNEL = {"TERM": "xterm-color", "PAGER": "cat", "GIT_PAGER": "cat", "CLICOLOR": "1"}  # what ipykernel sets
+
+
+@pytest.mark.parametrize(
+    ("environment", "place"),
+    [
+        ({}, ""),
+        ({"TERM": "xterm-color"}, ""),
+        ({"CI": "false"}, ""),
+        ({"INSIDE_EMACS": "29.1,vterm"}, ""),
+        ({"TERM_PROGRAM": "vscode", "VSCODE_PID": "1"}, ""),
+        ({"JPY_PARENT_PID": "7"}, "a notebook"),
+        ({"JPY_SESSION_NAME": "a.ipynb"}, "a notebook"),
+        ({**KERNEL, "VSCODE_PID": "1"}, "a notebook"),
+        ({"COLAB_RELEASE_TAG": "x"}, "a notebook"),
+        ({"KAGGLE_KERNEL_RUN_TYPE": "Interactive"}, "a notebook"),
+        ({"CI": "true"}, "a continuous integration job"),
+        ({"JENKINS_URL": "http://x"}, "a continuous integration job"),
+        ({"INSIDE_EMACS": "29.1,comint"}, "a shell buffer of Emacs"),
+    ],
+)
+def test_only_a_terminal_of_a_person_shows_the_dashboard(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], place: str
+) -> None:
+    assert output.unattended_terminal({**TERMINAL, **environment}) == place
+    for name, value in {**TERMINAL, **environment}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(output, "is_terminal", lambda stream: True)
+    assert output.can_show_dashboard() == (place == "")
+    if place:
+        result = cli("dashboard")
+        assert result.code == 1 and f"needs a terminal with a keyboard, this is {place}: " in result.err
+        assert "Usage" in cli().out, "without a command it prints the help"
+    for term in ("dumb", "", "unknown"):
+        monkeypatch.setenv("TERM", term)
+        assert not output.can_show_dashboard()
+
+
 def test_progress_is_shown_in_a_terminal_only(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +249,11 @@ def test_progress_is_shown_in_a_terminal_only(
         show_progress(0.5, "decoding")
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(output, "is_terminal", lambda stream: True)
+    monkeypatch.setenv("TERM", "xterm")
     with output.progress_bar("sample") as show_progress:
         show_progress(0.5, "[b]decoding")
     assert "[b]decoding" in capsys.readouterr().err
+    monkeypatch.setenv("JPY_PARENT_PID", "7")
+    with output.progress_bar("sample") as show_progress:
+        show_progress(0.5, "[b]decoding")
+    assert capsys.readouterr().err == "", "a cell does not overwrite lines"
