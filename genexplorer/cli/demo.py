@@ -29,7 +29,7 @@ def demo(
     Without a terminal it prints progress lines; without a display it writes images.
     """
     from genexplorer.cli import follow, settings, train
-    from genexplorer.session import actions
+    from genexplorer.session import display
     from trainers import registry
 
     config = settings.resolve(DEMO_PRESET, flags={"--minutes": minutes}).config
@@ -38,7 +38,8 @@ def demo(
     output.print_stderr(
         f"{status.name}: training a VAE with a 2-D latent space on MNIST for {length} in {status.folder}"
     )
-    opener = _ViewerOpener(status.folder, paths.runs_dir(runs_dir)) if actions.has_display() else None
+    problem = display.display_problem()
+    opener = None if problem else _ViewerOpener(status.folder, paths.runs_dir(runs_dir))
     try:
         if output.can_show_dashboard():
             open_ui.open_dashboard(runs_dir, status.folder)
@@ -49,7 +50,7 @@ def demo(
             opener.cancel()
     if opener and opener.has_opened:
         output.print_stderr("the viewer is open")
-    failure = opener.failure if opener else "there is no display"
+    failure = opener.failure if opener else f"no window can be opened ({problem})"
     if failure:
         output.print_stderr(f"{failure}; writing images instead")
         write_images(status.folder, out_dir, runs_dir)

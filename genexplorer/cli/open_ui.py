@@ -1,6 +1,7 @@
 """`genexplorer dashboard | view`: open one of the other front ends."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,8 @@ from genexplorer.cli import output
 from genexplorer.cli.options import OptionalRun, RunsDir, find_run
 from genexplorer.cli.runs.control import print_active_elsewhere
 from genexplorer.errors import DisplayError, NoSuchRunError, UserError
+
+CLOSE_TIMEOUT_S = 5.0  # for the viewer to close its window
 
 
 def dashboard(run: OptionalRun = None, runs_dir: RunsDir = None) -> None:
@@ -59,16 +62,42 @@ def open_dashboard(runs_dir: Path | None, initial_run: Path | None) -> None:
 
 
 def _run_viewer(folder: Path | None, runs_dir: Path) -> int:
-    """Run the viewer until its window is closed and return its exit code; Ctrl+C closes it."""
+    """Run the viewer until its window is closed and return its exit code; a signal that ends this process closes it."""
     from genexplorer.session import actions
 
+    def end(number: int, _: object) -> None:
+        raise _SignalError(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, end)
     process = subprocess.Popen(actions.viewer_command(folder), env=actions.viewer_environment(runs_dir))
     try:
         code = process.wait()
     except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
+        _close_viewer(process)
         raise
+    except _SignalError as error:
+        _close_viewer(process)
+        return 128 + error.number
     if code < 0:  # Qt aborts where it cannot reach the display
         raise DisplayError(f"the viewer was killed by signal {-code}", "'genexplorer doctor' checks the display")
     return code
+
+
+class _SignalError(Exception):
+    """A signal asks this process to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _close_viewer(process: "subprocess.Popen[bytes]") -> None:
+    """Close the window as the person would; kill a viewer that does not respond."""
+    process.terminate()
+    try:
+        process.wait(CLOSE_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -25,7 +25,7 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
-from genexplorer.session import command_lines
+from genexplorer.session import command_lines, display
 from genexplorer.workers import launcher
 from trainers.events import Pause
 
@@ -215,22 +215,13 @@ def open_viewer(folder: Path | None, runs_dir: Path) -> ActionResult:
         return ActionResult(False, f"the viewer did not open: {reason}", exit_code=DisplayError.exit_code)
 
 
-def has_display() -> bool:
-    """Return whether a window can be opened: the environment names a display or a Qt platform."""
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return sys.platform != "linux" or any(os.environ.get(name) for name in names)
-
-
 def require_display(folder: Path | None) -> None:
     """Check that a window can be opened; the error's hint is a command that writes an image instead.
 
     Raises:
-        DisplayError: if there is no display.
+        DisplayError: if there is no display, or it does not respond.
     """
-    if not has_display():
-        raise DisplayError(
-            "there is no display to open a window on", f"write an image instead: {image_command(folder)}"
-        )
+    display.require_display(f"write an image instead: {image_command(folder)}")
 
 
 def image_command(folder: Path | None) -> str:

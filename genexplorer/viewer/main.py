@@ -40,14 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from genexplorer.viewer.display import require_display
+    from genexplorer.session.display import require_display
 
     runs_dir = paths.runs_dir(args.runs_dir)
     # Without a display, suggest the command that writes an image.
     command = ["genexplorer", "manifold", args.run or "RUN", "--out", "manifold.png"]
     if args.runs_dir is not None:
         command += ["--runs-dir", str(args.runs_dir)]
-    require_display(f"to write an image instead: {shlex.join(command)}")
+    require_display(f"write an image instead: {shlex.join(command)}", load_plugins=True)
     folder = _find_run(args.run, runs_dir) if args.run else None
     app = make_application()
     window = make_window(app, runs_dir)
@@ -59,8 +59,9 @@ def _run(args: argparse.Namespace) -> int:
         print(f"genexplorer: opens the run that was viewed last, {folder}", file=sys.stderr)  # noqa: T201
     window.open_soon(folder)
     window.show()
-    signal.signal(signal.SIGINT, lambda *_: window.close())
-    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, lambda *_: window.close())
     return int(app.exec())
 
 

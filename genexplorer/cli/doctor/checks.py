@@ -24,11 +24,18 @@ from genexplorer.cores import environment
 from genexplorer.errors import LOCAL_DISK_HINT, UserError
 from genexplorer.kernel_lock import KernelLock
 from genexplorer.runs.database import sqlite
+from genexplorer.session import display
 from trainers.storage import atomic_files
 
 LOW_DISK_BYTES = 2_000_000_000
 LOW_MEMORY_BYTES = 1_500_000_000
 REPORTED_PACKAGES = ("numpy", "pillow", "pydantic", "safetensors", "textual", "typer", "pyqtgraph")
+# Tables for compilation and export, a third of the time of the import, are left out.
+SHORT_IMPORT = """
+import sys, types
+for name in ("torch._meta_registrations", "torch.export"):
+    sys.modules[name] = types.ModuleType(name)
+"""
 TORCH_SCRIPT = """
 import json, torch
 from trainers.numerics import precision
@@ -91,7 +98,7 @@ def all_checks(runs_dir: Path) -> Iterator[Finding]:
         compiled_code,
         lambda: disk(runs_dir),
         terminal,
-        display,
+        display_connection,
         qt,
     )
     with ThreadPoolExecutor(len(checks)) as pool:  # most of them wait for other processes
@@ -174,9 +181,12 @@ def probe_toolchain() -> dict[str, str]:
 def probe_torch() -> dict[str, Any] | Finding:
     """Import torch in a child process and return its report, or why that failed."""
     try:
-        process = subprocess.run(
-            [sys.executable, "-P", "-c", TORCH_SCRIPT], capture_output=True, text=True, timeout=120, check=False
-        )
+        for script in (SHORT_IMPORT + TORCH_SCRIPT, TORCH_SCRIPT):  # all of it, if a part is not enough
+            process = subprocess.run(
+                [sys.executable, "-P", "-c", script], capture_output=True, text=True, timeout=120, check=False
+            )
+            if process.returncode == 0:
+                break
     except subprocess.TimeoutExpired:
         return Finding("torch", "broken", "importing it took more than 2 minutes", "is the disk very slow?")
     if process.returncode:
@@ -319,21 +329,16 @@ def terminal() -> Finding:
     return warn_if(kind == "dumb" or columns < 80 or rows < 24, "terminal", message, hint)
 
 
-def display() -> Finding:
+def display_connection() -> Finding:
     """The display on which the viewer opens."""
     if sys.platform == "darwin":
         return Finding("display", "ok", "macOS")
-    if names := display_variables():
-        message, error = ", ".join(f"{name}={os.environ[name]}" for name in names), connection_error()
-        hint = "connect with 'ssh -X', or write an image: genexplorer manifold RUN --out FILE.png"
-        return warn_if(bool(error), "display", f"{message}: {error}" if error else message, hint)
-    hint = "the viewer cannot open here; 'genexplorer manifold RUN --out FILE.png' writes an image instead"
-    return Finding("display", "warning", "none (neither DISPLAY nor WAYLAND_DISPLAY is set)", hint)
-
-
-def display_variables() -> list[str]:
-    """Return the names of the variables that name a display or a platform of Qt."""
-    return [name for name in ("WAYLAND_DISPLAY", "DISPLAY", "QT_QPA_PLATFORM") if os.environ.get(name)]
+    hint = "connect with 'ssh -X', or write an image: genexplorer manifold RUN --out FILE.png"
+    message = ", ".join(f"{name}={os.environ[name]}" for name in display.VARIABLES if os.environ.get(name))
+    if problem := display.display_problem():
+        return Finding("display", "warning", problem, hint)
+    error = connection_error()  # Qt itself may still fail
+    return warn_if(bool(error), "display", f"{message}: {error}" if error else message, hint)
 
 
 def connection_error() -> str:
@@ -367,7 +372,7 @@ def qt() -> Finding:
     missing = missing_qt_libraries()
     if not missing:
         return Finding("qt", "ok", f"{message}, all system libraries found")
-    level: Literal["warning", "broken"] = "broken" if display_variables() else "warning"
+    level: Literal["warning", "broken"] = "broken" if display.has_display() else "warning"
     return Finding("qt", level, f"{message}, missing {', '.join(missing)}", qt_install_command(missing))
 
 

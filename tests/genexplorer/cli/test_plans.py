@@ -252,7 +252,7 @@ def test_the_doctor_gives_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (found.level, "--runs-dir" in found.hint) == ("broken", True)
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
-    assert level_and_hint(checks.display)[0] == "warning"
+    assert level_and_hint(checks.display_connection)[0] == "warning"
     monkeypatch.setattr(checks, "missing_qt_libraries", lambda: ["libxcb-cursor.so.0", "libodd.so.1"])
     level, hint = level_and_hint(checks.qt)
     assert level == "warning", "no display, no window, nothing broken"
@@ -312,5 +312,5 @@ def test_the_doctor_tries_what_a_run_relies_on(tmp_path: Path, monkeypatch: pyte
 
 def test_the_doctor_connects_to_the_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "DISPLAY_SCRIPT", "import sys; sys.exit('could not connect to display :77')")
-    finding = checks.display()
+    finding = checks.display_connection()
     assert finding.level == "warning" and finding.message.endswith("could not connect to display :77")
