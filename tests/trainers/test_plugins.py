@@ -65,8 +65,8 @@ def test_a_plugin_that_cannot_be_loaded_is_named_and_the_rest_works(
         assert main.run(command) == 0
         assert f"warning: {failure}" in capsys.readouterr().err.splitlines()
     assert NewRunForm().plugin_failures == (str(failure),)
-    finding = checks.plugins()
-    assert finding.level == "warning" and str(failure) in finding.message
+    result = checks.check_plugins()
+    assert result.level == "warning" and str(failure) in result.message
 
 
 def test_a_plugin_of_a_name_that_is_taken_is_named(install: Install) -> None:

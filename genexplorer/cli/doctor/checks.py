@@ -1,25 +1,23 @@
-"""The checks of `genexplorer doctor`. Each returns a finding and, if needed, a hint."""
+"""The checks of `genexplorer doctor`. Each returns its result and, if needed, a hint."""
 
 import contextlib
 import json
 import os
 import platform
-import re
 import shutil
 import sqlite3
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Literal
 
 from genexplorer import __version__, paths
+from genexplorer.cli.doctor.qt_libraries import missing_qt_libraries, qt_install_command
 from genexplorer.cores import environment
 from genexplorer.errors import LOCAL_DISK_HINT, UserError
 from genexplorer.kernel_lock import KernelLock
@@ -27,6 +25,7 @@ from genexplorer.runs.database import sqlite
 from genexplorer.session import display
 from trainers.storage import atomic_files
 
+MAX_THREADS = 20  # so that no check waits for another
 LOW_DISK_BYTES = 2_000_000_000
 LOW_MEMORY_BYTES = 1_500_000_000
 REPORTED_PACKAGES = ("numpy", "pillow", "pydantic", "safetensors", "textual", "typer", "pyqtgraph")
@@ -62,12 +61,10 @@ print(json.dumps({"folder": str(folder), "problem": problem, "error": error, "hi
 """
 DISPLAY_SCRIPT = "from PyQt6.QtGui import QGuiApplication; QGuiApplication(['genexplorer']); print('connected')"
 DISPLAY_TIMEOUT_S = 10.0
-# Checks run at once; each probe runs once.
-_PROBE_LOCK, _TOOLCHAIN_LOCK = threading.Lock(), threading.Lock()
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """Result of one check."""
 
     name: str
@@ -76,36 +73,42 @@ class Finding:
     hint: str = ""
 
 
-def warn_if(condition: bool, name: str, message: str, hint: str) -> Finding:
+TorchReport = dict[str, Any] | CheckResult  # of `TORCH_SCRIPT`, or why torch cannot be imported
+ToolchainReport = dict[str, str]  # of `TOOLCHAIN_SCRIPT`
+
+
+def warn_if(condition: bool, name: str, message: str, hint: str) -> CheckResult:
     """Return a warning with a hint if a condition holds, else that all is well."""
-    return Finding(name, "warning", message, hint) if condition else Finding(name, "ok", message)
+    return CheckResult(name, "warning", message, hint) if condition else CheckResult(name, "ok", message)
 
 
-def all_checks(runs_dir: Path) -> Iterator[Finding]:
+def run_checks(runs_dir: Path) -> Iterator[CheckResult]:
     """Run all checks, in the order of the report."""
-    checks: tuple[Callable[[], Finding], ...] = (
-        python_version,
-        packages,
-        torch_and_device,
-        steps,
-        bundled_data,
-        plugins,
-        threads,
-        memory,
-        database,
-        lambda: runs_folder(runs_dir),
-        state_folder,
-        compiled_code,
-        lambda: disk(runs_dir),
-        terminal,
-        display_connection,
-        qt,
-    )
-    with ThreadPoolExecutor(len(checks)) as pool:  # most of them wait for other processes
-        yield from [future.result() for future in [pool.submit(check) for check in checks]]
+    with ThreadPoolExecutor(MAX_THREADS) as pool:  # most of them wait for other processes
+        # Start the probes, whose reports several checks read.
+        torch, toolchain = pool.submit(probe_torch), pool.submit(probe_toolchain)
+        checks: tuple[Callable[[], CheckResult], ...] = (
+            check_python,
+            check_packages,
+            lambda: check_torch(torch.result()),
+            lambda: check_speed(torch.result(), toolchain.result()),
+            check_data,
+            check_plugins,
+            check_processors,
+            check_memory,
+            check_database,
+            lambda: check_runs_folder(runs_dir),
+            check_state_folder,
+            lambda: check_compiled_code(toolchain.result()),
+            lambda: check_disk(runs_dir),
+            check_terminal,
+            check_display,
+            check_qt,
+        )
+        yield from pool.map(lambda check: check(), checks)
 
 
-def python_version() -> Finding:
+def check_python() -> CheckResult:
     """Versions of genexplorer and Python."""
     message = (
         f"genexplorer {__version__} on Python {platform.python_version()}, {platform.system()} {platform.machine()}"
@@ -113,7 +116,7 @@ def python_version() -> Finding:
     return warn_if(sys.platform == "win32", "python", message, "Windows is untested; WSL works like Linux")
 
 
-def packages() -> Finding:
+def check_packages() -> CheckResult:
     """Versions of the packages other than torch and Qt."""
     versions, missing = [], []
     for name in REPORTED_PACKAGES:
@@ -122,48 +125,39 @@ def packages() -> Finding:
         except metadata.PackageNotFoundError:
             missing.append(name)
     if missing:
-        return Finding("packages", "broken", f"missing: {', '.join(missing)}", "reinstall genexplorer")
-    return Finding("packages", "ok", ", ".join(versions))
+        return CheckResult("packages", "broken", f"missing: {', '.join(missing)}", "reinstall genexplorer")
+    return CheckResult("packages", "ok", ", ".join(versions))
 
 
-def torch_and_device() -> Finding:
+def check_torch(report: TorchReport) -> CheckResult:
     """Version and devices of torch; broken if it cannot be imported."""
-    with _PROBE_LOCK:
-        report = probe_torch()
-    if isinstance(report, Finding):
+    if isinstance(report, CheckResult):
         return report
     devices = [*report["cuda"], *(["Apple GPU (mps)"] if report["mps"] else [])]
-    return Finding("torch", "ok", f"torch {report['version']}, device: {', '.join(devices) or 'cpu'}")
+    return CheckResult("torch", "ok", f"torch {report['version']}, device: {', '.join(devices) or 'cpu'}")
 
 
-def steps() -> Finding:
+def check_speed(report: TorchReport, toolchain: ToolchainReport) -> CheckResult:
     """Compilation, bfloat16 matrix products and allocator, which make training steps fast."""
-    with _PROBE_LOCK:
-        report = probe_torch()
-    if isinstance(report, Finding):
-        return Finding("steps", "warning", "unknown: torch is not installed")
-    with _TOOLCHAIN_LOCK:
-        toolchain = probe_toolchain()
+    if isinstance(report, CheckResult):
+        return CheckResult("speed", "warning", "unknown: torch is not installed")
     preloaded = environment.compute_environment(os.environ).get("LD_PRELOAD", "")
     parts = [
         f"not compiled: {toolchain['error']}" if toolchain["error"] else "compiled where faster",
         "bfloat16 matmul where accuracy is unaffected" if report["bfloat16"] else "float32 matmul",
         "mimalloc allocator" if "mimalloc" in preloaded else "system allocator",
     ]
-    return warn_if(bool(toolchain["error"]), "steps", ", ".join(parts), toolchain["hint"])
+    return warn_if(bool(toolchain["error"]), "speed", ", ".join(parts), toolchain["hint"])
 
 
-def compiled_code() -> Finding:
+def check_compiled_code(report: ToolchainReport) -> CheckResult:
     """Folder for compiled code; a warning if it cannot be written and a temporary one is used."""
-    with _TOOLCHAIN_LOCK:
-        report = probe_toolchain()
     folder, problem = report["folder"], report["problem"]
     hint = "export XDG_CACHE_HOME=$HOME/.cache, or another folder that can be written"
     return warn_if(bool(problem), "compiled code", f"{problem}; stored in {folder}" if problem else folder, hint)
 
 
-@cache
-def probe_toolchain() -> dict[str, str]:
+def probe_toolchain() -> ToolchainReport:
     """Compile and load a line of C++ in a child process, with the environment of a worker."""
     try:
         process = subprocess.run(
@@ -171,14 +165,16 @@ def probe_toolchain() -> dict[str, str]:
             env=environment.compute_environment(os.environ),
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
-        report: dict[str, str] = json.loads(process.stdout.splitlines()[-1])
-    except (subprocess.TimeoutExpired, ValueError, IndexError) as error:
+    except subprocess.TimeoutExpired as error:
         return {"folder": "", "problem": "", "error": f"the compiler could not be tried: {error}", "hint": ""}
+    if process.returncode:
+        reason = _last_line(process)
+        return {"folder": "", "problem": "", "error": f"the compiler could not be tried: {reason}", "hint": ""}
+    report: ToolchainReport = json.loads(process.stdout.splitlines()[-1])
     return report
 
 
-@cache
-def probe_torch() -> dict[str, Any] | Finding:
+def probe_torch() -> TorchReport:
     """Import torch in a child process and return its report, or why that failed."""
     try:
         for script in (SHORT_IMPORT + TORCH_SCRIPT, TORCH_SCRIPT):  # all of it, if a part is not enough
@@ -188,15 +184,21 @@ def probe_torch() -> dict[str, Any] | Finding:
             if process.returncode == 0:
                 break
     except subprocess.TimeoutExpired:
-        return Finding("torch", "broken", "importing it took more than 2 minutes", "is the disk very slow?")
+        return CheckResult("torch", "broken", "importing it took more than 2 minutes", "is the disk very slow?")
     if process.returncode:
-        last = (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
-        return Finding("torch", "broken", last[:200], "reinstall torch: pip install --force-reinstall torch")
+        return CheckResult(
+            "torch", "broken", _last_line(process), "reinstall torch: pip install --force-reinstall torch"
+        )
     report: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     return report
 
 
-def bundled_data() -> Finding:
+def _last_line(process: "subprocess.CompletedProcess[str]") -> str:
+    """Return the last line of the error output, such as an exception, or the exit code."""
+    return (process.stderr.strip().splitlines() or [f"exit code {process.returncode}"])[-1][:200]
+
+
+def check_data() -> CheckResult:
     """Number of images of the bundled MNIST; broken if it is incomplete."""
     from genexplorer.errors import DataError
     from trainers.data import idx, idx_folder
@@ -206,11 +208,11 @@ def bundled_data() -> Finding:
         files = idx_folder.find(bundled_folder("mnist"))
         counts = [idx.peek_images(path)[0] for path in (files.train_images, files.test_images)]
     except DataError as error:
-        return Finding("data", "broken", error.message, error.hint)
-    return Finding("data", "ok", f"bundled MNIST, {counts[0]:,} + {counts[1]:,} images")
+        return CheckResult("data", "broken", error.message, error.hint)
+    return CheckResult("data", "ok", f"bundled MNIST, {counts[0]:,} + {counts[1]:,} images")
 
 
-def plugins() -> Finding:
+def check_plugins() -> CheckResult:
     """Installed families and data sets of other packages; a warning for each that is left out."""
     from importlib.metadata import entry_points
 
@@ -218,11 +220,11 @@ def plugins() -> Finding:
 
     names = [entry.name for group in registry.PLUGIN_GROUPS for entry in entry_points(group=group)]
     failures = "; ".join(map(str, registry.plugin_failures()))
-    hint = "mend or uninstall it; everything else works without it"
+    hint = "fix or uninstall it; everything else works without it"
     return warn_if(bool(failures), "plug-ins", failures or ", ".join(names) or "none installed", hint)
 
 
-def threads() -> Finding:
+def check_processors() -> CheckResult:
     """Number of processors available to this process."""
     total = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else total
@@ -233,10 +235,10 @@ def threads() -> Finding:
             message += f", limited to the time of {int(quota) / int(period):g}"
     if omp_threads := os.environ.get("OMP_NUM_THREADS"):
         message += f", OMP_NUM_THREADS={omp_threads}"
-    return Finding("threads", "ok", message)
+    return CheckResult("processors", "ok", message)
 
 
-def memory() -> Finding:
+def check_memory() -> CheckResult:
     """Free memory."""
     import psutil
 
@@ -246,77 +248,77 @@ def memory() -> Finding:
     return warn_if(state.available < LOW_MEMORY_BYTES, "memory", message, hint)
 
 
-def database() -> Finding:
+def check_database() -> CheckResult:
     """Version of SQLite."""
-    return Finding("database", "ok", f"SQLite {sqlite3.sqlite_version}")
+    return CheckResult("database", "ok", f"SQLite {sqlite3.sqlite_version}")
 
 
-def writable(name: str, folder: Path) -> Finding:
-    """Location of a folder; broken if it cannot be created or written to."""
-    existing = existing_part(folder)
+def check_writable(name: str, folder: Path, hint: str) -> CheckResult:
+    """Location of a folder; broken, with the hint, if it cannot be created or written to."""
+    existing = nearest_existing(folder)
     try:
         with tempfile.TemporaryFile(dir=existing) as file:
             file.write(b"genexplorer")
             file.flush()
             atomic_files.sync(file.fileno(), existing)
     except OSError as error:
-        is_runs_dir = name == "runs folder"
-        hint = "choose another with --runs-dir or GENEXPLORER_RUNS" if is_runs_dir else "check its permissions"
-        return Finding(name, "broken", f"{existing}: {error.strerror}", hint)
+        return CheckResult(name, "broken", f"{existing}: {error.strerror}", hint)
     note = "" if existing == folder else " (created when needed)"
-    return Finding(name, "ok", f"{folder}{note}")
+    return CheckResult(name, "ok", f"{folder}{note}")
 
 
-def state_folder() -> Finding:
+def check_state_folder() -> CheckResult:
     """Location of the state folder; broken if it cannot be created or written to."""
     try:
-        return writable("state folder", paths.state_dir())
+        return check_writable("state folder", paths.state_dir(), "check its permissions")
     except OSError as error:
         hint = f"export {paths.STATE_VARIABLE}=/tmp/genexplorer-state, or another folder that can be written"
-        return Finding("state folder", "broken", f"{error.filename}: {error.strerror}", hint)
+        return CheckResult("state folder", "broken", f"{error.filename}: {error.strerror}", hint)
 
 
-def runs_folder(folder: Path) -> Finding:
+def check_runs_folder(folder: Path) -> CheckResult:
     """Location of the runs folder; broken if it lacks what runs rely on: locks, databases, synced folders."""
-    finding = writable("runs folder", folder)
-    if finding.level == "broken":
-        return finding
-    part, mode = "a lock of a file", "wal"
+    result = check_writable("runs folder", folder, "choose another with --runs-dir or GENEXPLORER_RUNS")
+    if result.level == "broken":
+        return result
+    feature, mode = "a lock of a file", "wal"
     try:
-        with tempfile.TemporaryDirectory(prefix=".genexplorer-doctor-", dir=existing_part(folder)) as created:
+        with tempfile.TemporaryDirectory(prefix=".genexplorer-doctor-", dir=nearest_existing(folder)) as created:
             with KernelLock(Path(created) / "lock") as lock:
                 lock.acquire()
-            part = "sync of a folder"
+            feature = "sync of a folder"
             atomic_files.sync_folder(Path(created))
-            part = "a database"
+            feature = "a database"
             with contextlib.closing(sqlite.open_for_writing(Path(created))) as connection:
                 mode = sqlite.journal_mode(connection)
                 with sqlite.open_for_reading(Path(created)):  # as front ends do while it is written
                     pass
     except (OSError, UserError) as error:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-        return Finding("runs folder", "broken", f"{folder}: {part} does not work there ({reason})", LOCAL_DISK_HINT)
+        return CheckResult(
+            "runs folder", "broken", f"{folder}: {feature} does not work there ({reason})", LOCAL_DISK_HINT
+        )
     note = "" if mode == "wal" else "; metrics are recorded with a rollback journal, as WAL does not work there"
-    return Finding("runs folder", "ok", finding.message + note)
+    return CheckResult("runs folder", "ok", result.message + note)
 
 
-def existing_part(folder: Path) -> Path:
+def nearest_existing(folder: Path) -> Path:
     """Return a folder, or the first of its parents that exists."""
     return next(parent for parent in (folder, *folder.parents) if parent.exists())
 
 
-def disk(folder: Path) -> Finding:
+def check_disk(folder: Path) -> CheckResult:
     """Free disk space for runs."""
-    free = shutil.disk_usage(existing_part(folder)).free
+    free = shutil.disk_usage(nearest_existing(folder)).free
     message = f"{free / 1e9:.1f} GB free for runs"
     hint = "a run takes up to 0.3 GB; 'genexplorer runs empty-trash' frees space"
     return warn_if(free < LOW_DISK_BYTES, "disk", message, hint)
 
 
-def terminal() -> Finding:
+def check_terminal() -> CheckResult:
     """Size and colors of the terminal."""
     if not sys.stdout.isatty():
-        return Finding("terminal", "ok", "none; commands print plain lines")
+        return CheckResult("terminal", "ok", "none; commands print plain lines")
     columns, rows = shutil.get_terminal_size()
     kind = os.environ.get("TERM", "unknown")
     colors = os.environ.get("COLORTERM", "256 colors or fewer")
@@ -329,14 +331,14 @@ def terminal() -> Finding:
     return warn_if(kind == "dumb" or columns < 80 or rows < 24, "terminal", message, hint)
 
 
-def display_connection() -> Finding:
+def check_display() -> CheckResult:
     """The display on which the viewer opens."""
     if sys.platform == "darwin":
-        return Finding("display", "ok", "macOS")
+        return CheckResult("display", "ok", "macOS")
     hint = "connect with 'ssh -X', or write an image: genexplorer manifold RUN --out FILE.png"
     message = ", ".join(f"{name}={os.environ[name]}" for name in display.VARIABLES if os.environ.get(name))
     if problem := display.display_problem():
-        return Finding("display", "warning", problem, hint)
+        return CheckResult("display", "warning", problem, hint)
     error = connection_error()  # Qt itself may still fail
     return warn_if(bool(error), "display", f"{message}: {error}" if error else message, hint)
 
@@ -356,71 +358,21 @@ def connection_error() -> str:
     return (next((line for line in lines if "connect" in line), "") or (lines or ["Qt aborted"])[0])[:200]
 
 
-def qt() -> Finding:
+def check_qt() -> CheckResult:
     """Versions of PyQt6 and Qt; broken if they, or system libraries of Qt, are missing."""
     try:
         versions = metadata.version("PyQt6"), metadata.version("PyQt6-Qt6")
     except metadata.PackageNotFoundError as error:
-        return Finding("qt", "broken", f"{error.name} is not installed", "reinstall genexplorer")
+        return CheckResult("qt", "broken", f"{error.name} is not installed", "reinstall genexplorer")
     message = f"PyQt6 {versions[0]} with Qt {versions[1]}"
     if versions[0].split(".")[:2] != versions[1].split(".")[:2]:
-        return Finding("qt", "broken", message, "the two must match: pip install --force-reinstall PyQt6")
+        return CheckResult("qt", "broken", message, "the two must match: pip install --force-reinstall PyQt6")
     if util.find_spec("PyQt6.QtWidgets") is None:
-        return Finding("qt", "broken", f"{message}, without QtWidgets", "pip install --force-reinstall PyQt6")
+        return CheckResult("qt", "broken", f"{message}, without QtWidgets", "pip install --force-reinstall PyQt6")
     if not sys.platform.startswith("linux"):
-        return Finding("qt", "ok", message)
+        return CheckResult("qt", "ok", message)
     missing = missing_qt_libraries()
     if not missing:
-        return Finding("qt", "ok", f"{message}, all system libraries found")
+        return CheckResult("qt", "ok", f"{message}, all system libraries found")
     level: Literal["warning", "broken"] = "broken" if display.has_display() else "warning"
-    return Finding("qt", level, f"{message}, missing {', '.join(missing)}", qt_install_command(missing))
-
-
-QT_PLUGIN_FILE = "Qt6/plugins/platforms/libqxcb.so"
-QT_LIBRARY_FILES = (QT_PLUGIN_FILE, "Qt6/lib/libQt6Gui.so.6", "Qt6/lib/libQt6XcbQpa.so.6")
-LOAD_SCRIPT = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
-
-# Libraries that Debian and Ubuntu have in a package named after the library.
-QT_NAMED_LIBRARIES = (
-    *("libEGL.so.1", "libGL.so.1", "libOpenGL.so.0", "libxkbcommon.so.0", "libxkbcommon-x11.so.0", "libdbus-1.so.3"),
-    *("libfontconfig.so.1", "libfreetype.so.6", "libX11.so.6", "libX11-xcb.so.1", "libSM.so.6", "libICE.so.6"),
-    *("libxcb.so.1", "libxcb-cursor.so.0", "libxcb-glx.so.0", "libxcb-icccm.so.4", "libxcb-image.so.0"),
-    *("libxcb-keysyms.so.1", "libxcb-randr.so.0", "libxcb-render.so.0", "libxcb-render-util.so.0"),
-    *("libxcb-shape.so.0", "libxcb-shm.so.0", "libxcb-sync.so.1", "libxcb-util.so.1", "libxcb-xfixes.so.0"),
-    "libxcb-xkb.so.1",
-)
-QT_PACKAGES = {"libglib-2.0.so.0": "libglib2.0-0", "libgthread-2.0.so.0": "libglib2.0-0"} | {
-    library: re.sub(r"(\d)?\.so\.", lambda match: f"{match[1]}-" if match[1] else "", library).lower()
-    for library in QT_NAMED_LIBRARIES
-}  # libxcb-cursor.so.0: libxcb-cursor0; after a digit with a hyphen, libdbus-1.so.3: libdbus-1-3
-
-
-def missing_qt_libraries() -> list[str]:
-    """Return the file names of missing libraries that Qt needs on X11, without starting Qt, which would abort."""
-    spec = util.find_spec("PyQt6")
-    root = Path(next(iter(spec.submodule_search_locations or ()), "")) if spec else Path()
-    if not (root / QT_PLUGIN_FILE).exists():
-        return []
-    if not shutil.which("ldd"):
-        # Load the plugin in a child process; its error names the first missing library.
-        errors = _output_of([sys.executable, "-P", "-c", LOAD_SCRIPT, str(root / QT_PLUGIN_FILE)])
-        return sorted(set(re.findall(r"(lib\S+?\.so[.\d]*): cannot open shared object", errors)))
-    listings = [_output_of(["ldd", str(root / part)]) for part in QT_LIBRARY_FILES if (root / part).exists()]
-    return sorted(set(re.findall(r"^\s*(\S+) => not found", "\n".join(listings), re.MULTILINE)))
-
-
-def _output_of(command: list[str]) -> str:
-    """Return what a command writes to standard output and standard error."""
-    return subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False
-    ).stdout
-
-
-def qt_install_command(libraries: list[str]) -> str:
-    """Return the command that installs libraries on Debian and Ubuntu, and the libraries without a known package."""
-    packages = sorted({QT_PACKAGES[name] for name in libraries if name in QT_PACKAGES})
-    unknown = [name for name in libraries if name not in QT_PACKAGES]
-    parts = [f"sudo apt install {' '.join(packages)}"] if packages else []
-    if unknown:
-        parts.append(f"find the packages that contain {', '.join(unknown)}")
-    return "; ".join(parts)
+    return CheckResult("qt", level, f"{message}, missing {', '.join(missing)}", qt_install_command(missing))

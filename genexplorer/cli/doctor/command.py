@@ -1,4 +1,4 @@
-"""The command `genexplorer doctor`: print the findings with hints."""
+"""The command `genexplorer doctor`: print the results with hints."""
 
 import typer
 
@@ -11,20 +11,20 @@ SYMBOLS = {"ok": ("✓", "good"), "warning": ("⚠", "warning"), "broken": ("✗
 
 def doctor(runs_dir: RunsDir = None, as_json: AsJson = False) -> None:
     """Check the installation, the device, the display, threads and disk. Exits with 1 if something is broken."""
-    from genexplorer.cli.doctor.checks import all_checks
+    from genexplorer.cli.doctor.checks import run_checks
 
-    findings = []
-    for finding in all_checks(paths.runs_dir(runs_dir)):
-        findings.append(finding)
+    results = []
+    for result in run_checks(paths.runs_dir(runs_dir)):
+        results.append(result)
         if as_json:
             continue
-        symbol, color = SYMBOLS[finding.level]
-        output.print_stdout(f"{output.style(symbol, color)} {finding.name:<14}{finding.message}")
-        if finding.hint:
-            output.print_stdout(" " * 16 + "→ " + finding.hint)
-    broken = [finding.name for finding in findings if finding.level == "broken"]
+        symbol, color = SYMBOLS[result.level]
+        output.print_stdout(f"{output.style(symbol, color)} {result.name:<14}{result.message}")
+        if result.hint:
+            output.print_stdout(" " * 16 + "→ " + result.hint)
+    broken = [result.name for result in results if result.level == "broken"]
     if as_json:
-        checks = [{"name": f.name, "level": f.level, "found": f.message, "advice": f.hint} for f in findings]
+        checks = [{"name": f.name, "level": f.level, "found": f.message, "advice": f.hint} for f in results]
         output.print_json({"healthy": not broken, "checks": checks})
     else:
         output.print_stderr(f"broken: {', '.join(broken)}" if broken else "all required components are available")

@@ -221,9 +221,9 @@ def test_a_copied_training_is_the_same_training(cli: Cli, tmp_path: Path) -> Non
     assert plan["config"] == config.model_dump(mode="json")
 
 
-def level_and_hint(check: Callable[[], checks.Finding]) -> tuple[str, str]:
-    finding = check()
-    return finding.level, finding.hint
+def level_and_hint(check: Callable[[], checks.CheckResult]) -> tuple[str, str]:
+    result = check()
+    return result.level, result.hint
 
 
 TORCH_REPORT = {"version": "2", "cuda": [], "mps": False, "bfloat16": True}
@@ -236,40 +236,37 @@ def test_the_doctor_runs_all_checks(cli: Cli, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(checks, "connection_error", lambda: "")
     message = json.loads(cli("doctor", "--json").out)
     names = {check["name"] for check in message["checks"]}
-    assert {"python", "torch", "data", "threads", "disk", "display", "qt", "runs folder"} <= names
+    assert {"python", "torch", "data", "processors", "disk", "display", "qt", "runs folder"} <= names
     assert message["healthy"] is True
-    monkeypatch.setattr(checks, "bundled_data", lambda: checks.Finding("data", "broken", "gone", "mend it"))
+    monkeypatch.setattr(checks, "check_data", lambda: checks.CheckResult("data", "broken", "gone", "fix it"))
     result = cli("doctor")
     assert result.code == 1
-    assert "→ mend it" in result.out
+    assert "→ fix it" in result.out
     assert "broken: data" in result.err
 
 
 def test_the_doctor_gives_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "file"
     file.touch()
-    found = checks.writable("runs folder", file / "runs")
+    found = checks.check_writable("runs folder", file / "runs", "use --runs-dir")
     assert (found.level, "--runs-dir" in found.hint) == ("broken", True)
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
-    assert level_and_hint(checks.display_connection)[0] == "warning"
+    assert level_and_hint(checks.check_display)[0] == "warning"
     monkeypatch.setattr(checks, "missing_qt_libraries", lambda: ["libxcb-cursor.so.0", "libodd.so.1"])
-    level, hint = level_and_hint(checks.qt)
+    level, hint = level_and_hint(checks.check_qt)
     assert level == "warning", "no display, no window, nothing broken"
     assert "apt install libxcb-cursor0" in hint
     assert "libodd.so.1" in hint
     monkeypatch.setenv("DISPLAY", ":0")
-    assert level_and_hint(checks.qt)[0] == "broken"
+    assert level_and_hint(checks.check_qt)[0] == "broken"
 
 
 def test_a_torch_that_cannot_be_imported_is_reported_with_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "TORCH_SCRIPT", "import nothing_of_this_name")
-    checks.probe_torch.cache_clear()
-    try:
-        found = checks.torch_and_device()
-        assert level_and_hint(checks.steps)[0] == "warning"
-    finally:
-        checks.probe_torch.cache_clear()
+    report = checks.probe_torch()
+    found = checks.check_torch(report)
+    assert checks.check_speed(report, TOOLCHAIN_REPORT).level == "warning"
     assert found.level == "broken"
     assert "nothing_of_this_name" in found.message
 
@@ -277,40 +274,39 @@ def test_a_torch_that_cannot_be_imported_is_reported_with_its_last_line(monkeypa
 def test_the_doctor_reports_what_makes_steps_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     report = dict(TORCH_REPORT)
     toolchain = dict(TOOLCHAIN_REPORT)
-    monkeypatch.setattr(checks, "probe_torch", lambda: report)
-    monkeypatch.setattr(checks, "probe_toolchain", lambda: toolchain)
     monkeypatch.setenv("LD_PRELOAD", "")
-    found = checks.steps()
+    found = checks.check_speed(report, toolchain)
     assert found.level == "ok"
     assert found.message == "compiled where faster, bfloat16 matmul where accuracy is unaffected, system allocator"
     monkeypatch.setenv("LD_PRELOAD", "/somewhere/libmimalloc.so")
     report |= {"bfloat16": False}
     toolchain |= {"error": "no C++ compiler is installed", "hint": "sudo apt install g++"}
-    found = checks.steps()
+    found = checks.check_speed(report, toolchain)
     assert found.level == "warning" and "g++" in found.hint
     assert found.message == "not compiled: no C++ compiler is installed, float32 matmul, mimalloc allocator"
 
 
 def test_the_doctor_tries_what_a_run_relies_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert checks.runs_folder(tmp_path / "runs").level == "ok" and not list(tmp_path.glob(".genexplorer-doctor-*"))
+    assert checks.check_runs_folder(tmp_path / "runs").level == "ok" and not list(
+        tmp_path.glob(".genexplorer-doctor-*")
+    )
 
     def fails(folder: Path) -> None:
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr(atomic_files, "sync_folder", fails)
-    finding = checks.runs_folder(tmp_path)
-    assert finding.level == "broken" and "--runs-dir" in finding.hint
-    assert finding.message == f"{tmp_path}: sync of a folder does not work there (Input/output error)"
+    result = checks.check_runs_folder(tmp_path)
+    assert result.level == "broken" and "--runs-dir" in result.hint
+    assert result.message == f"{tmp_path}: sync of a folder does not work there (Input/output error)"
     monkeypatch.setenv(paths.STATE_VARIABLE, "/proc/none")
-    finding = checks.state_folder()
-    assert finding.level == "broken" and finding.hint.startswith(f"export {paths.STATE_VARIABLE}=")
+    result = checks.check_state_folder()
+    assert result.level == "broken" and result.hint.startswith(f"export {paths.STATE_VARIABLE}=")
     problem = {"problem": "/x cannot be written", "folder": "/tmp/y"}
-    monkeypatch.setattr(checks, "probe_toolchain", lambda: {**TOOLCHAIN_REPORT, **problem})
-    finding = checks.compiled_code()
-    assert (finding.level, finding.message) == ("warning", "/x cannot be written; stored in /tmp/y")
+    result = checks.check_compiled_code({**TOOLCHAIN_REPORT, **problem})
+    assert (result.level, result.message) == ("warning", "/x cannot be written; stored in /tmp/y")
 
 
 def test_the_doctor_connects_to_the_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "DISPLAY_SCRIPT", "import sys; sys.exit('could not connect to display :77')")
-    finding = checks.display_connection()
-    assert finding.level == "warning" and finding.message.endswith("could not connect to display :77")
+    result = checks.check_display()
+    assert result.level == "warning" and result.message.endswith("could not connect to display :77")

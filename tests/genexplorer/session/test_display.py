@@ -78,7 +78,7 @@ def test_every_front_end_and_the_doctor_give_the_same_reason(
         monkeypatch.setenv(name, value)
     with pytest.raises(DisplayError) as caught:
         actions.require_display(None)
-    finding, result = checks.display_connection(), actions.open_viewer(None, Path("runs"))
+    finding, result = checks.check_display(), actions.open_viewer(None, Path("runs"))
     for text in caught.value.message, finding.message, result.message:
         assert reason in text and "\n" not in text
     assert finding.level == "warning" and finding.hint and "genexplorer manifold" in caught.value.hint
