@@ -197,3 +197,4 @@ class Series:
     high: "NDArray[np.float64]"
     special: tuple[int, ...] = ()
     special_x: tuple[float, ...] = ()
+    num_values: int = 0  # recorded values in all buckets

@@ -141,7 +141,11 @@ def _shared_title(members: list[MetricSpec]) -> str:
 
 
 def smooth(
-    values: ArrayLike, weight: float, x: ArrayLike | None = None, full_width: float | None = None
+    values: ArrayLike,
+    weight: float,
+    x: ArrayLike | None = None,
+    full_width: float | None = None,
+    num_recorded: int = 0,
 ) -> NDArray[np.float64]:
     """Return the debiased exponential moving average of a curve.
 
@@ -151,6 +155,8 @@ def smooth(
         x: Positions of the values, (N,), ascending. The past then has this weight after a thousandth of the width of
             the curve, so that the result does not depend on how many points are drawn.
         full_width: Width of the whole curve, if these values are a part of it.
+        num_recorded: Recorded values of the whole curve. With fewer than a thousand, the past has this weight after
+            one of them, or a short curve would not be smoothed at all; 0 where it is not known.
     Returns:
         The smoothed curve, (N,).
     Raises:
@@ -171,7 +177,8 @@ def smooth(
         gaps[1:] = np.diff(positions[finite])
         gaps[:1] = gaps[1:2] if len(gaps) > 1 else 1.0
         width = positions[finite[-1]] - positions[finite[0]] if full_width is None else full_width
-        unit = width / _SMOOTHING_UNITS if width > 0 else 1.0
+        num_units = min(_SMOOTHING_UNITS, max(1, num_recorded - 1)) if num_recorded else _SMOOTHING_UNITS
+        unit = width / num_units if width > 0 else 1.0
     decays = weight ** np.maximum(gaps / unit, 1e-6)
     mean, total = 0.0, 0.0
     for i, decay in zip(finite.tolist(), decays.tolist(), strict=True):

@@ -1,40 +1,102 @@
-"""The style: Fusion with the palette that all front ends share, an 8-pixel grid, tabular numerals."""
+"""The style: Fusion with the palette that all front ends share, an 8-pixel grid, tabular numerals.
 
+All sizes are written for a scale of 1 and multiplied by that of the presentation: fonts and pens made here, lengths by
+`scaled`. `rescale` adapts the widgets that exist when the scale changes.
+"""
+
+import re
 from pathlib import Path
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor, QFont, QGuiApplication, QPalette
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtGui import QColor, QFont, QGuiApplication, QPalette, QPen
+from PyQt6.QtWidgets import QAbstractButton, QApplication, QBoxLayout, QGridLayout, QLayout, QMainWindow, QWidget
 
 from genexplorer.session.palette import DARK, LIGHT, Palette
 
 GAP = 8  # logical pixels; every distance is a multiple of it, or half of it
 THEMES = ("system", "light", "dark")
-FULL_SCREEN_SCALE = 1.2  # fonts are larger by this factor
+PRESENTATION_SCALE = 1.6  # everything is larger by this factor
+_MAX_WIDGET_PX = 16_777_215  # Qt's QWIDGETSIZE_MAX: no limit
 _TEXT_FONTS = ["Inter", "Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans"]
 _MATH_FONTS = ["STIX Two Text", "Cambria", "DejaVu Serif", "Noto Serif", "Times New Roman"]
 _MONO_FONTS = ["JetBrains Mono", "Noto Sans Mono", "Menlo", "Consolas", "DejaVu Sans Mono"]
+_OWN_FONT_POINTS = "ownFontPoints"  # a property of a widget: the size of its own font at a scale of 1
 
 
-class _FontScale:
-    """The scale of all fonts."""
+class _Scale:
+    """The scale of everything that is drawn."""
 
-    scale = 1.0
+    value = 1.0
 
 
 def enlarge(scale: float) -> None:
-    """Scale the fonts made from now on; `apply` sets the application's."""
-    _FontScale.scale = scale
+    """Set the scale of fonts, pens and lengths made from now on; `rescale` adapts the existing ones."""
+    _Scale.value = scale
 
 
-def scaled(px: int) -> int:
-    """Return a width in pixels that contains text, scaled as the fonts are."""
-    return round(px * _FontScale.scale)
+def scaled(px: float) -> int:
+    """Return a length, written for a scale of 1, in whole pixels."""
+    return min(round(px * _Scale.value), _MAX_WIDGET_PX)
 
 
-def font_scale() -> float:
-    """Return the scale of all fonts."""
-    return _FontScale.scale
+def scale() -> float:
+    """Return the scale of everything that is drawn: 1, or that of the presentation."""
+    return _Scale.value
+
+
+def make_pen(color: str | QColor, width_px: float = 1.0, line_style: Qt.PenStyle = Qt.PenStyle.SolidLine) -> QPen:
+    """Return a pen whose width is scaled, and in pixels whatever the painter's transform."""
+    pen = QPen(QColor(color), width_px * _Scale.value, line_style)
+    pen.setCosmetic(True)
+    return pen
+
+
+def rescale(root: QWidget, factor: float) -> None:
+    """Multiply the fixed sizes, margins and gaps of a widget and all those inside it."""
+    for widget in (root, *root.findChildren(QWidget)):
+        if not isinstance(widget, QMainWindow):
+            _rescale_widget(widget, factor)
+        if (layout := widget.layout()) is not None:
+            _rescale_layout(layout, factor)
+
+
+def _rescale_widget(widget: QWidget, factor: float) -> None:
+    low, high = widget.minimumSize(), widget.maximumSize()
+    is_rule = 1 in (high.width(), high.height())
+    if not is_rule:
+        # The maximum last, or first where it grows: Qt keeps the minimum below it.
+        widget.setMaximumSize(_MAX_WIDGET_PX, _MAX_WIDGET_PX)
+        widget.setMinimumSize(round(low.width() * factor), round(low.height() * factor))
+        limits = (side if side >= _MAX_WIDGET_PX else round(side * factor) for side in (high.width(), high.height()))
+        widget.setMaximumSize(*limits)
+    if isinstance(widget, QAbstractButton):
+        size = widget.iconSize()
+        widget.setIconSize(QSize(round(size.width() * factor), round(size.height() * factor)))
+
+
+def _rescale_layout(layout: QLayout, factor: float) -> None:
+    margins = layout.contentsMargins()
+    sides = margins.left(), margins.top(), margins.right(), margins.bottom()
+    layout.setContentsMargins(*(round(side * factor) for side in sides))
+    if isinstance(layout, QGridLayout):
+        layout.setHorizontalSpacing(round(layout.horizontalSpacing() * factor))
+        layout.setVerticalSpacing(round(layout.verticalSpacing() * factor))
+    elif layout.spacing() > 0:
+        layout.setSpacing(round(layout.spacing() * factor))
+    for index in range(layout.count()):
+        item = layout.itemAt(index)
+        inner, spacer = (None, None) if item is None else (item.layout(), item.spacerItem())
+        if inner is not None:
+            _rescale_layout(inner, factor)
+        elif spacer is not None and isinstance(layout, QBoxLayout):
+            size, policy = spacer.sizeHint(), spacer.sizePolicy()
+            spacer.changeSize(
+                round(size.width() * factor),
+                round(size.height() * factor),
+                policy.horizontalPolicy(),
+                policy.verticalPolicy(),
+            )
+    layout.invalidate()
 
 
 def palette_for(theme: str) -> Palette:
@@ -53,12 +115,32 @@ def apply(app: QApplication, palette: Palette) -> None:
         app.setStyle("Fusion")
     app.setFont(text_font())
     app.setPalette(_qt_palette(palette))
-    app.setStyleSheet(_stylesheet(palette))
+    app.setStyleSheet(_scale_lengths(_stylesheet(palette)))
 
 
-def text_font(points: float = 10.0, *, bold: bool = False) -> QFont:
-    """Return the text font, with tabular numerals, so that live values do not jump."""
-    font = _font(_TEXT_FONTS, points, QFont.StyleHint.AnyStyle)
+def _scale_lengths(stylesheet: str) -> str:
+    """Return a stylesheet with its lengths in pixels scaled; hairlines stay."""
+    return re.sub(r"\b(\d+)px", lambda match: f"{scaled(int(match[1])) if int(match[1]) > 1 else 1}px", stylesheet)
+
+
+def refresh_fonts(root: QWidget) -> None:
+    """Scale the fonts of those widgets inside a window that have a font of their own; a new stylesheet resets them."""
+    for widget in root.findChildren(QWidget):
+        if points := widget.property(_OWN_FONT_POINTS):
+            font = widget.font()
+            font.setPointSizeF(points * _Scale.value)
+            widget.setFont(font)
+
+
+def set_font(widget: QWidget, font: QFont) -> None:
+    """Give a widget a font of its own, which `refresh_fonts` scales."""
+    widget.setProperty(_OWN_FONT_POINTS, font.pointSizeF() / _Scale.value)
+    widget.setFont(font)
+
+
+def text_font(points: float = 10.0, *, bold: bool = False, exact: bool = False) -> QFont:
+    """Return the text font, with tabular numerals, so that live values do not jump; `exact` does not scale it."""
+    font = _font(_TEXT_FONTS, points / _Scale.value if exact else points, QFont.StyleHint.AnyStyle)
     font.setFeature(QFont.Tag("tnum"), 1)
     font.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
     return font
@@ -76,7 +158,7 @@ def mono_font(points: float = 10.0) -> QFont:
 
 def _font(families: list[str], points: float, hint: QFont.StyleHint) -> QFont:
     font = QFont(families)
-    font.setPointSizeF(points * _FontScale.scale)
+    font.setPointSizeF(points * _Scale.value)
     font.setStyleHint(hint)
     return font
 

@@ -22,17 +22,17 @@ from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.dialogs.alerts import AlertsDialog
 from genexplorer.viewer.dialogs.help import HelpDialog
+from genexplorer.viewer.panes.presentation import PresentationTitle, set_scale
 from genexplorer.viewer.panes.status_bar import AlertBanner, ViewerStatusBar
 from genexplorer.viewer.panes.tab_pages import TabPages
 from genexplorer.viewer.panes.time_bar import TimeBar
 from genexplorer.viewer.panes.title_bar import TitleBar
 from genexplorer.viewer.preferences import Preferences
 from genexplorer.viewer.run_actions import RunActions
-from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets import animation
 from genexplorer.viewer.widgets.controls import ChoiceMenu, EmptyState, fill_box, timer
 from genexplorer.viewer.widgets.icons import application_icon
-from genexplorer.viewer.widgets.labels import heading, rule
+from genexplorer.viewer.widgets.labels import rule
 
 _INPUT_EVENTS = (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.Wheel)
 _DEFAULT_SIZE_PX = (1280, 860)
@@ -48,7 +48,8 @@ class MainWindow(QMainWindow):
         self.context, self.preferences = context, preferences
         self._first_run: Path | None = None
         self._painted = False
-        self._was_maximized = False  # before the full screen
+        self.is_presenting = False
+        self._was_maximized = False  # before the presentation
         self.more = QMenu(self)
         self.run_actions = RunActions(context, self)
         self.title = TitleBar(context, self.more)
@@ -90,13 +91,10 @@ class MainWindow(QMainWindow):
             self._stack.addWidget(page)
         self._rule_below_tabs = rule()
         host = QWidget()
-        self.full_screen_title = heading()
-        self.full_screen_title.setContentsMargins(2 * GAP, GAP, 2 * GAP, 0)
-        self.full_screen_title.hide()
-        column = fill_box(
-            QVBoxLayout(host), self.title, self.full_screen_title, self.banner, self.pages.bar, rule(), spacing=0
-        )
-        fill_box(column, (self._stack, 1), self._rule_below_tabs, self.time, self.status, spacing=0)
+        self.presentation = PresentationTitle(self.context, self.pages.bar)
+        column = fill_box(QVBoxLayout(host), self.title, self.presentation, self.banner, self.pages.bar, rule())
+        fill_box(column, (self._stack, 1), self._rule_below_tabs, self.time, self.presentation.sentence, self.status)
+        column.setSpacing(0)
         host.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.setCentralWidget(host)
         host.setFocus()
@@ -109,7 +107,7 @@ class MainWindow(QMainWindow):
         self._theme_menu = ChoiceMenu("Theme", style.THEMES, self.more)
         self._theme_menu.entry_selected.connect(self.set_theme)
         self.more.addMenu(self._theme_menu)
-        self.more.addAction("Full screen\tF11", self.toggle_full_screen)
+        self.more.addAction("Presentation\tF11", self.toggle_presentation)
         self.more.addAction("Keys\t?", self.show_keys)
         self.more.addSeparator()
         self.more.addAction("Close (training continues)\tCtrl+Q", self.close)
@@ -125,11 +123,12 @@ class MainWindow(QMainWindow):
         title.pause.clicked.connect(self.run_actions.pause_or_resume)
         title.stop.clicked.connect(self.run_actions.stop)
         self.status.alerts_button.clicked.connect(self.show_alerts)
+        self.pages.bar.currentChanged.connect(lambda index: self.status.set_tab(self.pages.bar.tabText(index)))
+        self.status.set_tab(self.pages.bar.tabText(self.pages.bar.currentIndex()))
         context.alert.connect(self.banner.show_alert)
         context.run_changed.connect(self._show_run)
         context.run_removed.connect(self._show_removed_run)
         context.curve_requested.connect(self._show_curve)
-        self.pages.bar.currentChanged.connect(lambda _index: self._show_title())
         context.data_changed.connect(lambda changed: self._show_title() if "status" in changed else None)
         hints = QGuiApplication.styleHints()
         if hints is not None:
@@ -214,9 +213,6 @@ class MainWindow(QMainWindow):
     def _show_title(self) -> None:
         run = self.context.run
         self.setWindowTitle("genexplorer" if run is None else f"{run.status.name} — genexplorer")
-        tab = self.pages.bar.tabText(self.pages.bar.currentIndex())
-        name = "" if run is None else f"{run.status.preset or run.status.family} · {run.status.name}   {tab}"
-        self.full_screen_title.setText(name)
 
     def show_alerts(self) -> None:
         """Show the run's alerts."""
@@ -286,25 +282,35 @@ class MainWindow(QMainWindow):
         app = QApplication.instance()
         if isinstance(app, QApplication):
             style.apply(app, palette)
+            style.refresh_fonts(self)
             self.context.set_palette(palette)
             self.time.recolor()
             self.title.refresh()
 
-    def toggle_full_screen(self) -> None:
-        """Show tab and time bar alone on the full screen, below the names of run and tab, or the whole window again."""
-        full_screen = not self.isFullScreen()
+    def toggle_presentation(self) -> None:
+        """Show the tab on the full screen, everything larger and without toolbars, or the window as it was."""
         self._idle_tracker.record_input()
         self._update_polling()
-        for widget in (self.title, self.pages.bar, self.status):
-            widget.setVisible(not full_screen)
-        self.full_screen_title.setVisible(full_screen)
-        if full_screen:
+        if self.isFullScreen():
+            (self.showMaximized if self._was_maximized else self.showNormal)()
+        else:
             self._was_maximized = self.isMaximized()
-        self.time.setContentsMargins(0, 0, 0, GAP if full_screen else 0)  # space at the edge, where the status bar was
-        style.enlarge(style.FULL_SCREEN_SCALE if full_screen else 1.0)
-        self._apply_palette(self.context.palette)
-        leave = self.showMaximized if self._was_maximized else self.showNormal
-        (self.showFullScreen if full_screen else leave)()
+            self.showFullScreen()
+        self._present(self.isFullScreen())
+
+    def _present(self, presenting: bool) -> None:
+        """Change the scale, and show the title line and the sentence instead of the toolbars, or the reverse."""
+        if presenting != self.is_presenting:
+            self.is_presenting = presenting
+            self.presentation.set_presenting(presenting)
+            set_scale(self, (self.title, self.pages.bar, self.status), presenting=presenting)
+            self._apply_palette(self.context.palette)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Leave the presentation also where the desktop ends the full screen."""
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.WindowStateChange and not self.isFullScreen():
+            self._present(False)
 
     def show_keys(self) -> None:
         """Show what each key does."""
@@ -349,7 +355,7 @@ class MainWindow(QMainWindow):
                 Qt.Key.Key_Question: self.show_keys,
                 Qt.Key.Key_F1: self.show_keys,
                 Qt.Key.Key_F10: self.title.more.showMenu,
-                Qt.Key.Key_F11: self.toggle_full_screen,
+                Qt.Key.Key_F11: self.toggle_presentation,
             }
             if Qt.Key.Key_1 <= key <= Qt.Key.Key_9 and self.context.run is not None:
                 return lambda: pages.show_tab(key - Qt.Key.Key_1)
@@ -388,12 +394,12 @@ class MainWindow(QMainWindow):
             super().keyReleaseEvent(event)
 
     def leave(self) -> bool:
-        """Dismiss the banner, else leave the full screen; return whether there was either."""
+        """Dismiss the banner, else leave the presentation; return whether there was either."""
         if self.banner.isVisible():
             self.banner.clear()
             return True
         if self.isFullScreen():
-            self.toggle_full_screen()
+            self.toggle_presentation()
             return True
         return False
 

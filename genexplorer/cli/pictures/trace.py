@@ -75,6 +75,7 @@ def _write_image(command: ImageCommand, result: OperationResult, scale: int) -> 
     import numpy as np
 
     from genexplorer.jobs import point_images
+    from genexplorer.session.latent_colors import latent_image
 
     # One image, or one point, comes without the axis of the batch.
     intermediates: Any = result.arrays["stages"]  # (K + 1, N, H, W, C), or (K + 1, N, 2)
@@ -89,7 +90,12 @@ def _write_image(command: ImageCommand, result: OperationResult, scale: int) -> 
             intermediate_images.append(image.to_array())
         command.write(np.stack(intermediate_images), min(len(intermediate_images), 6), 1, result.file_metadata)
         return
-    rows = np.swapaxes(intermediates, 0, 1)
+    # The latents have the colors that they have in the viewer.
+    height, width, channels = intermediates.shape[2:]
+    latents = [latent_image(z, (channels, height, width)) for z in np.atleast_2d(result.arrays["z"])]
+    colored = np.repeat(intermediates, 3, axis=-1) if channels == 1 else intermediates.copy()
+    colored[-1 if result.meta["direction"] == "forward" else 0] = np.stack(latents)
+    rows = np.swapaxes(colored, 0, 1)
     command.write(rows.reshape(-1, *rows.shape[2:]), rows.shape[1], scale, result.file_metadata)
 
 

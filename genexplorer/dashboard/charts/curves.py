@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from genexplorer.dashboard.charts.braille import SOLID, Dash
 from genexplorer.dashboard.charts.chart import Axis, ChartAnnotation, ChartData, ChartLine
@@ -9,6 +10,10 @@ from genexplorer.dashboard.details import ComparedRun, RunDetails
 from genexplorer.runs.record import Series, XAxis
 from genexplorer.session import charts, formatting
 from genexplorer.session.charts import Chart, LineStyle, smooth
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 COMPARISON_LABELS = "ABCDEFGHIJ"  # the letters of compared runs, in the order in which they were marked
 SMOOTHING_WEIGHTS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98)  # weights of the exponential smoothing, from none to much
@@ -93,9 +98,7 @@ def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, options: Curve
                     f"{COMPARISON_LABELS[index % len(COMPARISON_LABELS)]} {run.status.name or run.status.id}",
                     f"run{index % 10}",
                     series.x,
-                    smooth(series.mean, options.smoothing_weight, series.x)
-                    if options.smoothing_weight
-                    else series.mean,
+                    _smoothed(series, options) if options.smoothing_weight else series.mean,
                     series.mean if options.smoothing_weight else None,
                     tuple(_DASHES.values())[index % 3],
                     has_markers=metric.startswith("test/"),
@@ -147,13 +150,17 @@ def _shared_metric(runs: tuple[ComparedRun, ...], chart: Chart) -> str:
     return next((name for name in names if any(name in run.series for run in runs)), "")
 
 
+def _smoothed(series: Series, options: CurveOptions) -> "NDArray[np.float64]":
+    return smooth(series.mean, options.smoothing_weight, series.x, num_recorded=series.num_values)
+
+
 def _chart_line(style: LineStyle, series: Series, options: CurveOptions) -> ChartLine:
     smoothed = options.smoothing_weight > 0 and style.role == "train"
     return ChartLine(
         label=style.label,
         style=_STYLE_NAMES[style.role] if style.index is None else f"run{style.index % 10}",
         x=series.x,
-        y=smooth(series.mean, options.smoothing_weight, series.x) if smoothed else series.mean,
+        y=_smoothed(series, options) if smoothed else series.mean,
         raw=series.mean if smoothed else None,
         dash=_DASHES[style.dash] if style.role == "test_raw" else SOLID,
         has_markers=style.role == "test_ema" and style.dash == "dashed",

@@ -99,7 +99,8 @@ def series(
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(columns.finite > 0, columns.total / columns.finite, np.nan)
         position = columns.x / columns.count
-    return Series(metric, x_axis, position, mean, columns.low, columns.high, *_transposed(special))
+    num_values = int(columns.count.sum())
+    return Series(metric, x_axis, position, mean, columns.low, columns.high, *_transposed(special), num_values)
 
 
 def _transposed(rows: list[tuple[int, float]]) -> tuple[tuple[int, ...], tuple[float, ...]]:

@@ -7,7 +7,7 @@ from genexplorer.runs.record import State
 from genexplorer.session import formatting
 from genexplorer.session.alert_hints import ALERT_HINTS
 from genexplorer.session.run_poller import RunPoller
-from genexplorer.viewer.style import GAP, mono_font
+from genexplorer.viewer.style import GAP, mono_font, scaled, set_font
 from genexplorer.viewer.widgets.controls import close_buttons, fill_box, scroll_area, tool_button
 from genexplorer.viewer.widgets.labels import heading, muted, wrapped
 
@@ -26,7 +26,7 @@ class AlertsDialog(QDialog):
     def __init__(self, run: RunPoller, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Alerts")
-        self.resize(80 * GAP, 50 * GAP)
+        self.resize(scaled(80 * GAP), scaled(50 * GAP))
         status, page = run.status, QWidget()
         column = fill_box(QVBoxLayout(page))
         # The state of the run, with the end of the log where the worker died.
@@ -38,8 +38,8 @@ class AlertsDialog(QDialog):
         if log_tail:
             log_view = QPlainTextEdit(log_tail)
             log_view.setReadOnly(True)
-            log_view.setFont(mono_font(9))
-            log_view.setMinimumHeight(16 * GAP)
+            set_font(log_view, mono_font(9))
+            log_view.setMinimumHeight(scaled(16 * GAP))
             column.addWidget(muted("end of the worker's log"))
             column.addWidget(log_view)
         # The alerts.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PyQt6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.tab import KeyHelp, Tab
 from genexplorer.viewer.widgets.controls import close_buttons, fill_box
 from genexplorer.viewer.widgets.labels import heading, muted, text
@@ -31,7 +31,7 @@ _WINDOW_KEYS: KeyHelp = {
         ("Ctrl+S", "save an image"),
         ("Ctrl+C", "copy the image"),
         ("Ctrl+Shift+C", "copy as command"),
-        ("F11", "full screen"),
+        ("F11", "presentation"),
         ("Ctrl+D", "light or dark"),
         ("Esc", "dismiss, leave full screen"),
         ("Ctrl+Q", "close; training continues"),
@@ -72,14 +72,14 @@ def _column(tables: Sequence[KeyHelp], marked: KeyHelp) -> QVBoxLayout:
     for table in tables:
         for name, rows in table.items():
             grid = QGridLayout()
-            grid.setHorizontalSpacing(2 * GAP)
-            grid.setVerticalSpacing(GAP // 2)
+            grid.setHorizontalSpacing(scaled(2 * GAP))
+            grid.setVerticalSpacing(scaled(GAP // 2))
             grid.setColumnStretch(1, 1)
             grid.addWidget(heading(f"{name}  ◂ this tab" if table is marked else name), 0, 0, 1, 2)
             for row, (key, action) in enumerate(rows, start=1):
                 grid.addWidget(text(key), row, 0)
                 grid.addWidget(muted(action), row, 1)
             column.addLayout(grid)
-            column.addSpacing(GAP)
+            column.addSpacing(scaled(GAP))
     column.addStretch(1)
     return column

@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import (
 
 from genexplorer.errors import UserError
 from genexplorer.session.new_run import FormField, NewRunForm
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.widgets.controls import clear_default_button, clear_layout, fill_box, set_entries
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, wrapped
 from trainers.config import RunConfig
@@ -29,7 +29,7 @@ class NewRunDialog(QDialog):
     def __init__(self, form: NewRunForm | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("New run")
-        self.setMinimumWidth(_MIN_WIDTH_PX)
+        self.setMinimumWidth(scaled(_MIN_WIDTH_PX))
         self.form = form or NewRunForm()
         self.config: RunConfig | None = None
         self.editors: dict[str, QComboBox | QLineEdit] = {}
@@ -38,8 +38,8 @@ class NewRunDialog(QDialog):
         self.error_label.setMinimumHeight(2 * QFontMetrics(self.font()).lineSpacing())
         self.error_label.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._grid = QGridLayout()
-        self._grid.setHorizontalSpacing(2 * GAP)
-        self._grid.setVerticalSpacing(GAP)
+        self._grid.setHorizontalSpacing(scaled(2 * GAP))
+        self._grid.setVerticalSpacing(scaled(GAP))
         self._grid.setColumnStretch(1, 1)
         # The buttons, below the form, the expected result and the error.
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)

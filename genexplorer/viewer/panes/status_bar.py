@@ -60,7 +60,8 @@ class ViewerStatusBar(QWidget):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._context = context
-        self._latency = ""
+        self._latencies: dict[str, str] = {}  # of the last request of each tab, by title
+        self._tab = ""
         self.facts, self.message, self.alert = muted(""), elided(), elided()
         self.alerts_button = tool_button("Alerts", "All alerts of this run (W)", name="small")
         items = (self.facts, None, self.message, 2 * GAP, self.alert, self.alerts_button)
@@ -94,14 +95,21 @@ class ViewerStatusBar(QWidget):
             age = f", {formatting.ago(max(0.0, time.time() - write_time))}" if write_time else ""
             snapshot = f"snapshot of step {step:,}{age}"
         activity = "computing…" if self._context.model_client.is_busy else ""
-        self.facts.setText("  ·  ".join(fact for fact in (self._latency, snapshot, activity) if fact))
+        latency = self._latencies.get(self._tab, "")
+        self.facts.setText("  ·  ".join(fact for fact in (latency, snapshot, activity) if fact))
+
+    def set_tab(self, title: str) -> None:
+        """Show the latency of another tab's last request; one that has sent none has none."""
+        self._tab = title
+        self.refresh()
 
     def _on_result(self, op: str, seconds: float, _step: int) -> None:
-        self._latency = f"{op} {seconds * 1000:.0f} ms" if seconds < 10 else f"{op} {seconds:.0f} s"
+        duration = f"{seconds * 1000:.0f} ms" if seconds < 10 else f"{seconds:.0f} s"
+        self._latencies[self._tab] = f"{op} {duration}"
         self.refresh()
 
     def _on_run(self) -> None:
-        self._latency = ""
+        self._latencies.clear()
         self._show_alert()
         self.refresh()
 

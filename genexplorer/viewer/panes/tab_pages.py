@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from PyQt6.QtWidgets import QStackedWidget, QStyle, QStyleOptionTab, QTabBar, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QSizePolicy, QStackedWidget, QStyle, QStyleOptionTab, QTabBar, QVBoxLayout, QWidget
 
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.error_handler import shielded
@@ -177,6 +177,10 @@ class TabPages(QWidget):
                 tab.is_active = False
                 shielded(tab.deactivated)
         self._pages.setCurrentIndex(index)
+        # Only the page in front decides how small the window may be.
+        for each in range(self._pages.count()):
+            policy = QSizePolicy.Policy.Preferred if each == index else QSizePolicy.Policy.Ignored
+            self._page(each).setSizePolicy(policy, policy)
         if not front.is_active:
             front.is_active = True
             shielded(front.activated)

@@ -4,13 +4,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QWidget
 
 from genexplorer.session import charts
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.panes.time_track import TimeTrack
-from genexplorer.viewer.style import GAP, mix
-from genexplorer.viewer.widgets.controls import fill_box, timer, tool_button
+from genexplorer.viewer.style import GAP, mix, scaled
+from genexplorer.viewer.widgets.controls import Toolbar, fill_box, timer, tool_button
 from genexplorer.viewer.widgets.icons import icon
 from genexplorer.viewer.widgets.labels import heading, muted
 from trainers.errors import UserError
@@ -78,10 +78,10 @@ class TimeBar(QWidget):
         group = QButtonGroup(self)
         group.addButton(self.follow)
         group.addButton(self.hold)
-        self.step_label.setMinimumWidth(17 * GAP)
-        playing = fill_box(QVBoxLayout(), self.play, self.speed, None, spacing=GAP // 2)
+        self.step_label.setMinimumWidth(scaled(17 * GAP))
+        playing = Toolbar(self.play, self.speed, None, vertical=True, spacing=GAP // 2)
         choice = fill_box(QHBoxLayout(), self.follow, self.hold, spacing=GAP // 2)
-        side = fill_box(QVBoxLayout(), self.step_label, self.index_label, None, choice, spacing=2)
+        side = Toolbar(self.step_label, self.index_label, None, choice, vertical=True, spacing=2)
         fill_box(QHBoxLayout(self), playing, (self.track, 1), side, margins=(2 * GAP, GAP, 2 * GAP, 0))
 
     def closing(self) -> None:

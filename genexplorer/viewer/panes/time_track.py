@@ -5,15 +5,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QEnterEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
+from PyQt6.QtGui import QColor, QEnterEvent, QMouseEvent, QPainter, QPaintEvent, QPolygonF, QWheelEvent
 from PyQt6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.style import text_font
+from genexplorer.viewer.style import make_pen, scale, scaled, text_font
+from genexplorer.viewer.widgets.painted import unscaled_painter, unscaled_size
 
 Floats = NDArray[np.float64]
-_MARGIN_PX, _RAIL_Y_PX, _LABEL_Y_PX, _CURVE_TOP_PX, _HEIGHT_PX = 10.0, 12.0, 20.0, 40.0, 92
+# Lengths at a scale of 1, the units of `unscaled_painter`.
+_MARGIN_PX, _RAIL_Y_PX, _LABEL_Y_PX, _CURVE_TOP_PX, _HEIGHT_PX = 10.0, 12.0, 20.0, 38.0, 92
 _HANDLE_RADIUS_PX = 6.0
 MIN_GROWTH_PX = 2.0  # the curve is read again once its end has moved this far
 
@@ -90,15 +92,15 @@ class TimeTrack(QWidget):
         return not self._x.size or (1 - log_fraction(float(self._x[-1]), last)) * self._width() >= MIN_GROWTH_PX
 
     def sizeHint(self) -> QSize:
-        """Return a wide size; the track fills the width."""
-        return QSize(600, _HEIGHT_PX)
+        """Return a wide size; the track fills the width. In the presentation the tabs get the room of the curve."""
+        return QSize(scaled(600), scaled(_CURVE_TOP_PX if scale() > 1 else _HEIGHT_PX))
 
     def x_of(self, step: float) -> float:
-        """Return the pixel of a step."""
+        """Return the x of a step, in the units of `unscaled_painter`."""
         return _MARGIN_PX + log_fraction(step, self._last) * self._width()
 
     def nearest_snapshot(self, x: float) -> int | None:
-        """Return the snapshot nearest to a pixel."""
+        """Return the snapshot nearest to an x, in the units of `unscaled_painter`."""
         return min(self._steps, key=lambda step: abs(self.x_of(step) - x)) if self._steps else None
 
     def value_at(self, step: float) -> float | None:
@@ -114,13 +116,13 @@ class TimeTrack(QWidget):
         if event is not None and event.button() == Qt.MouseButton.LeftButton and self._steps:
             self._is_pressed = True
             self.dragging.emit(True)
-            self._choose(event.position().x())
+            self._choose(event.position().x() / scale())
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
         """Drag, or show the tooltip of the snapshot under the mouse."""
         if event is None:
             return
-        self._hovered_x = event.position().x()
+        self._hovered_x = event.position().x() / scale()
         if self._is_pressed:
             self._choose(self._hovered_x)
         step = self.nearest_snapshot(self._hovered_x)
@@ -162,44 +164,47 @@ class TimeTrack(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw rail, labels, curve and mark."""
-        painter = QPainter(self)
+        painter, (_, height) = unscaled_painter(self), unscaled_size(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        has_curve = scale() == 1
         # The rail, with a tick at each snapshot.
-        painter.setPen(QPen(QColor(self._palette.faint), 2.0))
+        painter.setPen(make_pen(self._palette.faint, 2.0))
         painter.drawLine(QPointF(_MARGIN_PX, _RAIL_Y_PX), QPointF(_MARGIN_PX + self._width(), _RAIL_Y_PX))
         painter.setPen(QColor(self._palette.muted))
-        painter.setFont(text_font(8))
+        painter.setFont(text_font(8, exact=True))
         for step in self._steps:
             x = self.x_of(step)
             painter.drawLine(QPointF(x, _RAIL_Y_PX - 3), QPointF(x, _RAIL_Y_PX + 3))
         if self._steps:
             self._paint_labels(painter)
-        if self._x.size > 1:
+        if self._x.size > 1 and has_curve:
             self._paint_curve(painter)
         # The changes of settings.
         painter.setPen(QColor(self._palette.warning))
-        for step, label in self._marks:
+        for step, label in self._marks if has_curve else ():
             x = self.x_of(step)
-            painter.drawText(QRectF(x - 30, self.height() - 15, 60, 14), Qt.AlignmentFlag.AlignCenter, f"▲{label}")
+            painter.drawText(QRectF(x - 30, height - 15, 60, 14), Qt.AlignmentFlag.AlignCenter, f"▲{label}")
         # The displayed snapshot.
         if self._selected_step is not None:
             handle = QPointF(self.x_of(self._selected_step), _RAIL_Y_PX)
             painter.setPen(QColor(self._palette.text))
-            painter.drawLine(handle, QPointF(handle.x(), self.height() - 2))
-            painter.setPen(QPen(QColor(self._palette.background), 2.0))
+            if has_curve:  # the line begins below the labels, so that it strikes out none
+                painter.drawLine(QPointF(handle.x(), _CURVE_TOP_PX), QPointF(handle.x(), height - 2))
+            painter.setPen(make_pen(self._palette.background, 2.0))
             painter.setBrush(QColor(self._palette.accent))
             painter.drawEllipse(handle, _HANDLE_RADIUS_PX, _HANDLE_RADIUS_PX)
 
     def _width(self) -> float:
-        return max(1.0, self.width() - 2 * _MARGIN_PX)
+        return max(1.0, unscaled_size(self)[0] - 2 * _MARGIN_PX)
 
     def _paint_labels(self, painter: QPainter) -> None:
         """Write the steps that fit beside one another, in the painter's font and color."""
         occupied: list[QRectF] = []
+        full_width, _ = unscaled_size(self)
         for step in nice_steps(self._last):
             label = formatting.count(step).replace(".0", "")
             width = painter.fontMetrics().horizontalAdvance(label) + 2.0
-            left = min(max(0.0, self.x_of(step) - width / 2), self.width() - width)
+            left = min(max(0.0, self.x_of(step) - width / 2), full_width - width)
             box = QRectF(left, _LABEL_Y_PX, width, 14)
             if not any(box.adjusted(-10, 0, 10, 0).intersects(other) for other in occupied):
                 occupied.append(box)
@@ -210,7 +215,7 @@ class TimeTrack(QWidget):
         key = (self.width(), self.height(), self._last)
         if self._curve_px is None or self._curve_px[0] != key:
             low, high = float(self._y.min()), float(self._y.max())
-            height = self.height() - _CURVE_TOP_PX - 6
+            height = unscaled_size(self)[1] - _CURVE_TOP_PX - 6
             fractions = (self._y - low) / (high - low) if high > low else np.full_like(self._y, 0.5)
             tops = _CURVE_TOP_PX + 2 + (1 - fractions) * height
             lefts = _MARGIN_PX + log_fractions(self._x, self._last) * self._width()
@@ -222,12 +227,13 @@ class TimeTrack(QWidget):
 
     def _paint_curve(self, painter: QPainter) -> None:
         points = self._curve_points()
-        painter.setPen(QPen(QColor(self._palette.accent), 1.4))
+        painter.setPen(make_pen(self._palette.accent, 1.4))
         painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in points.tolist()]))
         # Its name, in the left corner that the curve leaves free.
         painter.setPen(QColor(self._palette.muted))
         name = f"{self._name} ({self._unit})" if self._unit else self._name
-        width = min(painter.fontMetrics().horizontalAdvance(name) + 4, self.width())
+        full_width, height = unscaled_size(self)
+        width = min(painter.fontMetrics().horizontalAdvance(name) + 4, full_width)
         heights = points[points[:, 0] <= _MARGIN_PX + width, 1]
-        is_low = bool(heights.size) and float(heights.mean()) > (_CURVE_TOP_PX + self.height()) / 2
-        painter.drawText(QRectF(_MARGIN_PX, _CURVE_TOP_PX if is_low else self.height() - 18, width, 16), 0, name)
+        is_low = bool(heights.size) and float(heights.mean()) > (_CURVE_TOP_PX + height) / 2
+        painter.drawText(QRectF(_MARGIN_PX, _CURVE_TOP_PX if is_low else height - 18, width, 16), 0, name)

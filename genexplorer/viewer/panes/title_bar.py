@@ -8,7 +8,7 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import formatting
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.style import GAP, mix
+from genexplorer.viewer.style import GAP, mix, scaled
 from genexplorer.viewer.widgets.controls import fill_box, tool_button
 from genexplorer.viewer.widgets.icons import icon
 from genexplorer.viewer.widgets.labels import literal_tooltip, menu_text, muted, set_role, text
@@ -45,7 +45,7 @@ class TitleBar(QWidget):
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setRange(0, 1000)
-        self.bar.setFixedWidth(15 * GAP)
+        self.bar.setFixedWidth(scaled(15 * GAP))
         self.pause, self.stop = tool_button("", "Pause (Ctrl+P)"), tool_button("", "Stop (Ctrl+.)")
         self.new, self.more = tool_button(" New run", "Train a new run (N)"), tool_button("", "Menu (F10)")
         self.new.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)

@@ -10,7 +10,7 @@ from PyQt6.QtGui import QImage
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.plots.plane_layers import PlaneLayer
-from genexplorer.viewer.style import font_scale, text_font
+from genexplorer.viewer.style import make_pen, scale, scaled, text_font
 
 _ROUND_MANTISSAS = (1.0, 2.0, 5.0, 10.0)
 _ROUND_TIMES_S = (
@@ -91,7 +91,7 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
         low, high = min(minVal, maxVal), max(minVal, maxVal)
         if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
             return []
-        count = max(self._min_tick_count, int(size / self._min_spacing_px))
+        count = max(self._min_tick_count, int(size / scaled(self._min_spacing_px)))
         if self.logarithmic:
             ticks = log_ticks(10.0 ** max(low, -300), 10.0 ** min(high, 300), count)
             return [(1.0, [math.log10(tick) for tick in ticks])]
@@ -191,9 +191,10 @@ class BasePlot(pg.PlotWidget):  # type: ignore[misc]
         self.colors = palette
         self.setBackground(palette.background)
         for axis in (self.left, self.bottom):
-            axis.setPen(pg.mkPen(palette.faint))
-            axis.setTextPen(pg.mkPen(palette.muted))
+            axis.setPen(make_pen(palette.faint))
+            axis.setTextPen(make_pen(palette.muted))
             axis.setTickFont(text_font(self.tick_pt))
+            axis.setStyle(tickLength=-scaled(4), tickTextOffset=scaled(5))
         self._label_axes()
         for layer in self.layers:
             layer.recolor(palette)
@@ -220,7 +221,7 @@ class BasePlot(pg.PlotWidget):  # type: ignore[misc]
     @property
     def label_style(self) -> dict[str, str]:
         """The style of the axes' names, as keyword arguments of pyqtgraph's `setLabel`."""
-        return {"color": self.colors.muted, "font-size": f"{self.label_pt * font_scale():g}pt"}
+        return {"color": self.colors.muted, "font-size": f"{self.label_pt * scale():g}pt"}
 
     def _label_axes(self) -> None:
         for axis, name in zip((self.bottom, self.left), self.axis_names, strict=True):

@@ -61,7 +61,12 @@ def robust_range(values: Floats) -> tuple[float, float]:
 
 
 def out_of_range_peaks(
-    x: Floats, low: Floats, high: Floats, x_range: tuple[float, float], y_range: tuple[float, float]
+    x: Floats,
+    low: Floats,
+    high: Floats,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    min_distance: float = 0.0,
 ) -> list[tuple[float, float]]:
     """Return x and y of the most extreme values far outside of the visible range of y, at most three at either side.
 
@@ -71,8 +76,9 @@ def out_of_range_peaks(
         high: The highest value of each bucket, (N,).
         x_range: The visible range of x.
         y_range: The visible range of y. Values within half its height above and below are not far.
+        min_distance: The smallest distance in x between two of them, or a twelfth of the range if that is larger.
     """
-    margin, min_distance = (y_range[1] - y_range[0]) / 2, (x_range[1] - x_range[0]) / 12
+    margin, min_distance = (y_range[1] - y_range[0]) / 2, max(min_distance, (x_range[1] - x_range[0]) / 12)
     peaks: list[tuple[float, float]] = []
     for values, sign in ((high, 1.0), (low, -1.0)):
         edge = y_range[1] + margin if sign > 0 else margin - y_range[0]
@@ -114,6 +120,28 @@ class Curve:
     low: Floats  # the lowest value of each bucket
     high: Floats  # the highest value of each bucket
     special_x: tuple[float, ...] = ()  # the x of values that are NaN or infinite
+    num_recorded: int = 0  # recorded values in all buckets; 0 where it is not known
+
+
+def has_peaks(curve: Curve) -> bool:
+    """Return whether the means hide values that are far from them."""
+    finite = np.isfinite(curve.mean)
+    if not finite.any():
+        return False
+    bottom, top = robust_range(curve.mean[finite])
+    distance = np.fmax(curve.high - curve.mean, curve.mean - curve.low)[finite]
+    return bool((distance > (top - bottom) / 2).any())
+
+
+def inward_anchor(x_px: float, label_px: float, plot_px: float) -> float:
+    """Return which fraction of a label is left of its x: half, or what leaves none of it outside of the plot.
+
+    Args:
+        x_px: The x that is labeled, from the left edge of the plot.
+        label_px: The width of the label.
+        plot_px: The width of the plot.
+    """
+    return max(min(0.5, x_px / label_px), 1 - (plot_px - x_px) / label_px)
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,13 @@ from genexplorer.viewer.plots.chart_curve import (
     CurveItem,
     Floats,
     detail_window,
+    has_peaks,
+    inward_anchor,
     out_of_range_peaks,
     robust_range,
     spread_labels,
 )
-from genexplorer.viewer.style import GAP, mix, text_font
+from genexplorer.viewer.style import GAP, make_pen, mix, scaled, text_font
 from genexplorer.viewer.widgets.controls import fill_box, timer
 from genexplorer.viewer.widgets.labels import elided, literal_tooltip, muted
 
@@ -80,7 +82,7 @@ class ChartPlot(QWidget):
         self.left, self.bottom = ChartAxis("left"), ChartAxis("bottom")
         # Create the plot, with lines for the selected step and the mouse.
         self.plot = plot = BasePlot(palette, self.left, self.bottom, (X_AXIS_NAMES["step"], ""), interactive=True)
-        plot.setMinimumHeight(20 * GAP)
+        plot.setMinimumHeight(scaled(16 * GAP))
         item = plot.getPlotItem()
         item.setDownsampling(auto=True, mode="peak")
         item.setClipToView(True)
@@ -175,9 +177,9 @@ class ChartPlot(QWidget):
         """Apply other colors."""
         self._palette = palette
         self.plot.recolor(palette)
-        self.left.setWidth(QFontMetrics(text_font(8)).horizontalAdvance("−0.00000") + GAP)
-        self._step_line.setPen(pg.mkPen(palette.text))
-        self._crosshair.setPen(pg.mkPen(palette.muted, style=Qt.PenStyle.DotLine))
+        self.left.setWidth(QFontMetrics(text_font(8)).horizontalAdvance("−0.00000") + scaled(GAP))
+        self._step_line.setPen(make_pen(palette.text))
+        self._crosshair.setPen(make_pen(palette.muted, 1.0, Qt.PenStyle.DotLine))
         self._redraw()
 
     def plot_width(self) -> float:
@@ -192,7 +194,7 @@ class ChartPlot(QWidget):
     def label_width_px(self) -> float:
         """The width that the labels need, in logical pixels."""
         widest = max((float(label.boundingRect().width()) for label, _, _ in self._labels), default=0.0)
-        return min(_MAX_LABEL_WIDTH_PX, max(MIN_LABEL_WIDTH_PX, widest))
+        return min(scaled(_MAX_LABEL_WIDTH_PX), max(scaled(MIN_LABEL_WIDTH_PX), widest))
 
     # Drawing ----------------------------------------------------------------------------------------------------
 
@@ -225,7 +227,7 @@ class ChartPlot(QWidget):
             line = pg.InfiniteLine(
                 x,
                 angle=90,
-                pen=pg.mkPen(self._palette.warning, style=Qt.PenStyle.DotLine),
+                pen=make_pen(self._palette.warning, 1.0, Qt.PenStyle.DotLine),
                 label=f"▲ {text}",
                 labelOpts={"position": 0.06, "color": self._palette.warning, "movable": False},
             )
@@ -237,7 +239,7 @@ class ChartPlot(QWidget):
             mark = pg.InfiniteLine(
                 x,
                 angle=90,
-                pen=pg.mkPen(self._palette.warning, style=Qt.PenStyle.DotLine),
+                pen=make_pen(self._palette.warning, 1.0, Qt.PenStyle.DotLine),
                 label="✗ NaN",
                 labelOpts={"position": 0.94, "color": self._palette.warning, "movable": False},
             )
@@ -269,18 +271,18 @@ class ChartPlot(QWidget):
         smoothed = self._smoothed(curve)
         y = self._to_axis_scale(smoothed)
         band = None
-        if curve.style.role == "train" and (self._settings.smoothing or _has_peaks(curve)):
-            band = pg.PlotDataItem(pen=pg.mkPen(mix(color, self._palette.background, 0.72)), connect="finite")
+        if curve.style.role == "train" and (self._settings.smoothing or has_peaks(curve)):
+            band = pg.PlotDataItem(pen=make_pen(mix(color, self._palette.background, 0.72)), connect="finite")
             self.plot.addItem(band)
         # Draw a dot at each value of a curve that has few of them.
         is_sparse = np.isfinite(y).sum() <= 40
-        dots = {"symbol": "o", "symbolSize": 4, "symbolBrush": color, "symbolPen": None} if is_sparse else {}
+        dots = {"symbol": "o", "symbolSize": scaled(4), "symbolBrush": color, "symbolPen": None} if is_sparse else {}
         # The test curve is thick and solid. Qt strokes a path wider than a pixel a hundred times slower than single
         # segments; dashes need a path, and so are thin.
         is_test = curve.style.role == "test_ema"
         segmented = is_test or curve.style.dash == "solid"
         width, dash = (2 if is_test else 1.2, "solid") if segmented else (1, curve.style.dash)
-        pen = pg.mkPen(color, width=width, style=_PEN_STYLES[dash])
+        pen = make_pen(color, width, _PEN_STYLES[dash])
         line = pg.PlotDataItem(pen=pen, connect="finite", antialias=True, **dots)
         line.curve.setSegmentedLineMode("on" if segmented else "off")
         line.setZValue(_Z_VALUES[curve.style.role])
@@ -305,7 +307,7 @@ class ChartPlot(QWidget):
         is_before = full.x < curve.x[0]
         x, mean = np.concatenate((full.x[is_before], curve.x)), np.concatenate((full.mean[is_before], curve.mean))
         width = float(np.nanmax(full.x) - np.nanmin(full.x))
-        return smooth(mean, weight, x, width)[-len(curve.x) :]
+        return smooth(mean, weight, x, width, full.num_recorded)[-len(curve.x) :]
 
     # Ranges -----------------------------------------------------------------------------------------------------
 
@@ -328,16 +330,20 @@ class ChartPlot(QWidget):
         self.peak_labels = []
         box = self.plot.getViewBox()
         x_range, (bottom, top) = box.viewRange()
+        per_px = (x_range[1] - x_range[0]) / max(1.0, box.width())
+        min_distance = QFontMetrics(text_font(8)).horizontalAdvance("▼ −1,000.0") * per_px
         for curve_item in self._curve_items.values():
             curve = curve_item.curve
-            scaled = [self._to_axis_scale(values) for values in (curve.low, curve.high)]
-            edges = np.fmin(*scaled), np.fmax(*scaled)
-            for x, y in out_of_range_peaks(curve.x, *edges, x_range, (bottom, top)):
+            bounds = [self._to_axis_scale(values) for values in (curve.low, curve.high)]
+            edges = np.fmin(*bounds), np.fmax(*bounds)
+            for x, y in out_of_range_peaks(curve.x, *edges, x_range, (bottom, top), min_distance):
                 is_up = (y > top) != box.yInverted()
                 value = 10**y * (-1 if self._negated else 1) if self.left.logarithmic else y
                 text = f"{'▲' if is_up else '▼'} {formatting.number(value)}"
-                label = pg.TextItem(text, color=curve_item.line.opts["pen"].color(), anchor=(0.5, 0 if is_up else 1))
+                label = pg.TextItem(text, color=curve_item.line.opts["pen"].color())
                 label.setFont(text_font(8))
+                anchor = inward_anchor((x - x_range[0]) / per_px, label.boundingRect().width(), box.width())
+                label.setAnchor((anchor, 0 if is_up else 1))
                 label.setZValue(10)
                 item.addItem(label, ignoreBounds=True)
                 label.setPos(x, top if y > top else bottom)
@@ -347,7 +353,7 @@ class ChartPlot(QWidget):
         """Place the labels right of all curves, or at the right edge, without overlap."""
         box = self.plot.getViewBox()
         (left, right), (bottom, top) = box.viewRange()
-        min_distance = _MIN_LABEL_DISTANCE_PX * (top - bottom) / max(1.0, box.height())
+        min_distance = scaled(_MIN_LABEL_DISTANCE_PX) * (top - bottom) / max(1.0, box.height())
         upper, lower = top - min_distance / 2, bottom + min_distance / 2
         ends = sorted(self._labels, key=lambda end: -end[2])
         places = spread_labels([min(max(y, lower), upper) for _, _, y in ends], min_distance, lower)
@@ -377,16 +383,6 @@ class ChartPlot(QWidget):
     def leaveEvent(self, event: object) -> None:
         """Hide the crosshair."""
         self.pointed.emit(math.nan)
-
-
-def _has_peaks(curve: Curve) -> bool:
-    """Return whether the means hide values that are far from them."""
-    finite = np.isfinite(curve.mean)
-    if not finite.any():
-        return False
-    bottom, top = robust_range(curve.mean[finite])
-    distance = np.fmax(curve.high - curve.mean, curve.mean - curve.low)[finite]
-    return bool((distance > (top - bottom) / 2).any())
 
 
 def _move_line(line: pg.InfiniteLine, x: float | None) -> None:

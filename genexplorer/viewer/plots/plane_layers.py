@@ -7,11 +7,11 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
-from PyQt6.QtGui import QColor, QPainter, QPainterPath, QPen, QTransform
+from PyQt6.QtGui import QColor, QPainter, QPainterPath, QTransform
 
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Bounds
-from genexplorer.viewer.style import math_font
+from genexplorer.viewer.style import make_pen, math_font, scale, text_font
 
 Floats = NDArray[np.float64]
 PointShape = Literal["dot", "cross"]
@@ -83,12 +83,12 @@ class ScatterLayer(PlaneLayer):
         pen_color = QColor(color)
         pen_color.setAlphaF(self._alpha)
         if self._shape == "dot":
-            pen = QPen(pen_color, self._size_px)
+            pen = make_pen(pen_color, self._size_px)
             pen.setCapStyle(Qt.PenCapStyle.RoundCap)
             painter.setPen(pen)
             painter.drawPoints(pg.functions.arrayToQPolygonF(pixels[:, 0], pixels[:, 1]))
             return
-        half = self._size_px / 2
+        half = self._size_px * scale() / 2
         crosses = [
             line
             for x, y in pixels.tolist()
@@ -97,9 +97,9 @@ class ScatterLayer(PlaneLayer):
         # Crosses have a halo, so that they are visible on any heat map.
         halo = QColor(self.colors.background)
         halo.setAlpha(80)
-        painter.setPen(QPen(halo, 2.6))
+        painter.setPen(make_pen(halo, 2.6))
         painter.drawLines(crosses)  # type: ignore[call-overload]
-        painter.setPen(QPen(pen_color, 1.2))
+        painter.setPen(make_pen(pen_color, 1.2))
         painter.drawLines(crosses)  # type: ignore[call-overload]
 
 
@@ -142,11 +142,11 @@ class LineLayer(PlaneLayer):
         path = pg.arrayToQPath(pixels[:, 0], pixels[:, 1], connect=self._connect, finiteCheck=True)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         if self._halo:
-            painter.setPen(QPen(QColor(self.colors.background), self._halo))
+            painter.setPen(make_pen(self.colors.background, self._halo))
             painter.drawPath(path)
         pen_color = QColor(self.color)
         pen_color.setAlphaF(self._alpha)
-        painter.setPen(QPen(pen_color, self._width_px))
+        painter.setPen(make_pen(pen_color, self._width_px))
         painter.drawPath(path)
 
 
@@ -183,18 +183,19 @@ class MarkerLayer(PlaneLayer):
             painter.setBrush(Qt.BrushStyle.NoBrush)
             if marker.sigma is not None and np.isfinite(marker.sigma).all():
                 rx, ry = float(marker.sigma[0]) * to_px.m11(), float(marker.sigma[1]) * abs(to_px.m22())
-                for scale, style in ((1.0, Qt.PenStyle.SolidLine), (2.0, Qt.PenStyle.DashLine)):
-                    painter.setPen(QPen(QColor(self.colors.accent), 1.5, style))
-                    painter.drawEllipse(QPointF(x, y), max(1.5, scale * rx), max(1.5, scale * ry))
+                for sigmas, style in ((1.0, Qt.PenStyle.SolidLine), (2.0, Qt.PenStyle.DashLine)):
+                    painter.setPen(make_pen(self.colors.accent, 1.5, style))
+                    painter.drawEllipse(QPointF(x, y), max(1.5, sigmas * rx), max(1.5, sigmas * ry))
             # Draw the point.
             for color, width_px in ((background, 4.5), (text, 2.0)):
-                painter.setPen(QPen(color, width_px))
+                painter.setPen(make_pen(color, width_px))
                 painter.setBrush(Qt.BrushStyle.NoBrush if marker.hollow else text)
-                painter.drawEllipse(QPointF(x, y), _MARKER_RADIUS_PX, _MARKER_RADIUS_PX)
+                painter.drawEllipse(QPointF(x, y), _MARKER_RADIUS_PX * scale(), _MARKER_RADIUS_PX * scale())
             # Draw its name.
             name = QPainterPath()
-            name.addText(QPointF(x + 10, y + 16 if marker.hollow else y - 8), math_font(11), marker.name)
-            painter.strokePath(name, QPen(background, 3.5))
+            at = QPointF(x + 10 * scale(), y + (16 if marker.hollow else -8) * scale())
+            name.addText(at, math_font(11), marker.name)
+            painter.strokePath(name, make_pen(background, 3.5))
             painter.fillPath(name, text)
 
 
@@ -208,8 +209,9 @@ class PriorCircles(PlaneLayer):
         """Draw the circles at 1σ, 2σ and 3σ with their labels."""
         center = QPointF(to_px.dx(), to_px.dy())
         painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setFont(text_font(9))
         for sigma in (1, 2, 3):
-            painter.setPen(QPen(QColor(self.colors.muted), 1, Qt.PenStyle.DotLine))
+            painter.setPen(make_pen(self.colors.muted, 1, Qt.PenStyle.DotLine))
             rx, ry = sigma * to_px.m11(), sigma * abs(to_px.m22())
             painter.drawEllipse(center, rx, ry)
             painter.setPen(QColor(self.colors.muted))

@@ -21,6 +21,7 @@ from genexplorer.viewer.plots.plane_layers import (
     ScatterLayer,
     widen_bounds,
 )
+from genexplorer.viewer.style import scaled, text_font
 from genexplorer.viewer.widgets.controls import timer
 
 _MIN_TICK_SPACING_PX = 44  # smaller than a chart's, so that a small plane has ticks too
@@ -64,11 +65,9 @@ class PlanePlot(BasePlot):
         self._hint.setVisible(False)
         self._settle_timer = timer(self, _VIEW_SETTLED_MS, self.view_settled.emit, once=True)
         # Fix the sizes.
-        self.setMinimumSize(200, 180)
+        self.setMinimumSize(scaled(160), scaled(140))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setAccessibleName(f"plane of {axis_names[0]} and {axis_names[1]}")
-        self.left.setWidth(48)
-        self.bottom.setHeight(40)
         # Set up the visible range and the mouse.
         box = self.getViewBox()
         box.setAspectLocked(True)
@@ -84,7 +83,7 @@ class PlanePlot(BasePlot):
 
     def sizeHint(self) -> QSize:
         """Return a square."""
-        return QSize(320, 320)
+        return QSize(scaled(320), scaled(320))
 
     # View -------------------------------------------------------------------------------------------------------
 
@@ -142,7 +141,10 @@ class PlanePlot(BasePlot):
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
         super().recolor(palette)
+        self.left.setWidth(scaled(48))
+        self.bottom.setHeight(scaled(40))
         self._hint.setColor(palette.muted)
+        self._hint.setFont(text_font())
 
     # Mouse ------------------------------------------------------------------------------------------------------
 

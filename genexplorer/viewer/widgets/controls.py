@@ -24,7 +24,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from genexplorer.viewer.style import GAP, text_font
+from genexplorer.viewer.style import GAP, scale, scaled, set_font, text_font
 from genexplorer.viewer.widgets.labels import literal_tooltip, text, wrapped
 
 _EMPTY_STATE_WIDTH_PX = 62 * GAP
@@ -138,14 +138,14 @@ def fill_box(box: Box, *items: BoxItem, margins: tuple[int, int, int, int] = (0,
         margins: Left, top, right, bottom.
         spacing: Between two items; -1 for that of the desktop's style.
     """
-    box.setContentsMargins(*margins)
-    box.setSpacing(spacing)
+    box.setContentsMargins(*map(scaled, margins))
+    box.setSpacing(scaled(spacing) if spacing > 0 else spacing)
     for item in items:
         content, stretch = item if isinstance(item, tuple) else (item, 0)
         if content is None:
             box.addStretch(1)
         elif isinstance(content, int):
-            box.addSpacing(content)
+            box.addSpacing(scaled(content))
         elif isinstance(content, QWidget):
             box.addWidget(content, stretch)
         else:
@@ -203,10 +203,10 @@ class EmptyState(QWidget):
         super().__init__(parent)
         self.reason, self.hint = text(""), wrapped("")
         self.reason.setWordWrap(True)
-        self.reason.setFont(text_font(14))
+        set_font(self.reason, text_font(14))
         for label in (self.reason, self.hint):
             label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-            label.setFixedWidth(_EMPTY_STATE_WIDTH_PX)
+            label.setFixedWidth(scaled(_EMPTY_STATE_WIDTH_PX))
         self._buttons = fill_box(QHBoxLayout())
         layout = QVBoxLayout(self)
         layout.addStretch(2)
@@ -220,7 +220,7 @@ class EmptyState(QWidget):
         self.reason.setText(reason)
         self.hint.setText(hint)
         for label in (self.reason, self.hint):
-            label.setMinimumHeight(max(0, label.heightForWidth(_EMPTY_STATE_WIDTH_PX)))
+            label.setMinimumHeight(max(0, label.heightForWidth(scaled(_EMPTY_STATE_WIDTH_PX))))
 
     def add_button(self, label: str, callback: Callable[[], object], *, default: bool = False) -> QPushButton:
         """Add a button and return it."""
@@ -233,6 +233,22 @@ class EmptyState(QWidget):
         button.clicked.connect(lambda: callback())
         self._buttons.insertWidget(self._buttons.count() - 1, button)
         return button
+
+
+class Toolbar(QWidget):
+    """Controls in a row or column that the presentation hides; nothing else may show or hide it.
+
+    Args:
+        items: As of `fill_box`.
+        vertical: Whether they are in a column.
+        spacing: Between two items.
+    """
+
+    def __init__(self, *items: BoxItem, vertical: bool = False, spacing: int = GAP) -> None:
+        super().__init__()
+        fill_box(QVBoxLayout(self) if vertical else QHBoxLayout(self), *items, spacing=spacing)
+        if scale() > 1:
+            self.hide()  # made during a presentation
 
 
 class ChoiceMenu(QMenu):

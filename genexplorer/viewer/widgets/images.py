@@ -17,11 +17,11 @@ from PyQt6.QtGui import (
     QPainter,
     QPaintEvent,
     QPalette,
-    QPen,
 )
 from PyQt6.QtWidgets import QFileDialog, QMenu, QSizePolicy, QWidget
 
 from genexplorer.errors import UserError
+from genexplorer.viewer.style import make_pen, scaled
 from trainers.storage.atomic_files import write_bytes
 
 Pixels = NDArray[np.uint8]  # (H, W), (H, W, 1) or (H, W, 3)
@@ -148,13 +148,14 @@ class ImageView(QWidget):
         super().__init__(parent)
         self.name = name  # of a saved file
         self.max_factor = 64
+        self.is_drawing = False  # points and lines, which are smoothed and fill the space; images have whole pixels
         self.on_saved: Callable[[str], None] | None = None  # receives the outcome of a save, one line
         self._image = QImage()
         self._caption = ""
         self._hint = ""
         self._frame_rect: QRectF | None = None
         self.setMouseTracking(True)
-        self.setMinimumSize(56, 56)
+        self.setMinimumSize(scaled(56), scaled(56))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
 
     def set_image(self, image: "QImage | NDArray[Any] | None", caption: str = "", hint: str = "") -> None:
@@ -180,14 +181,14 @@ class ImageView(QWidget):
 
     def sizeHint(self) -> QSize:
         """Return a square that shows MNIST at six times its size."""
-        return QSize(168, 168)
+        return QSize(scaled(168), scaled(168))
 
     def image_rect(self) -> QRectF:
         """Return the rectangle of the image, in logical pixels of the widget."""
         available, ratio = self._available_size(), self.devicePixelRatioF()
         if self._image.isNull():
             return QRectF()
-        factor = self._factor()
+        factor = self.max_factor if self.is_drawing else self._factor()
         width, height = self._image.width() * factor / ratio, self._image.height() * factor / ratio
         shrink = min(1.0, available.width() / width, available.height() / height)
         width, height = width * shrink, height * shrink
@@ -226,13 +227,13 @@ class ImageView(QWidget):
         painter = QPainter(self)
         rect = self.image_rect()
         shrunk = rect.width() * self.devicePixelRatioF() < self._image.width()
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shrunk)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, shrunk or self.is_drawing)
         if not self._image.isNull():
             painter.drawImage(rect, self._image)
             if self._frame_rect is not None:
                 frame, scale = self._frame_rect, rect.width() / self._image.width()
                 left, top = rect.left() + frame.left() * scale, rect.top() + frame.top() * scale
-                pen = QPen(self.palette().color(QPalette.ColorRole.Highlight), 2)
+                pen = make_pen(self.palette().color(QPalette.ColorRole.Highlight), 2)
                 pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
                 painter.setPen(pen)
                 painter.drawRect(QRectF(left, top, frame.width() * scale, frame.height() * scale))

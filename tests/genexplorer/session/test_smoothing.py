@@ -41,3 +41,18 @@ def test_positions_that_are_equal_or_unknown_do_no_harm() -> None:
     assert smooth([1.0], 0.9, [5.0]).tolist() == [1.0]
     smoothed = smooth([1.0, 2.0, 3.0], 0.9, [0.0, np.nan, 2.0])
     assert np.isfinite(smoothed).tolist() == [True, False, True]
+
+
+def test_a_short_curve_is_smoothed_from_value_to_value() -> None:
+    x, values = curve(60)
+    smoothed = smooth(values, 0.8, x, num_recorded=60)
+    np.testing.assert_allclose(smoothed, smooth(values, 0.8))  # the usual average
+    assert np.std(np.diff(smoothed[-20:])) < 0.5 * np.std(np.diff(values[-20:]))
+    # The same where fewer points are drawn, and in a part of the curve.
+    drawn = smooth(means(values, 30), 0.8, means(x, 30), num_recorded=60)
+    assert drawn[-1] == pytest.approx(smoothed[-1], abs=0.5)
+
+
+def test_a_long_curve_is_smoothed_over_a_thousandth_of_its_width() -> None:
+    x, values = curve(20_000)
+    np.testing.assert_array_equal(smooth(values, 0.9, x, num_recorded=20_000), smooth(values, 0.9, x))

@@ -111,6 +111,6 @@ def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_pres
         qtbot.waitUntil(lambda: not followed.watcher_idle, timeout=5000)
         window._idle_tracker._last_input -= 20
         qtbot.waitUntil(lambda: followed.watcher_idle, timeout=5000)
-        window.toggle_full_screen()
+        window.toggle_presentation()
         qtbot.waitUntil(lambda: not followed.watcher_idle, timeout=5000)
-        window.toggle_full_screen()
+        window.toggle_presentation()

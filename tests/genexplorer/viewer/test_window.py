@@ -69,11 +69,11 @@ def test_copy_picture_and_copy_as_command(window: MainWindow, qtbot: QtBot, run_
 def test_present_shows_the_tab_alone(window: MainWindow, qtbot: QtBot) -> None:
     QTest.keyClick(window, Qt.Key.Key_F11)
     assert window.isFullScreen() and not window.title.isVisible() and window.time.isVisible()
-    assert window.full_screen_title.isVisible() and "brave-fox" in window.full_screen_title.text()
-    assert window.pages.current.title in window.full_screen_title.text()
+    assert window.presentation.isVisible() and "brave-fox" in window.presentation.run.text()
+    assert window.pages.current.title == window.presentation.tab.text()
     large = window.time.step_label.font().pointSizeF()
     QTest.keyClick(window, Qt.Key.Key_Escape)
-    assert not window.isFullScreen() and window.title.isVisible() and not window.full_screen_title.isVisible()
+    assert not window.isFullScreen() and window.title.isVisible() and not window.presentation.isVisible()
     assert large > 1.1 * window.time.step_label.font().pointSizeF()
 
 
@@ -146,19 +146,19 @@ def test_keys_with_ctrl_mean_the_same_in_every_tab(
 
 def test_a_maximized_window_is_maximized_after_the_full_screen(window: MainWindow) -> None:
     window.showMaximized()
-    window.toggle_full_screen()
-    window.toggle_full_screen()
+    window.toggle_presentation()
+    window.toggle_presentation()
     assert window.isMaximized() and not window.isFullScreen()
     window.showNormal()
-    window.toggle_full_screen()
-    window.toggle_full_screen()
+    window.toggle_presentation()
+    window.toggle_presentation()
     assert not window.isMaximized()
 
 
 def test_panels_are_wider_where_the_letters_are_larger(window: MainWindow) -> None:
     inspector, selection_panel = tab_of(window, "Manifold").inspector, tab_of(window, "Encode").selection_panel
     before = inspector.width(), selection_panel.width()
-    window.toggle_full_screen()
+    window.toggle_presentation()
     assert inspector.minimumWidth() >= 1.15 * before[0] and selection_panel.minimumWidth() >= 1.15 * before[1]
-    window.toggle_full_screen()
+    window.toggle_presentation()
     assert (inspector.minimumWidth(), selection_panel.minimumWidth()) == before

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from PyQt6.QtCore import QSignalBlocker, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QResizeEvent
+from PyQt6.QtGui import QFontMetrics, QResizeEvent
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QCheckBox,
@@ -18,7 +18,7 @@ from PyQt6.QtWidgets import (
 from genexplorer.session import formatting
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.plots.chart_curve import ChartSettings
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.widgets.controls import clear_layout, fill_box, scroll_area, slider, tool_button
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, menu_text, muted, text, vertical_rule
 
@@ -29,8 +29,8 @@ _X_AXIS_LABELS = {"step": "step", "images": "images", "time": "time"}
 _PREFERRED_METRICS = ("test/{}_ema", "train/{}", "test/{}_raw")  # of a quantity, the first that has a value is shown
 
 
-class _ElidedCheckBox(QCheckBox):
-    """A check box with an elided name, so that the value beside it is always visible."""
+class _WrappedCheckBox(QCheckBox):
+    """A check box whose name is broken into two lines where it does not fit, so that the value beside it is visible."""
 
     def __init__(self, name: str) -> None:
         super().__init__(menu_text(name))
@@ -41,7 +41,7 @@ class _ElidedCheckBox(QCheckBox):
     @property
     def full_width_px(self) -> int:
         """The width that shows the whole name."""
-        return _BOX_PX + self.fontMetrics().horizontalAdvance(self._name) + 2
+        return scaled(_BOX_PX) + self.fontMetrics().horizontalAdvance(self._name) + 2
 
     def minimumSizeHint(self) -> QSize:
         """Return a small width, so that the value has room."""
@@ -49,13 +49,27 @@ class _ElidedCheckBox(QCheckBox):
 
     def sizeHint(self) -> QSize:
         """Return a small width; the layout gives the remaining room to the name."""
-        return QSize(4 * GAP, super().sizeHint().height())
+        return QSize(scaled(4 * GAP), super().sizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Elide the name."""
+        """Break the name."""
         super().resizeEvent(event)
-        name_width = self.width() - _BOX_PX
-        self.setText(menu_text(self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideRight, name_width)))
+        name = menu_text(break_in_two(self._name, self.fontMetrics(), self.width() - scaled(_BOX_PX)))
+        if name != self.text():
+            self.setText(name)
+            self.updateGeometry()
+
+
+def break_in_two(name: str, metrics: QFontMetrics, width_px: int) -> str:
+    """Return a name in one line if it fits a width, else in two, broken between words; the second may be elided."""
+    if metrics.horizontalAdvance(name) <= width_px:
+        return name
+    words = name.split(" ")
+    fitting = [n for n in range(1, len(words)) if metrics.horizontalAdvance(" ".join(words[:n])) <= width_px]
+    count = max(fitting, default=0)
+    first, second = " ".join(words[:count]), " ".join(words[count:])
+    elided = metrics.elidedText(second, Qt.TextElideMode.ElideRight, width_px)
+    return f"{first}\n{elided}" if first else elided
 
 
 class MetricsPanel(QWidget):
@@ -77,8 +91,8 @@ class MetricsPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedWidth(MIN_WIDTH_PX)
-        self.boxes: dict[str, _ElidedCheckBox] = {}
+        self.setFixedWidth(scaled(MIN_WIDTH_PX))
+        self.boxes: dict[str, _WrappedCheckBox] = {}
         self.x_buttons: dict[str, QToolButton] = {}
         self._values: dict[str, QLabel] = {}
         self._charts: list[Chart] = []
@@ -121,14 +135,14 @@ class MetricsPanel(QWidget):
         """Make room for the longest name with its value; the panel never gets narrower while values change."""
         rows = ((box.full_width_px, self._values[name].sizeHint().width()) for name, box in self.boxes.items())
         names_px, values_px = (max(widths) for widths in zip(*rows, strict=True)) if self.boxes else (0, 0)
-        needed = names_px + values_px + self._list_grid.horizontalSpacing() + _MARGINS_PX
-        self.setFixedWidth(min(max(self.width(), MIN_WIDTH_PX, needed), MAX_WIDTH_PX))
+        needed = names_px + values_px + self._list_grid.horizontalSpacing() + scaled(_MARGINS_PX)
+        self.setFixedWidth(min(max(self.width(), scaled(MIN_WIDTH_PX), needed), scaled(MAX_WIDTH_PX)))
 
     def _build(self) -> None:
         self._list_host = QWidget()
         self._list_grid = QGridLayout(self._list_host)
-        self._list_grid.setContentsMargins(0, 0, 2, 0)
-        self._list_grid.setVerticalSpacing(2)
+        self._list_grid.setContentsMargins(0, 0, scaled(2), 0)
+        self._list_grid.setVerticalSpacing(scaled(2))
         # The x axis.
         group = QButtonGroup(self)
         for axis, label in _X_AXIS_LABELS.items():
@@ -153,7 +167,7 @@ class MetricsPanel(QWidget):
         for row in range(self._list_grid.rowCount()):  # the rows of the former list stay, and so do their stretches
             self._list_grid.setRowStretch(row, 0)
         self.boxes, self._values = {}, {}
-        self.setFixedWidth(MIN_WIDTH_PX)
+        self.setFixedWidth(scaled(MIN_WIDTH_PX))
         # A heading for each panel, then a row for each of its charts.
         panel, row = "", 0
         for chart in self._charts:
@@ -161,7 +175,7 @@ class MetricsPanel(QWidget):
                 panel = chart.panel
                 self._list_grid.addWidget(muted(panel), row, 0, 1, 2)
                 row += 1
-            box = _ElidedCheckBox(chart.title)
+            box = _WrappedCheckBox(chart.title)
             box.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             box.toggled.connect(lambda on, quantity=chart.quantity: self.toggled.emit(quantity, on))
             value = text("")

@@ -18,10 +18,10 @@ from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.panes.time_bar import change_marks
 from genexplorer.viewer.plots.chart_curve import ChartSettings, Curve, range_with_label_room
 from genexplorer.viewer.plots.chart_plot import ChartDetailLoader, ChartPlot
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.curves.metrics_panel import MetricsPanel
 from genexplorer.viewer.tabs.tab import ContentTab, KeyHelp, SaveTarget
-from genexplorer.viewer.widgets.controls import EmptyState, discard, fill_box, scroll_area, timer
+from genexplorer.viewer.widgets.controls import EmptyState, Toolbar, discard, fill_box, scroll_area, timer
 from genexplorer.viewer.widgets.images import save_image
 from trainers.storage.atomic_files import write_bytes
 
@@ -61,13 +61,13 @@ class CurvesTab(ContentTab):
         self.hint = EmptyState()
         self._grid_host = QWidget()
         self._grid = QGridLayout(self._grid_host)
-        self._grid.setContentsMargins(2 * GAP, 2 * GAP, GAP, GAP)
-        self._grid.setHorizontalSpacing(3 * GAP)
-        self._grid.setVerticalSpacing(2 * GAP)
+        self._grid.setContentsMargins(scaled(2 * GAP), scaled(2 * GAP), scaled(2 * GAP), scaled(GAP))
+        self._grid.setHorizontalSpacing(scaled(3 * GAP))
+        self._grid.setVerticalSpacing(scaled(2 * GAP))
         self._scroll = scroll_area(self._grid_host)
         self.hint.set_text("No metrics yet.", "They are recorded from the first training step on.")
         main = fill_box(QVBoxLayout(), (self._scroll, 1), (self.hint, 1), spacing=-1)
-        fill_box(QHBoxLayout(self), (main, 1), self.metrics_panel, spacing=0)
+        fill_box(QHBoxLayout(self), (main, 1), Toolbar(self.metrics_panel), spacing=0)
         # Connect the signals.
         self.metrics_panel.toggled.connect(self._toggle)
         self.metrics_panel.x_axis_chosen.connect(lambda axis: self.change_settings(x_axis=axis))
@@ -224,7 +224,7 @@ class CurvesTab(ContentTab):
     # Drawing ----------------------------------------------------------------------------------------------------
 
     def _place_plots(self) -> None:
-        columns = 2 if len(self.plots) > 1 and self._scroll.width() >= _TWO_COLUMN_WIDTH_PX else 1
+        columns = 2 if len(self.plots) > 1 and self._scroll.width() >= scaled(_TWO_COLUMN_WIDTH_PX) else 1
         if self._grid_content == (tuple(self.plots), columns):
             return
         self._grid_content = (tuple(self.plots), columns)
@@ -237,7 +237,8 @@ class CurvesTab(ContentTab):
         run = self.context.run
         assert run is not None
         series = run.series(metric, self.settings.x_axis, MAX_CURVE_VALUES, window)
-        return Curve(metric, plot.chart.style(metric), series.x, series.mean, series.low, series.high, series.special_x)
+        style, values = plot.chart.style(metric), (series.mean, series.low, series.high)
+        return Curve(metric, style, series.x, *values, series.special_x, series.num_values)
 
     def _apply_range(self) -> None:
         if not self.plots:

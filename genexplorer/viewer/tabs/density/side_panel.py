@@ -7,14 +7,14 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import round_values
-from genexplorer.viewer.style import GAP, text_font
+from genexplorer.viewer.style import GAP, make_pen, scale, scaled, text_font
 from genexplorer.viewer.tabs.density.heat_map import HeatMap, colorize
 from genexplorer.viewer.tabs.density.layers import LAYERS, HeatMapKind, LayersState
 from genexplorer.viewer.widgets import controls
-from genexplorer.viewer.widgets.controls import fill_box
+from genexplorer.viewer.widgets.controls import Toolbar, fill_box
 from genexplorer.viewer.widgets.images import to_qimage
 from genexplorer.viewer.widgets.labels import heading, muted, vertical_rule, wrapped
-from genexplorer.viewer.widgets.painted import PaintedWidget
+from genexplorer.viewer.widgets.painted import PaintedWidget, unscaled_painter, unscaled_size
 
 _LINE_HEIGHT_PX, _BAR_HEIGHT_PX = 16, 12
 WIDTH_PX = 32 * GAP
@@ -43,7 +43,7 @@ class ColorBar(PaintedWidget):
     def __init__(self, palette: Palette) -> None:
         super().__init__(palette, "color scale")
         self._heat_map: HeatMap | None = None
-        self.setFixedHeight(2 * _LINE_HEIGHT_PX + _BAR_HEIGHT_PX + 6)
+        self.setFixedHeight(scaled(2 * _LINE_HEIGHT_PX + _BAR_HEIGHT_PX + 6))
 
     def set_heat_map(self, heat: HeatMap | None) -> None:
         """Show the scale of another heat map, or none."""
@@ -53,39 +53,40 @@ class ColorBar(PaintedWidget):
 
     def sizeHint(self) -> QSize:
         """Return the width of the panel."""
-        return QSize(24 * GAP, self.height())
+        return QSize(scaled(24 * GAP), self.height())
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the label, the colors and the values."""
         if self._heat_map is None:
             return
         # Write the label, and paint the colors in a frame.
-        painter, scale = QPainter(self), self._heat_map.scale
-        painter.setFont(text_font(8.5))
+        painter, color_scale = unscaled_painter(self), self._heat_map.scale
+        width, _ = unscaled_size(self)
+        painter.setFont(text_font(8.5, exact=True))
         painter.setPen(QColor(self.colors.text))
-        painter.drawText(QRectF(0, 0, self.width(), _LINE_HEIGHT_PX), Qt.AlignmentFlag.AlignLeft, self._heat_map.label)
-        strip = colorize(np.linspace(0, 1, 240)[None, :], scale, self.colors)
-        bar = QRectF(8, _LINE_HEIGHT_PX + 2, self.width() - 16, _BAR_HEIGHT_PX)
+        painter.drawText(QRectF(0, 0, width, _LINE_HEIGHT_PX), Qt.AlignmentFlag.AlignLeft, self._heat_map.label)
+        strip = colorize(np.linspace(0, 1, 240)[None, :], color_scale, self.colors)
+        bar = QRectF(8, _LINE_HEIGHT_PX + 2, width - 16, _BAR_HEIGHT_PX)
         painter.drawImage(bar, to_qimage(strip))
-        painter.setPen(QPen(QColor(self.colors.faint), 1))
+        painter.setPen(make_pen(self.colors.faint, 1))
         painter.drawRect(bar)
         # Write values below the bar; the color at an end of the scale also covers all values beyond it.
         painter.setPen(QColor(self.colors.muted))
-        painter.setFont(text_font(8))
-        for value in round_values(scale.low, scale.high, 4):
-            x = bar.left() + float(scale.normalize(np.array(value))) * bar.width()
+        painter.setFont(text_font(8, exact=True))
+        for value in round_values(color_scale.low, color_scale.high, 4):
+            x = bar.left() + float(color_scale.normalize(np.array(value))) * bar.width()
             painter.drawLine(round(x), round(bar.bottom()), round(x), round(bar.bottom()) + 3)
             # Label the tick, aligned so that the number is inside the widget.
             label = f"{value:g}".replace("-", "−")
-            if self._heat_map.kind != "critic" and value == scale.low:
+            if self._heat_map.kind != "critic" and value == color_scale.low:
                 label = f"≤ {label}"
-            elif self._heat_map.kind == "difference" and value == scale.high:
+            elif self._heat_map.kind == "difference" and value == color_scale.high:
                 label = f"≥ {label}"
-            box = QRectF(min(max(x - 24, 0), self.width() - 48), bar.bottom() + 3, 48, _LINE_HEIGHT_PX)
+            box = QRectF(min(max(x - 24, 0), width - 48), bar.bottom() + 3, 48, _LINE_HEIGHT_PX)
             side = Qt.AlignmentFlag.AlignHCenter
             if x - 24 < 0:
                 side = Qt.AlignmentFlag.AlignLeft
-            elif x + 24 > self.width():
+            elif x + 24 > width:
                 side = Qt.AlignmentFlag.AlignRight
             painter.drawText(box, side, label)
 
@@ -101,7 +102,7 @@ class SidePanel(QWidget):
 
     def __init__(self, state: LayersState, palette: Palette) -> None:
         super().__init__()
-        self.setFixedWidth(WIDTH_PX)
+        self.setFixedWidth(scaled(WIDTH_PX))
         self._state, self._palette = state, palette
         # Create the controls.
         self.heat_map_box = controls.combo_box("heat map", "Heat map (H: the next one)")
@@ -118,7 +119,7 @@ class SidePanel(QWidget):
         self.flow_caption = muted("")
         self.play = controls.tool_button("▶", "Play from the base to the data (Enter)", checkable=True)
         self.seed = controls.spin_box(0, 2**31 - 1, "seed of the samples", focus=Qt.FocusPolicy.ClickFocus)
-        self.seed.setMinimumWidth(8 * GAP)
+        self.seed.setMinimumWidth(scaled(8 * GAP))
         self.resample = controls.tool_button("Resample", "Draw other samples (R)")
         # Lay out the rows, and the column in a scroll area.
         self._flow_row, self._seed_row, inside = QWidget(), QWidget(), QWidget()
@@ -126,15 +127,17 @@ class SidePanel(QWidget):
         flow_items = heading("Flow: base → data"), slider_row, self.flow_caption
         fill_box(QVBoxLayout(self._flow_row), *flow_items, margins=(0, 0, 0, GAP), spacing=GAP // 2)
         fill_box(QHBoxLayout(self._seed_row), muted("seed"), (self.seed, 1), self.resample)
-        heat = fill_box(QVBoxLayout(), heading("Heat map"), self.heat_map_box, self.bar, self.method, spacing=GAP // 2)
+        heat = fill_box(
+            QVBoxLayout(), heading("Heat map"), Toolbar(self.heat_map_box), self.bar, self.method, spacing=GAP // 2
+        )
         layers = fill_box(QVBoxLayout(), heading("Layers"), *self.boxes.values(), spacing=GAP // 2)
-        rows = heat, GAP, layers, GAP, self._flow_row, self._seed_row, None
+        rows = heat, GAP, layers, GAP, self._flow_row, Toolbar(self._seed_row), None
         fill_box(QVBoxLayout(inside), *rows, margins=(2 * GAP, 0, GAP, 0), spacing=GAP // 2)
         fill_box(QHBoxLayout(self), vertical_rule(), (controls.scroll_area(inside), 1), spacing=0)
         # Connect the signals.
         self.heat_map_box.activated.connect(lambda _: state.set_heat_map_kind(self.heat_map_box.currentData()))
         for name, box in self.boxes.items():
-            box.setIconSize(_SWATCH_SIZE_PX)
+            box.setIconSize(_SWATCH_SIZE_PX * scale())
             box.toggled.connect(lambda on, name=name: state.switch(name, on))
         self.flow_slider.valueChanged.connect(lambda value: self.flow_moved.emit(value / FLOW_SLIDER_POSITIONS))
         self.recolor(palette)
@@ -177,7 +180,7 @@ class SidePanel(QWidget):
     def _show_swatches(self) -> None:
         has_discriminator = "critic" in self._state.heat_map_kinds
         for name, box in self.boxes.items():
-            box.setIcon(_swatch(name, self._palette, has_discriminator, self.devicePixelRatioF()))
+            box.setIcon(_swatch(name, self._palette, has_discriminator, self.devicePixelRatioF() * scale()))
 
 
 def sample_color(palette: Palette) -> str:

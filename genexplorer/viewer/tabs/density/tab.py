@@ -60,8 +60,9 @@ def metrics_summary(specs: Mapping[str, MetricSpec], values: Mapping[str, float]
 
 
 def summary_line(metrics: list[tuple[str, str, str]]) -> str:
-    """Return metrics in one line, with non-breaking spaces within each."""
-    return "     ".join(f"{name} {value}".replace(" ", "\u00a0") for name, value, _ in metrics)
+    """Return metrics in one line that breaks only between two of them."""
+    texts = (f"{name} {value}" for name, value, _ in metrics)
+    return "     ".join(text.replace(" ", "\u00a0").replace("-", "\u2011") for text in texts)
 
 
 class DensityTab(ModelTab):

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array, Lane
+from genexplorer.session.latent_colors import diverging_colors
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup, failure_text
 from genexplorer.viewer.tabs.encode.image_selection import ImageSelection
@@ -48,15 +49,6 @@ class Encoding:
         """Return x − x̂ in colors, (H, W, 3): orange where x̂ is too dark, blue where it is too bright."""
         x, recon = self.x.astype(np.float64), self.recon.astype(np.float64)
         return diverging_colors((x.mean(axis=2) - recon.mean(axis=2)) / 255)
-
-
-def diverging_colors(signed: Floats) -> Images:
-    """Return values in [−1, 1], (H, W), as colors (H, W, 3): orange above 0, blue below, black at 0."""
-    signed = np.nan_to_num(signed)
-    above, below = np.clip(signed, 0, 1)[..., None], np.clip(-signed, 0, 1)[..., None]
-    mixed = above * np.array([255.0, 160.0, 60.0]) + below * np.array([70.0, 150.0, 255.0])
-    colored: Images = np.round(mixed).clip(0, 255).astype(np.uint8)
-    return colored
 
 
 def search_encoding(result: SearchResult) -> Encoding:

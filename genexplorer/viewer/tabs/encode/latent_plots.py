@@ -1,15 +1,17 @@
 """Plots of a latent: its dimensions on the scale of the prior, a histogram, and the history of a search."""
 
+import math
+
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent
 
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.plots.base_plot import BasePlot, ChartAxis
-from genexplorer.viewer.style import text_font
-from genexplorer.viewer.widgets.painted import PaintedWidget
+from genexplorer.viewer.style import make_pen, scale, scaled, text_font
+from genexplorer.viewer.widgets.painted import PaintedWidget, unscaled_painter, unscaled_size
 
 ROW_HEIGHT_PX = 22
 _NAME_WIDTH_PX, _KL_WIDTH_PX, _TOP_MARGIN_PX, _BOTTOM_MARGIN_PX = 36, 104, 20, 22
@@ -51,7 +53,7 @@ class LatentBars(PaintedWidget):
         self._mu = self._sigma = self._kl = np.zeros(0)
         self._kl_width_px = _KL_WIDTH_PX  # the width of the column of KL divergences, or a margin without them
         self._is_exact = False  # whether there is one latent without a standard deviation
-        self.setMinimumWidth(260)
+        self.setMinimumWidth(scaled(260))
         self.setToolTip(
             "Each dimension on the scale of the prior (−1 to 1 is shaded), and its KL: "
             f"a full bar is {FULL_BAR_NATS:g} nats, or the largest KL if that is larger"
@@ -70,18 +72,19 @@ class LatentBars(PaintedWidget):
 
     def sizeHint(self) -> QSize:
         """Return room for every dimension."""
-        return QSize(320, _TOP_MARGIN_PX + ROW_HEIGHT_PX * max(1, len(self._mu)) + _BOTTOM_MARGIN_PX)
+        height = _TOP_MARGIN_PX + ROW_HEIGHT_PX * max(1, len(self._mu)) + _BOTTOM_MARGIN_PX
+        return QSize(scaled(320), scaled(height))
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw axis, prior and bars, of the visible rows only."""
-        painter = QPainter(self)
+        painter = unscaled_painter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not len(self._mu):
             return
         self._paint_axis(painter)
         visible = event.rect() if event is not None else self.rect()
-        first = max(0, (visible.top() - _TOP_MARGIN_PX) // ROW_HEIGHT_PX)
-        last = min(len(self._mu), (visible.bottom() - _TOP_MARGIN_PX) // ROW_HEIGHT_PX + 1)
+        rows = [int((side / scale() - _TOP_MARGIN_PX) // ROW_HEIGHT_PX) for side in (visible.top(), visible.bottom())]
+        first, last = max(0, rows[0]), min(len(self._mu), rows[1] + 1)
         for number in range(first, last):
             self._paint_row(painter, number)
 
@@ -90,26 +93,27 @@ class LatentBars(PaintedWidget):
         return axis_limit(self._mu, self._sigma)
 
     def _x(self, value: float) -> float:
-        left, right = _NAME_WIDTH_PX, self.width() - self._kl_width_px
+        left, right = _NAME_WIDTH_PX, unscaled_size(self)[0] - self._kl_width_px
         return left + (value + self._axis_limit) / (2 * self._axis_limit) * (right - left)
 
     def _paint_axis(self, painter: QPainter) -> None:
-        bottom = self.height() - _BOTTOM_MARGIN_PX
+        width, height = unscaled_size(self)
+        bottom = height - _BOTTOM_MARGIN_PX
         prior = QColor(self.colors.faint)
         prior.setAlphaF(0.35)
         painter.fillRect(QRectF(self._x(-1), _TOP_MARGIN_PX, self._x(1) - self._x(-1), bottom - _TOP_MARGIN_PX), prior)
-        painter.setPen(QPen(QColor(self.colors.faint), 1))
+        painter.setPen(make_pen(self.colors.faint, 1))
         painter.drawLine(QPointF(self._x(0), _TOP_MARGIN_PX), QPointF(self._x(0), bottom))
         painter.setPen(QColor(self.colors.muted))
         middle = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
-        limit, room = int(self._axis_limit), self.width() - self._kl_width_px - _NAME_WIDTH_PX
-        step = max(1, -(-2 * limit * _TICK_LABEL_WIDTH_PX // max(1, room)))
+        limit, room = int(self._axis_limit), width - self._kl_width_px - _NAME_WIDTH_PX
+        step = max(1, math.ceil(2 * limit * _TICK_LABEL_WIDTH_PX / max(1.0, room)))
         for value in range(-(limit // step) * step, limit + 1, step):
             text = f"{value}".replace("-", "−")
             painter.drawText(QRectF(self._x(value) - 20, bottom + 3, 40, 18), middle, text)
         painter.drawText(QRectF(self._x(0) - 90, 0, 180, 18), middle, "z" if self._is_exact else "μ ± σ")
         if self._kl_width_px == _KL_WIDTH_PX:
-            right = QRectF(self.width() - _KL_WIDTH_PX + 8, 0, _KL_WIDTH_PX - 8, 18)
+            right = QRectF(width - _KL_WIDTH_PX + 8, 0, _KL_WIDTH_PX - 8, 18)
             painter.drawText(right, Qt.AlignmentFlag.AlignLeft, "KL, nats")
 
     def _paint_row(self, painter: QPainter, number: int) -> None:
@@ -124,7 +128,7 @@ class LatentBars(PaintedWidget):
         painter.fillRect(QRectF(self._x(mu) - 1.5, top + 3, 3, 16), accent)
         if self._kl_width_px != _KL_WIDTH_PX:
             return
-        left, room = self.width() - _KL_WIDTH_PX + 8, _KL_WIDTH_PX - 60
+        left, room = unscaled_size(self)[0] - _KL_WIDTH_PX + 8, _KL_WIDTH_PX - 60
         width_px = kl_fraction(kl, self._kl) * room
         painter.fillRect(QRectF(left, top + 8, width_px, 6), QColor(self.colors.muted))
         painter.setPen(text)
@@ -152,7 +156,7 @@ class LatentHistogram(BasePlot):
         self._z = np.zeros(0)
         names = ("value of a dimension of z", "density")
         super().__init__(palette, ChartAxis("left"), ChartAxis("bottom"), names, interactive=False)
-        self.setMinimumSize(*_MIN_PLOT_SIZE_PX)
+        self.setMinimumSize(*map(scaled, _MIN_PLOT_SIZE_PX))
         self.setAccessibleName("values of z against N(0, 1)")
         self._bars = pg.BarGraphItem(x0=[], x1=[], height=[])
         self._density = pg.PlotDataItem(antialias=True)
@@ -182,8 +186,8 @@ class LatentHistogram(BasePlot):
         super().recolor(palette)
         accent = pg.mkColor(palette.accent)
         accent.setAlphaF(0.45)
-        self._bars.setOpts(brush=accent, pen=pg.mkPen(palette.background, width=0.5))
-        self._density.setPen(pg.mkPen(palette.text, width=1.5))
+        self._bars.setOpts(brush=accent, pen=make_pen(palette.background, 0.5))
+        self._density.setPen(make_pen(palette.text, 1.5))
         self._name.setColor(palette.text)
 
 
@@ -195,7 +199,7 @@ class SearchHistory(BasePlot):
         left.logarithmic = True
         names = ("step of the search", "MSE")
         super().__init__(palette, left, ChartAxis("bottom"), names, interactive=False)
-        self.setMinimumSize(*_MIN_PLOT_SIZE_PX)
+        self.setMinimumSize(*map(scaled, _MIN_PLOT_SIZE_PX))
         self.setAccessibleName("error of the search by step")
         self._curve = pg.PlotDataItem(connect="finite", antialias=True)
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
@@ -222,5 +226,5 @@ class SearchHistory(BasePlot):
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
         super().recolor(palette)
-        self._curve.setPen(pg.mkPen(palette.accent, width=2))
+        self._curve.setPen(make_pen(palette.accent, 2))
         self._hint.setColor(palette.muted)

@@ -38,12 +38,12 @@ class ThumbnailGrid(ImageView):
         self._latent_size = (28, 28)
         self.max_factor = 1
         self.pressed.connect(self._pressed)
-        self.setFixedHeight(5 * (28 + THUMBNAIL_GAP_PX) + 4)
-        self.setMinimumWidth(THUMBNAIL_COLUMNS * (28 + THUMBNAIL_GAP_PX))
+        self.setFixedHeight(scaled(5 * (28 + THUMBNAIL_GAP_PX) + 4))
+        self.setMinimumWidth(scaled(THUMBNAIL_COLUMNS * (28 + THUMBNAIL_GAP_PX)))
 
     def sizeHint(self) -> QSize:
         """Return room for eight by five thumbnails."""
-        return QSize(THUMBNAIL_COLUMNS * (28 + THUMBNAIL_GAP_PX), 5 * (28 + THUMBNAIL_GAP_PX))
+        return QSize(scaled(THUMBNAIL_COLUMNS * (28 + THUMBNAIL_GAP_PX)), scaled(5 * (28 + THUMBNAIL_GAP_PX)))
 
     def show_page(self, images: NDArray[np.uint8] | None, indices: NDArray[np.int64], selected: int | None) -> None:
         """Show images, (N, H, W, C), of these test indices, (N,), and frame one."""
@@ -136,7 +136,8 @@ class SelectionPanel(QWidget):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Fit the canvas to the height."""
         super().resizeEvent(event)
-        self.canvas.set_side(CANVAS_SIDE_PX if self.height() >= _LARGE_CANVAS_MIN_HEIGHT_PX else SMALL_CANVAS_SIDE_PX)
+        has_room = self.height() >= scaled(_LARGE_CANVAS_MIN_HEIGHT_PX)
+        self.canvas.set_side(scaled(CANVAS_SIDE_PX if has_room else SMALL_CANVAS_SIDE_PX))
 
     def set_data_kind(self, *, is_point_data: bool) -> None:
         """Show the widgets for points or images; a point is chosen by a click in the plane."""

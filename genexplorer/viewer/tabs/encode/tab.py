@@ -19,7 +19,7 @@ from genexplorer.runs.sanitize import one_line
 from genexplorer.session import command_lines, formatting
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.preferences import MAX_IMAGE_INDEX, saved_int
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.encode.encoding import Encoding, EncodingLoader, search_encoding
 from genexplorer.viewer.tabs.encode.image_selection import IMAGE_SUFFIXES, ImageSelection, is_light, read_image_file
 from genexplorer.viewer.tabs.encode.search import LatentSearch
@@ -29,7 +29,7 @@ from genexplorer.viewer.tabs.encode.views import EncodeViews, EncodingMethod
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import fill_box, timer
+from genexplorer.viewer.widgets.controls import Toolbar, fill_box, timer
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
@@ -70,9 +70,10 @@ class EncodeTab(ModelTab):
         self._requested_image: tuple[object, ...] = ()  # kind, index and content of the image of the last search
         self.setAcceptDrops(True)
         row = fill_box(
-            QHBoxLayout(self), self.selection_panel, labels.vertical_rule(), (self.views, 1), spacing=2 * GAP
+            QHBoxLayout(self), Toolbar(self.selection_panel, labels.vertical_rule(), spacing=2 * GAP), (self.views, 1)
         )
-        row.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
+        row.setSpacing(scaled(2 * GAP))
+        row.setContentsMargins(scaled(2 * GAP), scaled(GAP), scaled(2 * GAP), scaled(GAP))
         # Connect the signals.
         selection_panel = self.selection_panel
         self.selection.subscribe(self._on_selection_changed)

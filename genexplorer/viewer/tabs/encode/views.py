@@ -4,29 +4,31 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PyQt6.QtGui import QImage
+from PyQt6.QtCore import QSize
+from PyQt6.QtGui import QImage, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session import formatting
+from genexplorer.session.latent_colors import latent_image, latent_legend
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import typical_norm
 from genexplorer.viewer.plots.plane_layers import Marker
 from genexplorer.viewer.plots.plane_plot import PathPlot
-from genexplorer.viewer.style import GAP
-from genexplorer.viewer.tabs.encode.encoding import NUM_POSTERIOR_SAMPLES, Encoding, ImageMetric, diverging_colors
+from genexplorer.viewer.style import GAP, scaled
+from genexplorer.viewer.tabs.encode.encoding import NUM_POSTERIOR_SAMPLES, Encoding, ImageMetric
 from genexplorer.viewer.tabs.encode.latent_plots import LatentBars, LatentHistogram, SearchHistory, axis_limit
 from genexplorer.viewer.tabs.encode.search_panel import SearchPanel
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import fill_box, scroll_area
-from genexplorer.viewer.widgets.images import ImageView, montage, to_qimage
+from genexplorer.viewer.widgets.images import ImageView, integer_scale, montage, to_qimage
 
 CAPTION_HEIGHT_PX = 24
 MAX_VIEW_HEIGHT_PX = 420
+_TWO_BARS_HEIGHT_PX = 88  # of `LatentBars` with two rows
 # The encoder's distribution q(z|x); the one latent of an invertible model; a latent found by optimization.
 EncodingMethod = Literal["posterior", "exact", "search"]
 MAX_PRINTED_DIMS = 8  # of a latent with more dimensions the norm is printed instead of the coordinates
-LATENT_IMAGE_LIMIT = 3.0  # the colors of a latent drawn as an image go from −3 to 3
 Floats = NDArray[np.float64]
 
 
@@ -41,7 +43,7 @@ class SquareView(ImageView):
 
     def heightForWidth(self, width: int) -> int:
         """Return the height of the square and its caption."""
-        return min(MAX_VIEW_HEIGHT_PX, width + CAPTION_HEIGHT_PX)
+        return min(scaled(MAX_VIEW_HEIGHT_PX), width + scaled(CAPTION_HEIGHT_PX))
 
 
 class EncodeViews(QWidget):
@@ -61,6 +63,8 @@ class EncodeViews(QWidget):
         self.metrics, self.note = labels.wrapped("", "heading"), labels.wrapped("", "warning")
         self.setup, self.latent_label = labels.wrapped(), labels.wrapped()
         self._latent_size = 2  # the number of latent dimensions
+        self._sample_images: NDArray[np.uint8] | None = None
+        self._samples_hint = ""
         self._build()
         self.note.hide()
 
@@ -95,7 +99,9 @@ class EncodeViews(QWidget):
         has_map = method == "posterior" and latent_size == 2 and not is_point_data
         self.posterior_plane.setVisible(has_map)
         self._spacer.setVisible(has_map)
-        self._bars_area.setMaximumHeight(88 if has_map else 16_777_215)
+        # Beside a map the two rows are never cut.
+        self._bars_area.setMinimumHeight(scaled(_TWO_BARS_HEIGHT_PX if has_map else 0))
+        self._bars_area.setMaximumHeight(scaled(_TWO_BARS_HEIGHT_PX if has_map else 16_777_215))
         self.latent_label.setVisible(self._side_column.isHidden())
         self.setup.setVisible(not is_point_data)
 
@@ -132,15 +138,33 @@ class EncodeViews(QWidget):
         self.image_views["reconstruction"].set_image(current.recon, decoded)
         self.image_views["difference"].set_image(current.difference(), "difference")
         if not self.image_views["latent"].isHidden():
-            self.image_views["latent"].set_image(latent_image(current), f"z (color scale ±{LATENT_IMAGE_LIMIT:g})")
+            self.image_views["latent"].set_image(_colored_latent(current), "z")
+            self.image_views["latent"].setToolTip(f"z: {latent_legend(current.x.shape[2])}")
         if not self.posterior_plane.isHidden() and current.sigma is not None:
             _show_posterior(self.posterior_plane, current, sampled_z)
 
     def show_samples(self, samples: Array | None, hint: str) -> None:
         """Show decoded samples of q(z|x), (N, H, W, C)."""
-        images = None if samples is None or samples.ndim != 4 else np.asarray(samples, np.uint8)
-        image = None if images is None else to_qimage(montage(images, NUM_POSTERIOR_SAMPLES // 2, 2))
-        self.samples.set_image(image, hint=hint)
+        self._sample_images = None if samples is None or samples.ndim != 4 else np.asarray(samples, np.uint8)
+        self._samples_hint = hint
+        self._arrange_samples()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Arrange the samples in one row or two."""
+        super().resizeEvent(event)
+        self._arrange_samples()
+
+    def _arrange_samples(self) -> None:
+        """Show the samples in as many columns as make them largest."""
+        images = self._sample_images
+        if images is None:
+            self.samples.set_image(None, hint=self._samples_hint)
+            return
+        columns = max(
+            (NUM_POSTERIOR_SAMPLES // 2, NUM_POSTERIOR_SAMPLES),
+            key=lambda count: integer_scale(_montage_size(images, count), self.samples.size()),
+        )
+        self.samples.set_image(to_qimage(montage(images, columns, 2)))
 
     def row_image(self, current: Encoding) -> QImage:
         """Return the images side by side, or the planes."""
@@ -148,20 +172,20 @@ class EncodeViews(QWidget):
             return self._planes_host.grab().toImage()
         images = [np.broadcast_to(image, (*image.shape[:2], 3)) for image in (current.x, current.recon)]
         if not self.image_views["latent"].isHidden():
-            images.insert(1, np.broadcast_to(latent_image(current), images[0].shape))
+            images.insert(1, np.broadcast_to(_colored_latent(current), images[0].shape))
         row = montage(np.stack([*images, current.difference()]).astype(np.uint8), len(images) + 1, 2)
         return to_qimage(row.repeat(8, axis=0).repeat(8, axis=1))
 
     def _build(self) -> None:
         # The middle: images or planes, metrics, samples, graphs.
-        self.row.setMinimumSize(3 * 96, 96 + CAPTION_HEIGHT_PX)
+        self.row.setMinimumSize(scaled(3 * 96), scaled(96 + CAPTION_HEIGHT_PX))
         fill_box(QHBoxLayout(self.row), *((image_view, 1) for image_view in self.image_views.values()))
         self._planes_host = QWidget()
         fill_box(QHBoxLayout(self._planes_host), (self.plane, 1), (self.data, 1))
         self._graphs_host = QWidget()
         fill_box(QHBoxLayout(self._graphs_host), (self.history, 1), (self.histogram, 1))
         self._samples_host = QWidget()
-        self.samples.setMaximumHeight(320)
+        self.samples.setMaximumHeight(scaled(320))
         title = labels.heading("Samples of q(z|x), decoded")
         fill_box(QVBoxLayout(self._samples_host), labels.rule(), title, (self.samples, 1), spacing=-1)
         middle = fill_box(QVBoxLayout(), self.note, self.search, self.row, (self._planes_host, 8))
@@ -170,7 +194,7 @@ class EncodeViews(QWidget):
         )
         # The right: q(z|x) by dimension.
         self._bars_area = scroll_area(self.bars)
-        self._bars_area.setMinimumWidth(280)
+        self._bars_area.setMinimumWidth(scaled(280))
         self._spacer = QWidget()  # takes the remaining height
         column = fill_box(
             QVBoxLayout(), labels.heading("q(z|x)"), (self._bars_area, 1), self.posterior_plane, (self._spacer, 1)
@@ -188,6 +212,12 @@ def _show_posterior(plane: PathPlot, current: Encoding, sampled_z: Floats | None
     plane.show_path(Marker(current.mu, "z" if sigma is None else "μ", sigma=sigma), dots=sampled_z)
 
 
+def _montage_size(images: NDArray[np.uint8], columns: int) -> QSize:
+    """Return the size of images, (N, H, W, C), in rows of so many."""
+    height, width = images.shape[1:3]
+    return QSize(columns * (width + 2) - 2, -(-len(images) // columns) * (height + 2) - 2)
+
+
 def format_metric(metric: ImageMetric) -> str:
     """Return name, value and unit: "ELBO −86.8 nats"."""
     size = abs(metric.value)
@@ -197,15 +227,10 @@ def format_metric(metric: ImageMetric) -> str:
     return text.replace(" ", "\u00a0")  # lines break between metrics, not within
 
 
-def latent_image(current: Encoding) -> NDArray[np.uint8]:
-    """Return a latent of an image's size in colors, (H, W, 3), channel by channel."""
+def _colored_latent(current: Encoding) -> NDArray[np.uint8]:
+    """Return a latent of an image's size in colors, (H, W, 3)."""
     height, width, channels = current.x.shape
-    values = current.mu.reshape(channels, height, width).transpose(1, 2, 0) / LATENT_IMAGE_LIMIT
-    values = np.nan_to_num(values)
-    if channels == 1:
-        return diverging_colors(values[..., 0])
-    shaded: NDArray[np.uint8] = np.round((0.5 + values / 2).clip(0, 1) * 255).astype(np.uint8)
-    return shaded
+    return latent_image(current.mu, (channels, height, width))
 
 
 def _latent_text(current: Encoding) -> str:

@@ -10,10 +10,10 @@ from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.plots.plane_layers import Marker, MarkerLayer, ScatterLayer
 from genexplorer.viewer.plots.plane_plot import PlanePlot
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, make_pen, scaled
 from genexplorer.viewer.tabs.flow.stage_strip import decimal_text, signed_text
 from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, interpolate_stages
-from genexplorer.viewer.widgets.controls import fill_box, set_value, slider
+from genexplorer.viewer.widgets.controls import Toolbar, fill_box, set_value, slider
 from genexplorer.viewer.widgets.images import ImageView, to_array
 from genexplorer.viewer.widgets.labels import heading, muted, rule, text, vertical_rule, wrapped
 
@@ -54,7 +54,7 @@ class StagePlot(PlanePlot):
         """Apply other colors."""
         super().recolor(palette)
         for line in self._origin:
-            line.setPen(pg.mkPen(palette.faint))
+            line.setPen(make_pen(palette.faint))
 
 
 class StageDetail(QStackedWidget):
@@ -71,7 +71,7 @@ class StageDetail(QStackedWidget):
         if trace is None:
             self.picture.set_image(None, hint=hint)
         elif not trace.is_point_data:
-            self.picture.set_image(trace.values[stage])
+            self.picture.set_image(trace.image(stage))
         else:
             values, letter = trace.values.astype(np.float64), trace.axis_letter(stage)
             self.plane.show_position(batch or PointBatch.of_trace(trace), values, float(stage), letter)
@@ -85,7 +85,8 @@ class StageDetail(QStackedWidget):
 def animation_frames(trace: Trace, batch: PointBatch | None, palette: Palette) -> NDArray[np.uint8]:
     """Return a trace as frames, (N, H, W, C)."""
     if not trace.is_point_data:
-        return np.asarray(trace.values, np.uint8)
+        images = [trace.image(stage) for stage in range(len(trace.stages))]
+        return np.stack([np.broadcast_to(image, (*image.shape[:2], 3)) for image in images])
     plot, last = StagePlot(palette), len(trace.stages) - 1
     plot.resize(_FRAME_SIDE_PX, _FRAME_SIDE_PX)
     batch, values = batch or PointBatch.of_trace(trace), trace.values.astype(np.float64)
@@ -101,10 +102,10 @@ class TraceInspector(QWidget):
 
     def __init__(self, palette: Palette) -> None:
         super().__init__()
-        self.setFixedWidth(WIDTH_LIMITS_PX[0])
+        self.setFixedWidth(scaled(WIDTH_LIMITS_PX[0]))
         # Create the widgets.
         self.detail = StageDetail(palette)
-        self.detail.setMinimumHeight(16 * GAP)
+        self.detail.setMinimumHeight(scaled(16 * GAP))
         self.scrub = slider(0, 0, 0, "Stage (← →)")
         self.name = heading("")
         self.values: dict[str, QLabel] = {}
@@ -113,18 +114,20 @@ class TraceInspector(QWidget):
         self._pair_row = QWidget()
         # Lay out the stage, its values, those of the whole trace, and the inverse.
         for view in self.pair:
-            view.setFixedSize(14 * GAP, _PAIR_IMAGE_PX + 3 * GAP)
+            view.setFixedSize(scaled(14 * GAP), scaled(_PAIR_IMAGE_PX + 3 * GAP))
         fill_box(QHBoxLayout(self._pair_row), *self.pair, spacing=-1)
         of_stage = self._grid("log |det|", "cumulative", "mean", "standard deviation")
         of_trace = self._grid("log N(z; 0, I)", "sum of log |det|", "log p(x)")
         stage = (self.detail, 1), self.scrub, self.name, of_stage, rule()
-        items = *stage, of_trace, rule(), self.inverse_title, self._pair_row, self.inverse
+        of_inverse = Toolbar(rule(), self.inverse_title, self._pair_row, self.inverse, vertical=True, spacing=GAP // 2)
+        items = *stage, of_trace, of_inverse
         column = fill_box(QVBoxLayout(), *items, margins=(2 * GAP, 0, 0, 0), spacing=GAP // 2)
         fill_box(QHBoxLayout(self), vertical_rule(), (column, 1), spacing=0)
 
     def fit_width(self, width: int) -> None:
         """Fix the width at three tenths of the tab's, within bounds."""
-        self.setFixedWidth(min(max(WIDTH_LIMITS_PX[0], width * 3 // 10), WIDTH_LIMITS_PX[1]))
+        low, high = map(scaled, WIDTH_LIMITS_PX)
+        self.setFixedWidth(min(max(low, width * 3 // 10), high))
 
     def show_trace(self, trace: Trace | None, batch: PointBatch | None, stage: int, hint: str) -> None:
         """Show a stage of a trace, or why there is none."""
@@ -166,8 +169,8 @@ class TraceInspector(QWidget):
 
     def _grid(self, *names: str) -> QGridLayout:
         grid = QGridLayout()
-        grid.setHorizontalSpacing(2 * GAP)
-        grid.setVerticalSpacing(2)
+        grid.setHorizontalSpacing(scaled(2 * GAP))
+        grid.setVerticalSpacing(scaled(2))
         for row, name in enumerate(names):
             self.values[name] = text("—")
             grid.addWidget(muted(name), row, 0)

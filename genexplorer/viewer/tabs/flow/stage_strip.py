@@ -6,34 +6,35 @@ from dataclasses import dataclass
 import numpy as np
 import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
+from PyQt6.QtGui import QColor, QHelpEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QPolygonF, QResizeEvent
 from PyQt6.QtWidgets import QScrollArea, QToolTip, QWidget
 
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.style import text_font
+from genexplorer.viewer.style import make_pen, scale, scaled, text_font
 from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, TraceStage
 from genexplorer.viewer.widgets.controls import scroll_area
 from genexplorer.viewer.widgets.images import to_qimage
 from genexplorer.viewer.widgets.labels import literal_tooltip
-from genexplorer.viewer.widgets.painted import PaintedWidget
+from genexplorer.viewer.widgets.painted import PaintedWidget, unscaled_painter
 
 MIN_CELL_WIDTH_PX = 90  # the text below a stage needs it
 GAP_X_PX, GAP_Y_PX = 14, 10  # between cells; the first has room for an arrow
 TEXT_HEIGHT_PX = 62  # the height of label, bar and numbers below an image
 _POINT_PLOT_SIDES_PX = (160, 136, 112, 96, 80, 64, 56, 48)  # the largest with which all stages fit is used
+_MAX_IMAGE_SIDE_PX = 168
 _LINE_HEIGHT_PX = 15
 _BAR_HEIGHT_PX = 6
 
 
 @dataclass(frozen=True)
 class StripLayout:
-    """Cells in rows, all of one size."""
+    """Cells in rows, all of one size; lengths are in the units of `unscaled_painter`."""
 
     count: int  # the number of stages
     columns: int  # the number of stages in a row
-    image_size: tuple[int, int]  # width and height of an image or plot, in logical pixels
-    cell_width: int  # the width of a cell without the gap
+    image_size: tuple[float, float]  # width and height of an image or plot
+    cell_width: float  # the width of a cell without the gap
 
     @property
     def rows(self) -> int:
@@ -41,17 +42,17 @@ class StripLayout:
         return -(-self.count // self.columns)
 
     @property
-    def cell_height(self) -> int:
+    def cell_height(self) -> float:
         """The height of a cell without the gap."""
         return self.image_size[1] + TEXT_HEIGHT_PX
 
     @property
-    def height(self) -> int:
+    def height(self) -> float:
         """The height of all rows."""
         return self.rows * (self.cell_height + GAP_Y_PX)
 
-    def cell_position(self, index: int) -> tuple[int, int]:
-        """Return left and top of a cell, in logical pixels."""
+    def cell_position(self, index: int) -> tuple[float, float]:
+        """Return left and top of a cell."""
         row, column = divmod(index, self.columns)
         return GAP_X_PX // 2 + column * (self.cell_width + GAP_X_PX), row * (self.cell_height + GAP_Y_PX)
 
@@ -63,23 +64,28 @@ class StripLayout:
         return index if 0 <= column < self.columns and 0 <= row < self.rows and index < self.count else None
 
 
-def choose_layout(count: int, image: tuple[int, int] | None, available_size: tuple[int, int]) -> StripLayout:
+def choose_layout(
+    count: int, image: tuple[int, int] | None, available_size: tuple[float, float], pixel: float = 1.0
+) -> StripLayout:
     """Return the layout with the largest images that fit the available size, else the smallest, to be scrolled.
 
     Args:
         count: Number of stages.
         image: Height and width of an image, enlarged by whole factors; None for points, which have no pixels.
-        available_size: Width and height that are visible without scrolling, in logical pixels.
+        available_size: Width and height that are visible without scrolling.
+        pixel: The side of a logical pixel in the units of all lengths.
     """
+    sizes: list[tuple[float, float]]
     if image is None:
         sizes = [(side, side) for side in _POINT_PLOT_SIDES_PX]
     else:
-        enlarged = [(image[1] * factor, image[0] * factor) for factor in range(max(1, 168 // max(image)), 0, -1)]
+        factors = range(max(1, int(_MAX_IMAGE_SIDE_PX / pixel) // max(image)), 0, -1)
+        enlarged = [(image[1] * factor * pixel, image[0] * factor * pixel) for factor in factors]
         sizes = [size for size in enlarged if max(size) >= 40] or enlarged[:1]
     candidates = []
     for picture in sizes:
         cell = max(MIN_CELL_WIDTH_PX, picture[0])
-        columns = min(max(1, count), max(1, available_size[0] // (cell + GAP_X_PX)))
+        columns = min(max(1, count), max(1, int(available_size[0] // (cell + GAP_X_PX))))
         candidates.append(StripLayout(max(1, count), columns, picture, cell))
     return next((layout for layout in candidates if layout.height <= available_size[1] + GAP_Y_PX), candidates[-1])
 
@@ -91,26 +97,26 @@ def paint_stage(
     painter.save()
     painter.setClipRect(box)
     painter.fillRect(box, QColor(palette.surface))
-    painter.setPen(QPen(QColor(palette.faint), 1))
+    painter.setPen(make_pen(palette.faint, 1))
     center = box.center()
     painter.drawLine(QPointF(box.left(), center.y()), QPointF(box.right(), center.y()))
     painter.drawLine(QPointF(center.x(), box.top()), QPointF(center.x(), box.bottom()))
     # The points, one color after the other.
-    scale = box.width() / 2 / batch.axis_limit
+    per_unit = box.width() / 2 / batch.axis_limit
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     points = batch.points[stage]
-    x, y = center.x() + points[:, 0] * scale, center.y() - points[:, 1] * scale
+    x, y = center.x() + points[:, 0] * per_unit, center.y() - points[:, 1] * per_unit
     for group in np.unique(batch.color_classes):
-        pen = QPen(QColor(palette.class_color(int(group))), 1.6)
+        pen = make_pen(palette.class_color(int(group)), 1.6)
         pen.setCapStyle(Qt.PenCapStyle.RoundCap)
         painter.setPen(pen)
         rows = (batch.color_classes == group) & np.isfinite(x) & np.isfinite(y)
         painter.drawPoints(pg.functions.arrayToQPolygonF(x[rows], y[rows]))
     # The ring.
     if np.isfinite(traced_point).all():
-        at = QPointF(center.x() + float(traced_point[0]) * scale, center.y() - float(traced_point[1]) * scale)
+        at = QPointF(center.x() + float(traced_point[0]) * per_unit, center.y() - float(traced_point[1]) * per_unit)
         for color, width in ((palette.background, 4), (palette.text, 2)):
-            painter.setPen(QPen(QColor(color), width))
+            painter.setPen(make_pen(color, width))
             painter.drawEllipse(at, 5, 5)
     painter.restore()
 
@@ -138,7 +144,9 @@ class StageStrip(PaintedWidget):
         """Show a trace, with those of many points where they are known, or the hint why there is none."""
         self.trace, self.batch, self.hint = trace, batch, hint
         self._stage_images = (
-            [] if trace is None or trace.is_point_data else [to_qimage(stage) for stage in trace.values]
+            []
+            if trace is None or trace.is_point_data
+            else [to_qimage(trace.image(index)) for index in range(len(trace.stages))]
         )
         self.fit(self.available_size)
 
@@ -154,44 +162,50 @@ class StageStrip(PaintedWidget):
         trace = self.trace
         image = None if trace is None or trace.is_point_data else (trace.values.shape[1], trace.values.shape[2])
         count = 1 if trace is None else len(trace.stages)
-        self.strip_layout = choose_layout(count, image, (available_size.width(), available_size.height()))
-        self.setFixedHeight(max(available_size.height(), self.strip_layout.height))
+        self.strip_layout = choose_layout(
+            count, image, (available_size.width() / scale(), available_size.height() / scale()), 1 / scale()
+        )
+        self.setFixedHeight(max(available_size.height(), round(self.strip_layout.height * scale())))
         self.update()
 
     def cell_rect(self, index: int) -> QRectF:
-        """Return the cell of a stage."""
+        """Return the cell of a stage, in the units of `unscaled_painter`."""
         left, top = self.strip_layout.cell_position(index)
         return QRectF(left, top, self.strip_layout.cell_width, self.strip_layout.cell_height)
 
     def image(self) -> QImage:
         """Return the strip as an image, without the free room below it."""
-        image: QImage = self.grab(self.rect().adjusted(0, 0, 0, self.strip_layout.height - self.height())).toImage()
+        height = round(self.strip_layout.height * scale())
+        image: QImage = self.grab(self.rect().adjusted(0, 0, 0, height - self.height())).toImage()
         return image
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the stages, or the hint."""
-        painter = QPainter(self)
         if self.trace is None:
-            self.paint_hint(painter, self.hint)
+            self.paint_hint(QPainter(self), self.hint)
             return
+        painter = unscaled_painter(self)
         for index, stage in enumerate(self.trace.stages):
             self._paint(painter, index, stage, self.trace)
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
         """Select the stage that is clicked."""
         if event is not None and event.button() == Qt.MouseButton.LeftButton and self.trace is not None:
-            index = self.strip_layout.cell_at(event.position().x(), event.position().y())
+            index = self._cell_at(event.position())
             if index is not None:
                 self.stage_clicked.emit(index)
 
     def event(self, event: QEvent | None) -> bool:
         """Show the metrics of a stage as a tooltip."""
         if isinstance(event, QHelpEvent) and self.trace is not None:
-            index = self.strip_layout.cell_at(event.pos().x(), event.pos().y())
+            index = self._cell_at(event.pos().toPointF())
             content = "" if index is None else literal_tooltip(self._description(index))
             QToolTip.showText(event.globalPos(), content, self)
             return True
         return super().event(event)
+
+    def _cell_at(self, position: QPointF) -> int | None:
+        return self.strip_layout.cell_at(position.x() / scale(), position.y() / scale())
 
     def _description(self, index: int) -> str:
         if self.trace is None or index >= len(self.trace.stages):
@@ -206,17 +220,17 @@ class StageStrip(PaintedWidget):
     def _paint(self, painter: QPainter, index: int, stage: TraceStage, trace: Trace) -> None:
         colors, (width, height) = self.colors, self.strip_layout.image_size
         cell = self.cell_rect(index)
-        box = QRectF(cell.left() + (cell.width() - width) // 2, cell.top() + 2, width, height)
+        box = QRectF(cell.left() + (cell.width() - width) / 2, cell.top() + 2, width, height)
         # The image, or the points.
         if trace.is_point_data:
             batch, traced_point = self.batch or PointBatch.of_trace(trace), trace.values[index].astype(float)
             paint_stage(painter, box, batch, index, traced_point, colors)
         else:
-            is_shrunk = box.width() < self._stage_images[index].width()
+            is_shrunk = box.width() * scale() < self._stage_images[index].width() - 0.5
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, is_shrunk)
             painter.drawImage(box, self._stage_images[index])
         if index == self.stage:
-            painter.setPen(QPen(QColor(colors.accent), 2))
+            painter.setPen(make_pen(colors.accent, 2))
             painter.drawRect(box.adjusted(-2, -2, 2, 2))
         # The arrow to the next stage in the row.
         if index + 1 < len(trace.stages) and (index + 1) % self.strip_layout.columns:
@@ -228,11 +242,11 @@ class StageStrip(PaintedWidget):
             painter.setBrush(Qt.BrushStyle.NoBrush)
         # Name, change of volume, and mean with deviation.
         line = QRectF(cell.left() - 4, box.bottom() + 4, cell.width() + 8, _LINE_HEIGHT_PX)
-        painter.setFont(text_font(9, bold=index == self.stage))
+        painter.setFont(text_font(9, bold=index == self.stage, exact=True))
         painter.setPen(QColor(colors.text))
         name = painter.fontMetrics().elidedText(stage.label, Qt.TextElideMode.ElideMiddle, int(line.width()))
         painter.drawText(line, Qt.AlignmentFlag.AlignCenter, name)
-        painter.setFont(text_font(8))
+        painter.setFont(text_font(8, exact=True))
         line.translate(0, _LINE_HEIGHT_PX)
         if stage.ladj is not None:
             self._paint_change(painter, line, stage.ladj, trace.bar_scale)
@@ -278,7 +292,8 @@ class StageStripArea(QWidget):
     def show_stage(self, index: int) -> None:
         """Scroll to a stage."""
         rect = self.strip.cell_rect(index)
-        self.area.ensureVisible(int(rect.center().x()), int(rect.center().y()), 0, int(rect.height() / 2) + 4)
+        x, y, half_height = (scaled(length) for length in (rect.center().x(), rect.center().y(), rect.height() / 2))
+        self.area.ensureVisible(x, y, 0, half_height + 4)
 
 
 def signed_text(value: float) -> str:

@@ -9,15 +9,16 @@ from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines
+from genexplorer.session.latent_colors import latent_legend
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.flow.inspector import IMAGE_FRAME_MS, POINT_FRAME_MS, TraceInspector, animation_frames
 from genexplorer.viewer.tabs.flow.stage_strip import StageStrip, StageStripArea
 from genexplorer.viewer.tabs.flow.trace import MAX_SEED, MAX_TEMPERATURE, TraceSelection
 from genexplorer.viewer.tabs.flow.trace_loader import TraceLoader
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
-from genexplorer.viewer.widgets.controls import fill_box, set_value, slider, spin_box, timer, tool_button
+from genexplorer.viewer.widgets.controls import Toolbar, fill_box, set_value, slider, spin_box, timer, tool_button
 from genexplorer.viewer.widgets.labels import muted, wrapped
 
 if TYPE_CHECKING:
@@ -47,14 +48,14 @@ class TraceControls(QWidget):
         self.index = spin_box(0, 0, "index in the test set", prefix="#", focus=_CLICK_FOCUS)
         self.seed = spin_box(0, MAX_SEED, "seed of the sample", focus=_CLICK_FOCUS)
         for box in (self.index, self.seed):
-            box.setMinimumWidth(10 * GAP)
+            box.setMinimumWidth(scaled(10 * GAP))
         self.resample = tool_button("Resample", "Choose another at random (R); ↑ ↓ step")
         self.temperature_label = muted("temperature 1.00")
         self.temperature_label.setMinimumWidth(self.temperature_label.sizeHint().width() + 4)
         tip = "Temperature: standard deviation of z (− +)"
         self.temperature = slider(0, round(MAX_TEMPERATURE * 100), 100, tip)
-        self.temperature.setMinimumWidth(10 * GAP)
-        self.temperature.setMaximumWidth(24 * GAP)
+        self.temperature.setMinimumWidth(scaled(10 * GAP))
+        self.temperature.setMaximumWidth(scaled(24 * GAP))
         self.play = tool_button("▶ Play", "Play through the stages (Enter); ← → step", checkable=True)
         # Lay out and connect the widgets.
         pair = fill_box(QHBoxLayout(), self.forward, self.inverse, spacing=0)
@@ -112,7 +113,7 @@ class FlowTab(ModelTab):
         self.legend = wrapped(_LEGEND)
         self._requested: dict[str, object] = {}
         self._timer = timer(self, PLAY_STAGE_MS, self._advance)
-        column = fill_box(QVBoxLayout(), self.controls, (self.area, 1), self.legend)
+        column = fill_box(QVBoxLayout(), Toolbar(self.controls), (self.area, 1), self.legend)
         margins = (2 * GAP, GAP, 2 * GAP, GAP)
         fill_box(QHBoxLayout(self), (column, 1), self.inspector, margins=margins, spacing=2 * GAP)
         # Connect the signals.
@@ -242,6 +243,9 @@ class FlowTab(ModelTab):
         if trace is not None and trace.direction == "forward" and reconstruction is not None:
             pair = trace.values[0], reconstruction
         self.inspector.show_inverse(trace, pair)
+        is_image = trace is not None and not trace.is_point_data
+        colors = f" z: {latent_legend(trace.values.shape[3])}." if trace is not None and is_image else ""
+        self.legend.setText(_LEGEND + colors)
 
     def _show_stage(self) -> None:
         trace, stage = self.loader.trace, self.selection.stage

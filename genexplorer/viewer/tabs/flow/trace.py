@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.runs.sanitize import one_line
+from genexplorer.session.latent_colors import latent_image
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.preferences import MAX_IMAGE_INDEX, saved_int
 
@@ -55,6 +56,13 @@ class Trace:
         """Return the same trace with mean and standard deviation of many points, (K + 1,) each."""
         stats = zip(self.stages, mean.tolist(), std.tolist(), strict=True)
         return replace(self, stages=tuple(replace(stage, mean=m, std=s) for stage, m, s in stats))
+
+    def image(self, stage: int) -> NDArray[np.uint8]:
+        """Return a stage as an image, (H, W, C): gray levels, and z, as everywhere, in the colors of latents."""
+        if self.axis_letter(stage) != "z":
+            return np.asarray(self.values[stage], np.uint8)
+        height, width, channels = self.values.shape[1:]
+        return latent_image(self.z, (channels, height, width))
 
     @property
     def total(self) -> float:

@@ -6,14 +6,22 @@ from PyQt6.QtWidgets import QDoubleSpinBox, QGridLayout, QHBoxLayout, QProgressB
 
 from genexplorer.explore.protocol import Array
 from genexplorer.session import formatting
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.encode.latent_plots import dimension_name
 from genexplorer.viewer.tabs.interpolate.endpoints import MAX_COORDINATES, MAX_SEED, EndpointKind, Endpoints
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import combo_box, fill_box, set_entries, set_value, spin_box, tool_button
+from genexplorer.viewer.widgets.controls import (
+    Toolbar,
+    combo_box,
+    fill_box,
+    set_entries,
+    set_value,
+    spin_box,
+    tool_button,
+)
 from genexplorer.viewer.widgets.images import ImageView
 
-WIDTH_PX = 208
+WIDTH_PX = 200
 _ENDPOINT_KIND_LABELS: dict[EndpointKind, str] = {
     "sample": "sample",
     "test": "test image",
@@ -28,14 +36,14 @@ class EndpointPanel(QWidget):
 
     def __init__(self, endpoints: Endpoints, name: str) -> None:
         super().__init__()
-        self.setFixedWidth(WIDTH_PX)
+        self.setFixedWidth(scaled(WIDTH_PX))
         self._endpoints, self._name = endpoints, name
         # Create the widgets.
         self.kind = combo_box(f"kind of {name}")
         self.number = spin_box(0, MAX_SEED, f"seed of {name}")
         self.resample = tool_button("Resample", f"Choose at random ({name})")
         self.image_view = ImageView(f"endpoint {name}")
-        self.image_view.setMinimumHeight(64)
+        self.image_view.setMinimumHeight(scaled(64))
         self.position = labels.muted()
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
@@ -43,8 +51,8 @@ class EndpointPanel(QWidget):
         self.search_button = tool_button("cancel", name="small")
         self.latent = _CoordinateBoxes(name)
         # Lay out the rows.
-        first = fill_box(QHBoxLayout(), labels.heading(name), (self.kind, 1))
-        second = fill_box(QHBoxLayout(), (self.number, 1), self.resample)
+        first = fill_box(QHBoxLayout(), labels.heading(name), (Toolbar((self.kind, 1)), 1))
+        second = Toolbar((self.number, 1), self.resample)
         last = fill_box(QHBoxLayout(), (self.status, 1))
         last.addWidget(self.search_button, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
         self._spacer = QWidget()  # takes the room of a picture
@@ -126,7 +134,7 @@ class _CoordinateBoxes(QWidget):
         self._names = [labels.muted(dimension_name(number)) for number in range(MAX_COORDINATES)]
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setSpacing(GAP // 2)
+        grid.setSpacing(scaled(GAP // 2))
         for number, (name, box) in enumerate(zip(self._names, self._boxes, strict=True)):
             box.setRange(-10, 10)
             box.setSingleStep(0.1)

@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.interpolate.endpoint_panel import EndpointPanel
 from genexplorer.viewer.tabs.interpolate.endpoints import ENDPOINT_NAMES, Endpoints
 from genexplorer.viewer.tabs.interpolate.interpolation import (
@@ -28,7 +28,7 @@ from genexplorer.viewer.tabs.interpolate.views import InterpolationPreview, Inte
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import fill_box, set_value, slider, spin_box, timer, tool_button
+from genexplorer.viewer.widgets.controls import Toolbar, fill_box, set_value, slider, spin_box, timer, tool_button
 from genexplorer.viewer.widgets.images import enlarged, montage, to_qimage
 from trainers.model_card import ModelCard
 
@@ -56,7 +56,7 @@ class PlaybackControls(QWidget):
         self.play.setAccessibleName("play")
         self.slider = slider(0, SLIDER_POSITIONS, SLIDER_POSITIONS // 2, "Position t (← →)")
         self.position = labels.text()
-        self.position.setMinimumWidth(18 * GAP)
+        self.position.setMinimumWidth(scaled(18 * GAP))
         self.modes = {mode: tool_button(mode, _MODE_TOOLTIPS[mode], checkable=True) for mode in MODES}
         self.count = spin_box(MIN_IMAGES, MAX_IMAGES, "images of the strip", "Images of the strip (+ −)")
         self.swap = tool_button("A ⇄ B", "Swap A and B (X)")
@@ -66,7 +66,7 @@ class PlaybackControls(QWidget):
             self._group.addButton(button)
             button.setObjectName(mode)
         buttons = *self.modes.values(), self.count, self.swap, self.resample
-        fill_box(QHBoxLayout(self), self.play, (self.slider, 1), self.position, *buttons)
+        fill_box(QHBoxLayout(self), Toolbar(self.play), (self.slider, 1), self.position, Toolbar(*buttons))
         # Connect the signals.
         self.slider.valueChanged.connect(lambda value: self.scrubbed.emit(value / SLIDER_POSITIONS))
         self.slider.sliderPressed.connect(lambda: self.dragging.emit(True))
@@ -128,7 +128,7 @@ class InterpolateTab(ModelTab):
             QHBoxLayout(), self.endpoint_panels["A"], (self.preview, 1), self.endpoint_panels["B"], spacing=2 * GAP
         )
         column = fill_box(QVBoxLayout(self), (row, 1), labels.rule(), self.controls, self.strip)
-        column.setContentsMargins(2 * GAP, GAP, 2 * GAP, GAP)
+        column.setContentsMargins(scaled(2 * GAP), scaled(GAP), scaled(2 * GAP), scaled(GAP))
         # Connect the signals.
         controls, strip = self.controls, self.strip
         self.endpoints.subscribe(self._on_endpoints_changed)

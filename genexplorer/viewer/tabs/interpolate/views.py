@@ -4,14 +4,15 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QResizeEvent
-from PyQt6.QtWidgets import QHBoxLayout, QStackedWidget, QWidget
+from PyQt6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QWidget
 
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import typical_norm
 from genexplorer.viewer.plots.base_plot import BasePlot, ChartAxis
 from genexplorer.viewer.plots.plane_layers import Marker
 from genexplorer.viewer.plots.plane_plot import PathPlot
+from genexplorer.viewer.style import make_pen, scale, scaled, text_font
 from genexplorer.viewer.tabs.interpolate.interpolation import InterpolationFrames, chord_norms
 from genexplorer.viewer.widgets.controls import fill_box
 from genexplorer.viewer.widgets.images import ImageView, to_array, to_qimage
@@ -19,7 +20,7 @@ from genexplorer.viewer.widgets.painted import PaintedWidget
 
 Floats = NDArray[np.float64]
 Images = NDArray[np.uint8]
-NORM_PLOT_HEIGHT_PX, STRIP_HEIGHT_PX = 128, 92
+NORM_PLOT_HEIGHT_PX, PRESENTED_NORM_PLOT_HEIGHT_PX, STRIP_HEIGHT_PX = 128, 84, 92
 _Y_AXIS_WIDTH_PX = 52
 _LABEL_WIDTH_PX = 96.0  # reserved at the right for the label of the typical norm
 _MIN_CELL_WIDTH_PX = 18.0
@@ -39,6 +40,7 @@ class InterpolationPreview(QStackedWidget):
         fill_box(QHBoxLayout(self._planes_host), (self.latent, 1), (self.data, 1))
         self.addWidget(self.image_view)
         self.addWidget(self._planes_host)
+        self.set_data_kind(points=False, size=2)
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
@@ -48,6 +50,9 @@ class InterpolationPreview(QStackedWidget):
     def set_data_kind(self, *, points: bool, size: int) -> None:
         """Show images or points, decoded from `size` dimensions."""
         self.setCurrentIndex(int(points))
+        # The hidden page takes no room.
+        policy = QSizePolicy.Policy.Preferred if points else QSizePolicy.Policy.Ignored
+        self._planes_host.setSizePolicy(policy, policy)
         self.latent.setVisible(size == 2)
 
     def show_frames(
@@ -93,16 +98,15 @@ class NormPlot(BasePlot):
         super().__init__(palette, ChartAxis("left"), ChartAxis("bottom"), names, interactive=False)
         self.setParent(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)  # the strip handles the mouse
-        self.left.setWidth(_Y_AXIS_WIDTH_PX)
         self.bottom.setTicks([[(t, f"{t:g}") for t in _T_TICKS]])
         self.getPlotItem().showGrid(x=False, y=True, alpha=0.12)
         self._norms, self._chord = (pg.PlotDataItem(connect="finite", antialias=True) for _ in range(2))
         self._typical = pg.InfiniteLine(angle=0, movable=False)
-        self._typical_name, self._chord_name = pg.TextItem("typical |z|"), pg.TextItem("linear")
+        self.typical_name, self.chord_name = pg.TextItem("typical |z|"), pg.TextItem("linear")
         self._position = pg.InfiniteLine(angle=90, movable=False)
         self._dot = pg.ScatterPlotItem(size=7, pen=None)
         lines = self._typical, self._chord, self._norms, self._position
-        for item in (*lines, self._dot, self._typical_name, self._chord_name):
+        for item in (*lines, self._dot, self.typical_name, self.chord_name):
             self.addItem(item, ignoreBounds=True)
         self.recolor(palette)
 
@@ -113,18 +117,18 @@ class NormPlot(BasePlot):
         self.setYRange(0.0, top, padding=0)
         self._norms.setData(frames.t, norms)
         self._typical.setPos(typical)
-        self._typical_name.setPos(1.02, typical)
+        self.typical_name.setPos(1.02, typical)
         # The straight line through the middle, where the interpolation is not the straight line itself.
         has_chord = endpoints is not None and frames.mode != "linear"
         self._chord.setVisible(has_chord)
-        self._chord_name.setVisible(False)
+        self.chord_name.setVisible(False)
         if endpoints is not None and has_chord:
             chord = chord_norms(endpoints, frames.t)
             self._chord.setData(frames.t, chord)
             gaps = np.abs(norms - chord)
             row = (int(np.argmax(gaps)) + len(chord) - 1) // 2  # on the rising side, where there is room below
-            self._chord_name.setVisible(bool(gaps.max() > _MIN_LABELED_GAP * top))
-            self._chord_name.setPos(float(frames.t[row]), float(chord[row]))
+            self.chord_name.setVisible(bool(gaps.max() > _MIN_LABELED_GAP * top))
+            self.chord_name.setPos(float(frames.t[row]), float(chord[row]))
 
     def set_position(self, t: float, norm: float) -> None:
         """Mark a position t on the path and the norm there."""
@@ -134,12 +138,14 @@ class NormPlot(BasePlot):
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
         super().recolor(palette)
-        self._norms.setPen(pg.mkPen(palette.accent, width=2))
-        self._chord.setPen(pg.mkPen(palette.muted, width=1.2, style=Qt.PenStyle.DashLine))
-        self._typical.setPen(pg.mkPen(palette.muted, style=Qt.PenStyle.DotLine))
-        self._position.setPen(pg.mkPen(palette.text))
+        self.left.setWidth(scaled(_Y_AXIS_WIDTH_PX))
+        self._dot.setSize(scaled(7))
+        self._norms.setPen(make_pen(palette.accent, 2))
+        self._chord.setPen(make_pen(palette.muted, 1.2, Qt.PenStyle.DashLine))
+        self._typical.setPen(make_pen(palette.muted, 1.0, Qt.PenStyle.DotLine))
+        self._position.setPen(make_pen(palette.text))
         self._dot.setBrush(palette.text)
-        for name in (self._typical_name, self._chord_name):
+        for name in (self.typical_name, self.chord_name):
             name.setColor(palette.muted)
 
 
@@ -167,12 +173,18 @@ class InterpolationStrip(PaintedWidget):
 
     def sizeHint(self) -> QSize:
         """Return room for images and plot."""
-        return QSize(480, NORM_PLOT_HEIGHT_PX + (STRIP_HEIGHT_PX if self._has_images else 0))
+        plot_height = NORM_PLOT_HEIGHT_PX if scale() == 1 else PRESENTED_NORM_PLOT_HEIGHT_PX
+        return QSize(scaled(480), scaled(plot_height + (STRIP_HEIGHT_PX if self._has_images else 0)))
 
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
         super().recolor(palette)
         self.plot.recolor(palette)
+        for name in (self.plot.typical_name, self.plot.chord_name):
+            name.setFont(text_font())
+        self.updateGeometry()
+        self._place_plot()
+        self._fit_range()
 
     def set_frames(self, frames: InterpolationFrames | None, endpoints: Floats | None, hint: str = "") -> None:
         """Show an interpolation and the ends (2, d) that it joins, or the hint why there is none."""
@@ -238,25 +250,25 @@ class InterpolationStrip(PaintedWidget):
         self.scrubbed.emit(min(1.0, max(0.0, t)))
 
     def _place_plot(self) -> None:
-        top = STRIP_HEIGHT_PX if self._has_images else 0
+        top = scaled(STRIP_HEIGHT_PX) if self._has_images else 0
         self.plot.setGeometry(0, top, self.width(), max(1, self.height() - top))
 
     def _fit_range(self) -> None:
         """Leave room beside t = 0 and t = 1 for half an image, and at the right for a label."""
         inset = self._cell_px / 2 if self._has_images else 0.0
-        width = max(1.0, float(self.plot.getViewBox().width()) - 2 * inset - _LABEL_WIDTH_PX)
-        self.plot.setXRange(-inset / width, 1 + (inset + _LABEL_WIDTH_PX) / width, padding=0)
+        width = max(1.0, float(self.plot.getViewBox().width()) - 2 * inset - scaled(_LABEL_WIDTH_PX))
+        self.plot.setXRange(-inset / width, 1 + (inset + scaled(_LABEL_WIDTH_PX)) / width, padding=0)
         self.update()
 
     @property
     def _cell_px(self) -> float:
         count = max(2, len(self._images))
-        return max(_MIN_CELL_WIDTH_PX, (self.width() - _Y_AXIS_WIDTH_PX - _LABEL_WIDTH_PX) / count)
+        return max(scaled(_MIN_CELL_WIDTH_PX), (self.width() - scaled(_Y_AXIS_WIDTH_PX + _LABEL_WIDTH_PX)) / count)
 
     def _paint_images(self, painter: QPainter, frames: InterpolationFrames) -> None:
         # Enlarge by a whole factor where images are small, else shrink.
         ratio, size = self.devicePixelRatioF(), self._images[0].size()
-        room = min(self._cell_px - 4, STRIP_HEIGHT_PX - 8.0)
+        room = min(self._cell_px - 4, scaled(STRIP_HEIGHT_PX) - 8.0)
         scale = room * ratio / max(size.width(), size.height())
         scale = (int(scale) if scale >= 1 else scale) / ratio
         width, height = size.width() * scale, size.height() * scale
@@ -268,9 +280,9 @@ class InterpolationStrip(PaintedWidget):
         current = rows[int(np.argmin(np.abs(strip_t[rows] - self._t)))]
         for row in rows:
             x = self.x_of(float(strip_t[row]))
-            box = QRectF(round(x - width / 2), round((STRIP_HEIGHT_PX - height) / 2), width, height)
+            box = QRectF(round(x - width / 2), round((scaled(STRIP_HEIGHT_PX) - height) / 2), width, height)
             painter.drawImage(box, self._images[row])
             if row == current:
-                painter.setPen(QPen(QColor(self.colors.accent), 2))
+                painter.setPen(make_pen(self.colors.accent, 2))
                 painter.setBrush(Qt.BrushStyle.NoBrush)
                 painter.drawRect(box.adjusted(-2, -2, 2, 2))

@@ -5,7 +5,7 @@ from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from genexplorer.session import formatting
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.manifold.latent_plane import axis_name
 from genexplorer.viewer.tabs.manifold.plane_selector import AxisScores
 from genexplorer.viewer.widgets.controls import discard, fill_box, set_value, tool_button
@@ -49,8 +49,8 @@ class AxisSliders(QWidget):
         self.reset = tool_button("Reset", "Set every slider to 0 (Backspace)", name="small")
         self._indices: tuple[int, ...] = ()
         self._grid = QGridLayout()
-        self._grid.setHorizontalSpacing(2 * GAP)
-        self._grid.setVerticalSpacing(GAP // 2)
+        self._grid.setHorizontalSpacing(scaled(2 * GAP))
+        self._grid.setVerticalSpacing(scaled(GAP // 2))
         for column in range(_SLIDER_COLUMNS):
             self._grid.setColumnStretch(column, 1)
         head = fill_box(QHBoxLayout(), self.heading, *self.targets.values(), None, self.reset, spacing=GAP // 2)
@@ -154,7 +154,7 @@ class AxisRow(QWidget):
         self.name, self.value_label = text(axis_name(index)), muted("")
         self.slider = AxisSlider(axis_name(index), round(MAX_OFFSET * SLIDER_STEPS_PER_UNIT))
         for label in (self.name, self.value_label):
-            label.setFixedWidth(5 * GAP)
+            label.setFixedWidth(scaled(5 * GAP))
         fill_box(QHBoxLayout(self), self.name, (self.slider, 1), self.value_label, spacing=GAP // 2)
         self.slider.valueChanged.connect(lambda _: self.value_changed.emit(self.value()))
 

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6 import sip
 from PyQt6.QtCore import QPointF, Qt
-from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPen, QPixmap
+from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPainterPath, QPixmap
 
 from genexplorer.session.palette import Palette, contrast
-from genexplorer.viewer.style import mix
+from genexplorer.viewer.style import make_pen, mix, scale, scaled
 
 GLYPH_FONT_PX = 12.0
 DOT_RADIUS_PX = 2.5
@@ -41,10 +41,10 @@ class GlyphAtlas:
         self._rows = {label: row for row, label in enumerate(classes)}
         self._ratio = ratio
         bold = QFont(font)
-        bold.setPixelSize(round(GLYPH_FONT_PX))
+        bold.setPixelSize(scaled(GLYPH_FONT_PX))
         bold.setWeight(QFont.Weight.Bold)
         widest = max((QFontMetricsF(bold).horizontalAdvance(glyph(label)) for label in classes), default=8.0)
-        self._cell = (np.ceil(widest) + 6.0, GLYPH_FONT_PX + 6.0)
+        self._cell = (np.ceil(widest) + scaled(6), scaled(GLYPH_FONT_PX + 6))
         self._pixmap = self._render(classes, palette, bold)
 
     def draw(self, painter: QPainter, pixels: NDArray[np.float64], labels: NDArray[np.int64], *, dots: bool) -> None:
@@ -84,7 +84,7 @@ class GlyphAtlas:
         # Draw the digit of each class at the left, its dot at the right.
         painter = QPainter(pixmap)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        halo = QPen(QColor(palette.background), 3.0)
+        halo = make_pen(palette.background, 3.0)
         halo.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         for row, label in enumerate(classes):
             color = QColor(class_color(label, palette))
@@ -92,7 +92,7 @@ class GlyphAtlas:
             digit.addText(QPointF(0, 0), font, glyph(label))
             digit.translate(QPointF(0.5 * width, (row + 0.5) * height) - digit.boundingRect().center())
             dot = QPainterPath()
-            dot.addEllipse(QPointF(1.5 * width, (row + 0.5) * height), DOT_RADIUS_PX, DOT_RADIUS_PX)
+            dot.addEllipse(QPointF(1.5 * width, (row + 0.5) * height), DOT_RADIUS_PX * scale(), DOT_RADIUS_PX * scale())
             for shape in (digit, dot):
                 painter.strokePath(shape, halo)
                 painter.fillPath(shape, color)

@@ -11,7 +11,7 @@ from genexplorer.session.palette import Palette
 from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.manifold.inspector_data import NUM_HOVER_SAMPLES, EncodedImage, PosteriorSamples
 from genexplorer.viewer.tabs.manifold.plane_selector import PIN_NAMES
-from genexplorer.viewer.widgets.controls import fill_box
+from genexplorer.viewer.widgets.controls import Toolbar, fill_box
 from genexplorer.viewer.widgets.images import ImageView
 from genexplorer.viewer.widgets.labels import heading, muted, rule, wrapped
 
@@ -130,10 +130,9 @@ class ManifoldInspector(QWidget):
             self.metrics,
             divider,
             fill_box(QHBoxLayout(), self.nearest, self.nearest_text),
-            rule(),
-            self._pin_layout,
+            Toolbar(rule(), self._pin_layout, vertical=True),
             None,
-            self.command,
+            Toolbar(self.command),
             margins=(GAP, 0, GAP, GAP),
         )
         self.allow()
@@ -176,9 +175,9 @@ class ManifoldInspector(QWidget):
         for name, button in self._pin_buttons.items():
             button.setText(name if third_pin else f"Pin {name}")
             button.setStyleSheet("padding: 4px 0;" if third_pin else "")
-            button.setMinimumWidth(20 if third_pin else 0)
-            button.setMaximumWidth(20 if third_pin else WIDTH_PX)
-        self._pin_layout.setSpacing(GAP // 2 if third_pin else GAP)
+            button.setMinimumWidth(scaled(20 if third_pin else 0))
+            button.setMaximumWidth(scaled(20 if third_pin else WIDTH_PX))
+        self._pin_layout.setSpacing(scaled(GAP // 2 if third_pin else GAP))
 
     def set_decoded(self, image: Images | None, hint: str = "decoding…") -> None:
         """Show the decoded image of the cursor, (H, W, C)."""
@@ -210,13 +209,13 @@ def _decimal_text(value: float) -> str:
 
 def _make_image_view(name: str, size: int) -> ImageView:
     image_view = ImageView(name)
-    image_view.setMinimumSize(min(size, 84), min(size, 84))
+    image_view.setMinimumSize(scaled(min(size, 84)), scaled(min(size, 84)))
     if size <= 56:
-        image_view.setFixedSize(size, size)
+        image_view.setFixedSize(scaled(size), scaled(size))
     else:
         image_view.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        image_view.setMaximumHeight(size + (24 if size < 200 else 0))  # a small window takes a smaller factor
+        image_view.setMaximumHeight(scaled(size + (24 if size < 200 else 0)))  # a small window takes a smaller factor
         if size < 200:
-            image_view.setMinimumHeight(84 + 24)
+            image_view.setMinimumHeight(scaled(84 + 24))
     image_view.setAccessibleName(name)
     return image_view

@@ -12,6 +12,7 @@ from PyQt6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QTr
 from genexplorer.session.palette import DARK
 from genexplorer.session.plane import Plane
 from genexplorer.viewer.plots.plane_layers import PlaneLayer, to_pixels
+from genexplorer.viewer.style import make_pen, scale, scaled, text_font
 from genexplorer.viewer.tabs.manifold.glyphs import GlyphAtlas
 from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, aggregate_posterior, choose_glyph_points, ellipse
 from genexplorer.viewer.tabs.manifold.tiles import Mosaic
@@ -170,7 +171,7 @@ class PointLayer(LatentLayer):
         if self._cloud is None or self.visible_range is None or len(self._coordinates) != len(self._cloud.labels):
             self._glyphs = np.zeros(len(self._coordinates), bool)
             return
-        spacing_px = GLYPH_SPACING_PX * self._ratio
+        spacing_px = GLYPH_SPACING_PX * scale() * self._ratio
         spacing = spacing_px * self.visible_range.per_px[0], spacing_px * self.visible_range.per_px[1]
         self._glyphs = choose_glyph_points(self._coordinates, self._cloud.visible, spacing)
 
@@ -184,11 +185,11 @@ class PointLayer(LatentLayer):
         cloud, atlas = self._cloud, self._atlas
         if cloud is None or atlas is None or len(self._coordinates) != len(cloud.labels):
             return
-        pixels, visible = to_pixels(self._coordinates, to_px), cloud.visible
+        pixels, visible, margin = to_pixels(self._coordinates, to_px), cloud.visible, scaled(12)
         # Leave out the points outside of the clipping rectangle and a margin for their glyphs.
         clip = painter.clipBoundingRect() if painter.hasClipping() else QRectF()
         if not clip.isEmpty():
-            low, high = (clip.left() - 12, clip.top() - 12), (clip.right() + 12, clip.bottom() + 12)
+            low, high = (clip.left() - margin, clip.top() - margin), (clip.right() + margin, clip.bottom() + margin)
             visible = visible & np.all((pixels >= low) & (pixels <= high), axis=1)
         dots, digits = visible & ~self._glyphs, visible & self._glyphs
         atlas.draw(painter, pixels[dots], cloud.labels[dots], dots=True)
@@ -232,11 +233,13 @@ class MarkLayer(LatentLayer):
             QColor("#808080"),
         )
         self._cross: QImage | None = None
+        self._cross_key = (1.0, 1.0)  # device pixels per logical pixel, and scale, of the cross
 
     def paint_px(self, painter: QPainter, to_px: QTransform) -> None:
         """Draw every mark that is set."""
         marks = self.marks
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setFont(text_font())
         for outline in marks.outlines:
             self._paint_outline(painter, outline, to_px)
         if marks.samples is not None:
@@ -250,12 +253,12 @@ class MarkLayer(LatentLayer):
         # A ring around the hovered point.
         if marks.hovered is not None:
             ring = QPainterPath()
-            ring.addEllipse(QPointF(*to_pixels(marks.hovered, to_px)[0].tolist()), 9.0, 9.0)
+            ring.addEllipse(QPointF(*to_pixels(marks.hovered, to_px)[0].tolist()), 9 * scale(), 9 * scale())
             self._stroke(painter, ring, 2.0)
         # The pins as badges.
         for name, position in marks.pins.items():
             x, y = to_pixels(position, to_px)[0].tolist()
-            badge = QRectF(x - 8, y - 8, 16, 16)
+            badge = QRectF(x - 8 * scale(), y - 8 * scale(), 16 * scale(), 16 * scale())
             painter.setPen(_pen(self._halo, 1.5))
             painter.setBrush(self._ink)
             painter.drawRoundedRect(badge, 3, 3)
@@ -264,9 +267,9 @@ class MarkLayer(LatentLayer):
         # The cursor, at whole device pixels, where it is sharp.
         if marks.cursor is not None:
             ratio = _pixel_ratio(painter)
-            if self._cross is None or self._cross.devicePixelRatio() != ratio:
-                self._cross = self._render_cross(ratio)
-            corner = np.round((to_pixels(marks.cursor, to_px)[0] - _CURSOR_SIDE_PX / 2) * ratio) / ratio
+            if self._cross is None or self._cross_key != (ratio, scale()):
+                self._cross, self._cross_key = self._render_cross(ratio), (ratio, scale())
+            corner = np.round((to_pixels(marks.cursor, to_px)[0] - _CURSOR_SIDE_PX * scale() / 2) * ratio) / ratio
             painter.drawImage(QPointF(*corner.tolist()), self._cross)
         if marks.message:
             rect = to_px.mapRect(self.boundingRect()).adjusted(24, 24, -24, -24)
@@ -295,8 +298,8 @@ class MarkLayer(LatentLayer):
         elif outline.name:
             around = shape.boundingRect()
             width = painter.fontMetrics().horizontalAdvance(outline.name)
-            left = QPointF(around.left() - width - 8, around.center().y() + 4)
-            below = QPointF(around.center().x() - width / 2, around.bottom() + 15)
+            left = QPointF(around.left() - width - scaled(8), around.center().y() + scaled(4))
+            below = QPointF(around.center().x() - width / 2, around.bottom() + scaled(15))
             font, name = painter.font(), QPainterPath()
             font.setWeight(QFont.Weight.DemiBold)
             name.addText(left if outline.dashed else below, font, outline.name)
@@ -307,19 +310,19 @@ class MarkLayer(LatentLayer):
         painter.setPen(_pen(self._halo, 1.5))
         painter.setBrush(self._ink)
         for x, y in pixels.tolist():
-            painter.drawEllipse(QPointF(x, y), radius, radius)
+            painter.drawEllipse(QPointF(x, y), radius * scale(), radius * scale())
 
     def _render_cross(self, ratio: float) -> QImage:
         """Return the cursor as an image: strokes take as long as all tiles, and each frame of an animation has them."""
-        side = math.ceil(_CURSOR_SIDE_PX * ratio)
+        side, zoom = math.ceil(_CURSOR_SIDE_PX * scale() * ratio), scale()
         image = QImage(side, side, QImage.Format.Format_ARGB32_Premultiplied)
         image.setDevicePixelRatio(ratio)
         image.fill(Qt.GlobalColor.transparent)
-        shape, middle = QPainterPath(), _CURSOR_SIDE_PX / 2
-        shape.addEllipse(QPointF(middle, middle), 7, 7)
+        shape, middle = QPainterPath(), _CURSOR_SIDE_PX * zoom / 2
+        shape.addEllipse(QPointF(middle, middle), 7 * zoom, 7 * zoom)
         for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            shape.moveTo(middle + 4 * dx, middle + 4 * dy)
-            shape.lineTo(middle + 14 * dx, middle + 14 * dy)
+            shape.moveTo(middle + 4 * zoom * dx, middle + 4 * zoom * dy)
+            shape.lineTo(middle + 14 * zoom * dx, middle + 14 * zoom * dy)
         painter = QPainter(image)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         self._stroke(painter, shape, 2.0)
@@ -328,7 +331,7 @@ class MarkLayer(LatentLayer):
 
 
 def _pen(color: QColor, width: float) -> QPen:
-    pen = QPen(color, width)
+    pen = make_pen(color, width)
     pen.setCapStyle(Qt.PenCapStyle.RoundCap)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     return pen
@@ -348,9 +351,9 @@ def cloud_outlines(cloud: PointCloud, rows: NDArray[np.int64], plane: Plane) -> 
     points = [ellipse(cloud.mu[row], cloud.sigma[row], plane, 1, points=32) for row in rows[:_MAX_ELLIPSES]]
     mean, covariance_root = aggregate_posterior(cloud)
     outlines = [Outline(outline_shape(points), faint=True)]
-    for scale, suffix in ((1, "1σ"), (2, "2σ")):
-        prior = ellipse(np.zeros(2), np.ones(2), plane, scale)
-        outlines.append(Outline(outline_shape([prior]), dashed=True, name=f"prior {suffix}" if scale == 2 else ""))
-        q = ellipse(mean, covariance_root, plane, scale)
-        outlines.append(Outline(outline_shape([q]), name=f"q(z) {suffix}" if scale == 2 else ""))
+    for sigmas, suffix in ((1, "1σ"), (2, "2σ")):
+        prior = ellipse(np.zeros(2), np.ones(2), plane, sigmas)
+        outlines.append(Outline(outline_shape([prior]), dashed=True, name=f"prior {suffix}" if sigmas == 2 else ""))
+        q = ellipse(mean, covariance_root, plane, sigmas)
+        outlines.append(Outline(outline_shape([q]), name=f"q(z) {suffix}" if sigmas == 2 else ""))
     return outlines

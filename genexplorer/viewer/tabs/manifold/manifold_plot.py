@@ -12,7 +12,7 @@ from PyQt6.QtGui import QMouseEvent, QWheelEvent
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Axis, Coords
 from genexplorer.viewer.plots.base_plot import BasePlot
-from genexplorer.viewer.style import text_font
+from genexplorer.viewer.style import scaled, text_font
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.layers import MarkLayer, PointLayer, TileLayer
 from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud
@@ -57,7 +57,7 @@ class LatentAxis(pg.AxisItem):  # type: ignore[misc]
 
     def tickValues(self, minVal: float, maxVal: float, size: float) -> list[tuple[float, list[float]]]:
         """Return the positions of the ticks, one level."""
-        room = size / _MIN_TICK_SPACING_PX[self._axis]
+        room = size / scaled(_MIN_TICK_SPACING_PX[self._axis])
         self._labels = {} if self._view is None else views.tick_labels(self._view, self._axis, room)
         return [(1.0, list(self._labels))]
 
@@ -93,7 +93,7 @@ class ManifoldPlot(BasePlot):
         left, bottom = LatentAxis("left", "y"), LatentAxis("bottom", "x")
         super().__init__(palette, left, bottom, ("z₁", "z₂"), interactive=False)
         self._box = self.getViewBox()
-        self.setMinimumSize(240, 200)
+        self.setMinimumSize(scaled(240), scaled(200))
         self.setAccessibleName("latent plane")
         # The view.
         self.visible_range: VisibleRange = views.home("z", 560, 560)
@@ -114,8 +114,6 @@ class ManifoldPlot(BasePlot):
         self._pressed = self._last = QPointF()
         self._hovered = -1
         self._box.sigResized.connect(self._resized)
-        left.setWidth(52)
-        bottom.setHeight(40)
         self._show_view()
         self.recolor(palette)
 
@@ -127,7 +125,10 @@ class ManifoldPlot(BasePlot):
     def recolor(self, palette: Palette) -> None:
         """Apply other colors."""
         super().recolor(palette)
+        self.left.setWidth(scaled(52))
+        self.bottom.setHeight(scaled(40))
         self.points.set_style(text_font(self.tick_pt), self.ratio)
+        self.points.choose_glyphs()
 
     def set_coords(self, coords: Coords) -> None:
         """Show the home view in other coordinates."""

@@ -10,6 +10,7 @@ from PyQt6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPalette
 from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.errors import UserError
+from genexplorer.viewer.style import scaled
 from genexplorer.viewer.tabs.manifold.inspector_data import InspectorData
 from genexplorer.viewer.tabs.manifold.selection import (
     DEFAULT_FRAMES,
@@ -205,11 +206,11 @@ class FrameStrip(QWidget):
         self._hint = ""
         self._width = 1.0  # of the frames that are drawn, in logical pixels
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setMinimumWidth(112)
+        self.setMinimumWidth(scaled(112))
 
     def sizeHint(self) -> QSize:
         """Return one row of thumbnails."""
-        return QSize(400, 60)
+        return QSize(scaled(400), scaled(60))
 
     def set_frames(self, frames: Images | None, hint: str = "") -> None:
         """Show frames, (N, H, W, C), or None and why there are none."""

@@ -9,7 +9,7 @@ from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QSpinBox, QS
 
 from genexplorer.session import formatting
 from genexplorer.viewer.model_client import RequestGroup
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.manifold.axis_sliders import AxisSliders
 from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane, axis_name, has_planes, latent_size
 from genexplorer.viewer.tabs.manifold.plane_selector import (
@@ -131,7 +131,7 @@ class PlaneBar(QWidget):
 
 def _make_spin_box(name: str) -> QSpinBox:
     spin = spin_box(0, 9_999_999, name, name, focus=Qt.FocusPolicy.ClickFocus)
-    spin.setMaximumWidth(9 * GAP)
+    spin.setMaximumWidth(scaled(9 * GAP))
     return spin
 
 

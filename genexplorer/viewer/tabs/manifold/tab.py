@@ -23,7 +23,7 @@ from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.tabs.manifold.tiles import DEFAULT_TILES
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
-from genexplorer.viewer.widgets.controls import fill_box, timer
+from genexplorer.viewer.widgets.controls import Toolbar, fill_box, timer
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
@@ -79,7 +79,8 @@ class ManifoldTab(ModelTab):
         self._pins: dict[str, list[float]] = {}  # the pins that the other tabs have received
         self._idle_timer = timer(self, NEAREST_DELAY_MS, self._find_nearest, once=True)
         # The layout.
-        parts = self.plane_controls.bar, (self.view, 1), self.plane_controls.sliders, self.path_panel
+        bar, sliders = Toolbar(self.plane_controls.bar), Toolbar(self.plane_controls.sliders)
+        parts = bar, (self.view, 1), sliders, self.path_panel
         left = fill_box(QVBoxLayout(), *parts)
         fill_box(QHBoxLayout(self), (left, 1), self.inspector, margins=(2 * GAP, GAP, 0, GAP))
         # Connect the state.

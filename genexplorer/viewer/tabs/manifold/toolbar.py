@@ -11,12 +11,20 @@ from PyQt6.QtWidgets import (
 )
 
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.style import GAP, mix
+from genexplorer.viewer.style import GAP, mix, scale, scaled
 from genexplorer.viewer.tabs.manifold.glyphs import class_color, glyph
 from genexplorer.viewer.tabs.manifold.layers import TILE_PALETTE
 from genexplorer.viewer.tabs.manifold.point_cloud import POINT_COUNTS
 from genexplorer.viewer.tabs.manifold.tiles import DEFAULT_TILES
-from genexplorer.viewer.widgets.controls import check_box, combo_box, discard, fill_box, set_entries, tool_button
+from genexplorer.viewer.widgets.controls import (
+    Toolbar,
+    check_box,
+    combo_box,
+    discard,
+    fill_box,
+    set_entries,
+    tool_button,
+)
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted
 
 TILE_CHOICES = (10, 20, 30, 40)
@@ -59,7 +67,7 @@ class ManifoldToolbar(QWidget):
         self.legend = ClassLegend()
         pair = fill_box(QHBoxLayout(), *self.coords.values(), spacing=0)
         switches = (pair, self.target, GAP, self.points, self.count, self.ellipses, None, self.pen, self.home)
-        fill_box(QVBoxLayout(self), fill_box(QHBoxLayout(), *switches), self.legend, spacing=GAP // 2)
+        fill_box(QVBoxLayout(self), Toolbar(*switches), self.legend, spacing=GAP // 2)
 
     def allow(self, *, coords: str = "", points: str = "", ellipses: str = "") -> None:
         """Disable the switches with a reason, which becomes their tooltip; enable the others."""
@@ -93,7 +101,7 @@ class ClassLegend(QWidget):
 
     def show_classes(self, classes: tuple[int, ...], hidden: frozenset[int], palette: Palette, summary: str) -> None:
         """Show a button for each class, crossed out where hidden, and a line with the number of points."""
-        content = (classes, hidden, palette.name)
+        content = (classes, hidden, palette.name, scale())
         self.summary.setText(summary)
         if content == self._content:
             return
@@ -110,7 +118,7 @@ class ClassLegend(QWidget):
         else:
             for label in classes:
                 self._row.addWidget(self._button(label, label in hidden, palette))
-        self._row.addSpacing(GAP)
+        self._row.addSpacing(scaled(GAP))
         self._row.addWidget(self.summary, 1)
 
     def _button(self, label: int, hidden: bool, palette: Palette) -> QToolButton:
@@ -126,7 +134,8 @@ class ClassLegend(QWidget):
         background = palette.surface if hidden else TILE_PALETTE.background
         border = mix(palette.muted, palette.background, 0.4)
         button.setStyleSheet(
-            f"QToolButton {{ color: {color}; background: {background}; padding: 2px 7px; border: 1px solid {border}; }}"
+            f"QToolButton {{ color: {color}; background: {background}; border: 1px solid {border}; "
+            f"padding: {scaled(2)}px {scaled(7)}px; }}"
             f"QToolButton:hover, QToolButton:focus {{ border-color: {palette.accent}; }}"
         )
         name = "no label" if label < 0 else f"class {label}"

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPalette, QPen
+from PyQt6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPalette
 from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
 from genexplorer.session import formatting
-from genexplorer.viewer.style import GAP, text_font
+from genexplorer.viewer.style import GAP, make_pen, scale, scaled, text_font
 from genexplorer.viewer.tabs.progress import recorded_images
-from genexplorer.viewer.widgets.controls import clear_layout, fill_box, tool_button
+from genexplorer.viewer.widgets.controls import Toolbar, clear_layout, fill_box, tool_button
 from genexplorer.viewer.widgets.image_grid import ImageGrid
 from genexplorer.viewer.widgets.images import montage, to_qimage
 from genexplorer.viewer.widgets.labels import elided, heading
+from genexplorer.viewer.widgets.painted import unscaled_painter, unscaled_size
 
 
 class ProgressControls(QWidget):
@@ -36,7 +37,7 @@ class ProgressControls(QWidget):
         self.command = tool_button("Copy as command", "Copy the shell command that makes the animation (Ctrl+Shift+C)")
         self.detail.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         buttons = (self.first, self.newest, self.animation, self.command)
-        fill_box(QHBoxLayout(self), self._kind_row, self.step, (self.detail, 1), *buttons)
+        fill_box(QHBoxLayout(self), Toolbar(self._kind_row), self.step, (self.detail, 1), Toolbar(*buttons))
 
     def show_kinds(self, kinds: list[str], selected: str) -> None:
         """Show a button for each kind; none where there is only one."""
@@ -87,7 +88,7 @@ class ThumbnailStrip(QWidget):
         super().__init__(parent)
         self._frames: list[tuple[int, QImage]] = []
         self._step: int | None = None
-        self.setFixedHeight(THUMBNAIL_SIDE_PX + _LABEL_HEIGHT_PX + 4)
+        self.setFixedHeight(scaled(THUMBNAIL_SIDE_PX + _LABEL_HEIGHT_PX + 4))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("images through training")
         self.setToolTip("Images through training: click to go to a step")
@@ -110,7 +111,8 @@ class ThumbnailStrip(QWidget):
 
     def sizeHint(self) -> QSize:
         """Return the size of one row of thumbnails."""
-        return QSize(NUM_THUMBNAILS * (THUMBNAIL_SIDE_PX + GAP), THUMBNAIL_SIDE_PX + _LABEL_HEIGHT_PX + 4)
+        height = THUMBNAIL_SIDE_PX + _LABEL_HEIGHT_PX + 4
+        return QSize(scaled(NUM_THUMBNAILS * (THUMBNAIL_SIDE_PX + GAP)), scaled(height))
 
     @property
     def marked(self) -> int | None:
@@ -121,16 +123,16 @@ class ThumbnailStrip(QWidget):
         return past[-1] if past else None
 
     def thumbnail_box(self, index: int) -> QRectF:
-        """Return the rectangle of a thumbnail; the row fills the width."""
-        count = max(1, len(self._frames))
-        side = min(THUMBNAIL_SIDE_PX, (self.width() - (count - 1) * GAP / 2) / count)
-        gap = min(3.0 * GAP, (self.width() - count * side) / max(1, count - 1))
+        """Return the rectangle of a thumbnail, in the units of `unscaled_painter`; the row fills the width."""
+        count, (width, _) = max(1, len(self._frames)), unscaled_size(self)
+        side = min(THUMBNAIL_SIDE_PX, (width - (count - 1) * GAP / 2) / count)
+        gap = min(3.0 * GAP, (width - count * side) / max(1, count - 1))
         return QRectF(index * (side + gap), THUMBNAIL_SIDE_PX - side, side, side)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw thumbnails, steps and the mark."""
-        painter = QPainter(self)
-        painter.setFont(text_font(8))
+        painter = unscaled_painter(self)
+        painter.setFont(text_font(8, exact=True))
         colors = self.palette()
         for index, (step, image) in enumerate(self._frames):
             box, is_marked = self.thumbnail_box(index), index == self.marked
@@ -144,10 +146,10 @@ class ThumbnailStrip(QWidget):
             role = QPalette.ColorRole.Highlight if is_marked else QPalette.ColorRole.PlaceholderText
             color: QColor = colors.color(role)
             if is_marked:
-                painter.setPen(QPen(color, 2))
+                painter.setPen(make_pen(color, 2))
                 painter.drawRect(inside.adjusted(1, 1, -1, -1))
             painter.setPen(colors.color(QPalette.ColorRole.Text) if is_marked else color)
-            label = formatting.count(step).replace(".0", "")
+            label = f"{step:,}" if step < 10_000 else formatting.count(step).replace(".0", "")
             below = QRectF(box.left() - GAP, THUMBNAIL_SIDE_PX + 2, box.width() + 2 * GAP, _LABEL_HEIGHT_PX)
             painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, label)
 
@@ -157,7 +159,7 @@ class ThumbnailStrip(QWidget):
             return
         for index, step in enumerate(self.steps):
             box = self.thumbnail_box(index)
-            if box.left() <= event.position().x() <= box.right():
+            if box.left() <= event.position().x() / scale() <= box.right():
                 self.step_chosen.emit(step)
                 return
 

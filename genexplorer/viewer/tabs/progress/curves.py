@@ -109,4 +109,5 @@ class ProgressCurves(QWidget):
 
 def _curve(run: "RunPoller", chart: Chart, metric: str) -> Curve:
     series = run.series(metric, "step", _MAX_CURVE_VALUES)
-    return Curve(metric, chart.style(metric), series.x, series.mean, series.low, series.high, series.special_x)
+    style, values = chart.style(metric), (series.mean, series.low, series.high)
+    return Curve(metric, style, series.x, *values, series.special_x, series.num_values)

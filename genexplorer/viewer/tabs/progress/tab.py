@@ -10,8 +10,9 @@ from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.runs.record import ImageRef
 from genexplorer.session import command_lines
+from genexplorer.session.run_poller import is_point_data
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.style import GAP
+from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.progress import recorded_images
 from genexplorer.viewer.tabs.progress.controls import NUM_THUMBNAILS, ProgressControls, ThumbnailStrip, thumbnail
 from genexplorer.viewer.tabs.progress.curves import WIDTH_PX, ProgressCurves
@@ -52,7 +53,7 @@ class ProgressTab(ContentTab):
         self.view.on_saved = context.status_message.emit
         self.curves = ProgressCurves(context)
         self.job = AnimationJob(self)
-        self.curves.setFixedWidth(WIDTH_PX)
+        self.curves.setFixedWidth(scaled(WIDTH_PX))
         left = fill_box(QVBoxLayout(), (self.view, 1), self.strip)
         row = fill_box(QHBoxLayout(), (left, 1), self.curves, spacing=2 * GAP)
         fill_box(QVBoxLayout(self), self.controls, (row, 1), margins=(2 * GAP, GAP, 2 * GAP, GAP // 2))
@@ -84,6 +85,7 @@ class ProgressTab(ContentTab):
         self._recorded.clear()
         self._held_step, self._shown_path, self._is_stale = None, None, True
         self.strip.set_frames([])
+        self.view.is_drawing = is_point_data(self.context.run)
         self.view.set_grid(None)
         if self.is_active:
             self.activated()

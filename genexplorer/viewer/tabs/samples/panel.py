@@ -9,8 +9,8 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QSpinBox, QVBoxLayout, QWi
 
 from genexplorer.session import formatting
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.style import GAP
-from genexplorer.viewer.widgets.controls import fill_box, slider, tool_button
+from genexplorer.viewer.style import GAP, scaled
+from genexplorer.viewer.widgets.controls import Toolbar, fill_box, slider, tool_button
 from genexplorer.viewer.widgets.image_grid import ImageGrid, ImageGridView
 from genexplorer.viewer.widgets.images import ImageView, Pixels
 from genexplorer.viewer.widgets.labels import heading, muted, vertical_rule, wrapped
@@ -40,7 +40,7 @@ class SamplesPanel(QWidget):
         self._context = context
         self._steps: list[int] = []
         self._history_index = -1
-        self.setFixedWidth(WIDTH_PX)
+        self.setFixedWidth(scaled(WIDTH_PX))
         self.one = ImageView("sample")
         self.one.on_saved = context.status_message.emit
         self.name, self.detail = heading(""), wrapped("")
@@ -48,7 +48,7 @@ class SamplesPanel(QWidget):
         self.history = ImageGridView("sample-through-training")
         self.history.set_columns(_HISTORY_COLUMNS)
         self.history.max_factor = 2
-        self.history.setFixedHeight(22 * GAP)
+        self.history.setFixedHeight(scaled(22 * GAP))
         self.history.on_saved = context.status_message.emit
         self.fixed = tool_button(
             "Fixed seed", "Recorded samples, of the same latents at every step (F)", checkable=True
@@ -116,10 +116,9 @@ class SamplesPanel(QWidget):
         self._show_history_if_room()
 
     def _show_history_if_room(self) -> None:
-        has_room = len(self._steps) > 1 and self.height() >= _HISTORY_MIN_HEIGHT_PX
-        self.one.setFixedHeight(
-            _SMALL_SAMPLE_PX if has_room and self.height() < _LARGE_SAMPLE_MIN_HEIGHT_PX else _LARGE_SAMPLE_PX
-        )
+        has_room = len(self._steps) > 1 and self.height() >= scaled(_HISTORY_MIN_HEIGHT_PX)
+        is_small = has_room and self.height() < scaled(_LARGE_SAMPLE_MIN_HEIGHT_PX)
+        self.one.setFixedHeight(scaled(_SMALL_SAMPLE_PX if is_small else _LARGE_SAMPLE_PX))
         self.history.setVisible(has_room)
         self.history_title.setVisible(has_room)
 
@@ -131,7 +130,7 @@ class SamplesPanel(QWidget):
     def _build(self) -> None:
         buttons = fill_box(QHBoxLayout(), self.fixed, self.resample, None)
         form = QGridLayout()
-        form.setHorizontalSpacing(2 * GAP)
+        form.setHorizontalSpacing(scaled(2 * GAP))
         form.addWidget(muted("seed"), 0, 0)
         form.addWidget(self.seed, 0, 1)
         form.addWidget(muted("columns"), 1, 0)
@@ -140,7 +139,7 @@ class SamplesPanel(QWidget):
         form.addWidget(self.temperature, 3, 0, 1, 2)
         form.setColumnStretch(1, 1)
         column = fill_box(QVBoxLayout(), self.one, self.name, self.detail, self.history_title, self.history, None)
-        fill_box(column, buttons, form, margins=(2 * GAP, 2 * GAP, 2 * GAP, GAP))
+        fill_box(column, Toolbar(buttons, form, vertical=True), margins=(2 * GAP, 2 * GAP, 2 * GAP, GAP))
         fill_box(QHBoxLayout(self), vertical_rule(), (column, 1), spacing=0)
 
     def _on_temperature(self, hundredths: int) -> None:

@@ -7,41 +7,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from genexplorer.session import formatting
-from genexplorer.session.palette import Palette, rgb
+from genexplorer.session.latent_colors import latent_image, latent_legend
+from genexplorer.session.palette import Palette
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.style import GAP, math_font, text_font
+from genexplorer.viewer.style import GAP, make_pen, math_font, scaled, set_font, text_font
 from genexplorer.viewer.widgets.controls import clear_layout, fill_box
 from genexplorer.viewer.widgets.images import ImageView
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, muted, text, wrapped
+from genexplorer.viewer.widgets.painted import unscaled_painter, unscaled_size
 from trainers.theory import Stage
 
 TENSOR_SIDE_PX = 15 * GAP  # the side of each stage's view: a 28-pixel digit fits four times as large
-HEAT_MAP_LIMIT = 3.0  # a heat map's colors go from −3 to 3
 _MAX_BARS = 64
 _MAX_LABELED_BARS = 4
 _MIN_PLANE_LIMIT = 3.2  # axes go at least so far to either side of 0
 _MIN_NUMBER_LIMIT = 3.0  # likewise, of the axis below a single number
-
-
-def heat_map_image(values: NDArray[Any], shape: tuple[int, int, int], palette: Palette) -> NDArray[np.uint8]:
-    """Return values drawn as an image: below 0 in one color, above in another, 0 as the background.
-
-    Args:
-        values: A vector, (C·H·W,).
-        shape: The shape of the image, (C, H, W); channels are drawn side by side.
-        palette: The colors.
-    """
-    channels, height, width = shape
-    pixels = np.asarray(values, np.float64).reshape(channels, height, width).transpose(1, 0, 2).reshape(height, -1)
-    fraction = np.clip(np.nan_to_num(pixels) / HEAT_MAP_LIMIT, -1, 1)[..., None]
-    colors = (np.array(rgb(name), np.float64) for name in (palette.background, palette.accent, palette.warning))
-    middle, low, high = colors
-    mixed = middle + (np.where(fraction < 0, low, high) - middle) * np.abs(fraction)
-    return np.asarray(mixed.round(), np.uint8)
 
 
 class TensorView(QWidget):
@@ -66,7 +50,7 @@ class TensorView(QWidget):
 
     def sizeHint(self) -> QSize:
         """Return the size of the square."""
-        return QSize(TENSOR_SIDE_PX, TENSOR_SIDE_PX)
+        return QSize(scaled(TENSOR_SIDE_PX), scaled(TENSOR_SIDE_PX))
 
     def _axis_limit(self, minimum: float) -> float:
         finite = self._values[np.isfinite(self._values)]
@@ -82,12 +66,12 @@ class VectorView(TensorView):
         if not count:
             return
         # Divide the height among the bars.
-        painter = QPainter(self)
-        painter.setFont(text_font(9))
+        painter, (width, full_height) = unscaled_painter(self), unscaled_size(self)
+        painter.setFont(text_font(9, exact=True))
         has_labels = count <= _MAX_LABELED_BARS
-        room = self.height() / count
+        room = full_height / count
         largest = self._axis_limit(3.0)
-        middle, half = self.width() / 2, self.width() / 2 - 4
+        middle, half = width / 2, width / 2 - 4
         for index, value in enumerate(self._values):
             length = (float(value) if np.isfinite(value) else 0.0) / largest * half
             thick = min(room * 0.6, 12.0)
@@ -96,11 +80,11 @@ class VectorView(TensorView):
             bar = QRectF(min(middle, middle + length), top, max(1.0, abs(length)), height)
             painter.fillRect(bar, QColor(self._palette.accent))
             # The mark at zero, and the value.
-            painter.setPen(QPen(QColor(self._palette.muted)))
+            painter.setPen(make_pen(self._palette.muted))
             painter.drawLine(QPointF(middle, bar.top() - 2), QPointF(middle, bar.bottom() + 2))
             if has_labels:
                 painter.setPen(QColor(self._palette.text))
-                line = QRectF(0, index * room, self.width(), room * 0.6)
+                line = QRectF(0, index * room, width, room * 0.6)
                 painter.drawText(line, Qt.AlignmentFlag.AlignCenter, formatting.number(float(value)))
 
 
@@ -111,15 +95,15 @@ class PointView(TensorView):
         """Draw axes, unit circle, dot and coordinates."""
         if len(self._values) != 2:
             return
-        painter = QPainter(self)
+        painter, (width, height) = unscaled_painter(self), unscaled_size(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(text_font(8))
+        painter.setFont(text_font(8, exact=True))
         line = 2.0 * GAP
-        side = self.height() - line
-        box = QRectF((self.width() - side) / 2, 0, side, side)
+        side = height - line
+        box = QRectF((width - side) / 2, 0, side, side)
         limit = self._axis_limit(_MIN_PLANE_LIMIT) * 1.05
         # The axes, and the unit circle.
-        painter.setPen(QPen(QColor(self._palette.faint)))
+        painter.setPen(make_pen(self._palette.faint))
         painter.drawRect(box)
         middle, unit = box.center(), side / 2 / limit
         painter.drawLine(QPointF(box.left(), middle.y()), QPointF(box.right(), middle.y()))
@@ -132,7 +116,7 @@ class PointView(TensorView):
             painter.drawEllipse(middle + QPointF(self._values[0], -self._values[1]) * unit, 4.5, 4.5)
         painter.setPen(QColor(self._palette.text))
         coordinates = f"({', '.join(formatting.number(float(value)) for value in self._values)})"
-        below = QRectF(0, box.bottom() + 2, self.width(), line)
+        below = QRectF(0, box.bottom() + 2, width, line)
         painter.drawText(below, Qt.AlignmentFlag.AlignHCenter, coordinates)
 
 
@@ -144,15 +128,15 @@ class NumberView(TensorView):
         if len(self._values) != 1:
             return
         value = float(self._values[0])
-        painter = QPainter(self)
+        painter, (width, height) = unscaled_painter(self), unscaled_size(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(text_font(18))
+        painter.setFont(text_font(18, exact=True))
         painter.setPen(QColor(self._palette.text))
-        upper = QRectF(0, 0, self.width(), self.height() * 0.7)
+        upper = QRectF(0, 0, width, height * 0.7)
         painter.drawText(upper, Qt.AlignmentFlag.AlignCenter, formatting.number(value))
         # The position of the number on an axis around zero.
-        y, middle, half = self.height() * 0.78, self.width() / 2, self.width() / 2 - GAP
-        painter.setPen(QPen(QColor(self._palette.faint), 2))
+        y, middle, half = height * 0.78, width / 2, width / 2 - GAP
+        painter.setPen(make_pen(self._palette.faint, 2))
         painter.drawLine(QPointF(middle - half, y), QPointF(middle + half, y))
         painter.drawLine(QPointF(middle, y - 5), QPointF(middle, y + 5))
         if np.isfinite(value):
@@ -160,7 +144,7 @@ class NumberView(TensorView):
             painter.setBrush(QColor(self._palette.accent))
             painter.drawEllipse(QPointF(middle + value / self._axis_limit(_MIN_NUMBER_LIMIT) * half, y), 4.5, 4.5)
         painter.setPen(QColor(self._palette.muted))
-        painter.setFont(text_font(8))
+        painter.setFont(text_font(8, exact=True))
         painter.drawText(QRectF(middle - 20, y + 6, 40, 2 * GAP), Qt.AlignmentFlag.AlignHCenter, "0")
 
 
@@ -175,24 +159,25 @@ class PipelineStageView(QWidget):
         super().__init__(parent)
         self.stage = stage
         self._palette = palette
-        self._heat_map: tuple[NDArray[np.float64], tuple[int, int, int]] | None = None
         self.image_view, self.vector = ImageView(stage.tensor_name or stage.name), VectorView(palette)
         self.point, self.number = PointView(palette), NumberView(palette)
-        self.image_view.setMinimumSize(TENSOR_SIDE_PX, TENSOR_SIDE_PX)
-        self.shape = muted("")
+        self.image_view.setMinimumSize(scaled(TENSOR_SIDE_PX), scaled(TENSOR_SIDE_PX))
+        self.shape, self.legend = muted(""), wrapped("")
         self._tensor = QStackedWidget()
         for view in (self.image_view, self.vector, self.point, self.number):
             self._tensor.addWidget(view)
-        self._tensor.setFixedSize(TENSOR_SIDE_PX, TENSOR_SIDE_PX)
+        self._tensor.setFixedSize(scaled(TENSOR_SIDE_PX), scaled(TENSOR_SIDE_PX))
         # The layout: symbol, tensor, shape, name and explanation.
         symbol = text(stage.symbol)
-        symbol.setFont(math_font(16))
+        set_font(symbol, math_font(16))
         self.setToolTip(literal_tooltip(stage.explanation))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         title, explanation, center = heading(stage.name), wrapped(stage.explanation), Qt.AlignmentFlag.AlignHCenter
-        explanation.setAlignment(center)
-        centered = (symbol, self._tensor, self.shape, title)
-        layout = fill_box(QVBoxLayout(self), *centered, explanation, None, spacing=GAP // 2)
+        title.setWordWrap(True)
+        for label in (title, explanation, self.legend):
+            label.setAlignment(center)
+        centered = (symbol, self._tensor, self.shape)
+        layout = fill_box(QVBoxLayout(self), *centered, title, explanation, self.legend, None, spacing=GAP // 2)
         for widget in centered:
             layout.setAlignment(widget, center)
 
@@ -204,7 +189,7 @@ class PipelineStageView(QWidget):
             image_shape: Shape of the data, (C, H, W); (2, 1, 1) for 2-D points.
             hint: The text displayed where there is no tensor.
         """
-        self._heat_map = None
+        self.legend.setText("")
         if tensor is None:
             self.image_view.set_image(None, hint=hint)
             self._show(self.image_view, "")
@@ -218,9 +203,9 @@ class PipelineStageView(QWidget):
             self.image_view.set_image(values)
             self._show(self.image_view, shape)
         elif values.size == prod(image_shape) > _MAX_VECTOR_SIZE:
-            self._heat_map = (np.asarray(values, np.float64), image_shape)
-            self._draw_heat_map()
-            self._show(self.image_view, f"{values.size} values, colors from −{HEAT_MAP_LIMIT:g} to {HEAT_MAP_LIMIT:g}")
+            self.image_view.set_image(latent_image(values, image_shape))
+            self._show(self.image_view, f"{values.size} values")
+            self.legend.setText(latent_legend(image_shape[0]))
         else:
             view: TensorView = self.vector
             if values.size == 1 and self.stage.tensor_name != "z":
@@ -235,11 +220,6 @@ class PipelineStageView(QWidget):
         self._palette = palette
         for view in (self.vector, self.point, self.number):
             view.recolor(palette)
-        self._draw_heat_map()
-
-    def _draw_heat_map(self) -> None:
-        if self._heat_map is not None:
-            self.image_view.set_image(heat_map_image(*self._heat_map, self._palette))
 
     def _show(self, view: QWidget, shape: str) -> None:
         self._tensor.setCurrentWidget(view)
@@ -267,8 +247,8 @@ class PipelineView(QWidget):
             if index:
                 # The arrow between two stages, or a space where another branch begins.
                 arrow = muted("→" if view.stage.tensor_name != "x" else " ")
-                arrow.setFont(text_font(15))
-                arrow.setContentsMargins(0, 4 * GAP + TENSOR_SIDE_PX // 2 - GAP, 0, 0)
+                set_font(arrow, text_font(15))
+                arrow.setContentsMargins(0, scaled(4 * GAP + TENSOR_SIDE_PX // 2 - GAP), 0, 0)
                 self._row.addWidget(arrow, 0, Qt.AlignmentFlag.AlignTop)
             self._row.addWidget(view, 1, Qt.AlignmentFlag.AlignTop)
         self.clear()

@@ -14,11 +14,11 @@ from genexplorer.session.objective import ObjectiveValues, objective_values
 from genexplorer.session.run_poller import is_point_data
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup
-from genexplorer.viewer.style import GAP, math_font, text_font
+from genexplorer.viewer.style import GAP, math_font, scaled, set_font, text_font
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget, Tab
 from genexplorer.viewer.tabs.theory.pipeline import POINT_DATA_SHAPE, PipelineView
 from genexplorer.viewer.tabs.theory.term_card import TermCard, TermFractionBar
-from genexplorer.viewer.widgets.controls import discard, fill_box, scroll_area, tool_button
+from genexplorer.viewer.widgets.controls import Toolbar, discard, fill_box, scroll_area, tool_button
 from genexplorer.viewer.widgets.images import save_image
 from genexplorer.viewer.widgets.labels import formula, heading, muted, rule, text, wrapped
 from trainers.errors import UserError
@@ -55,8 +55,8 @@ class TheoryTab(Tab):
         self.cards: dict[str, TermCard] = {}
         self._term_cards: set[TermCard] = set()  # the cards of the objective's terms; the others are of tracked metrics
         self.equation, self.total, self.source = text(), text(), muted()
-        self.equation.setFont(math_font(15))
-        self.total.setFont(text_font(20))
+        set_font(self.equation, math_font(15))
+        set_font(self.total, text_font(20))
         for label in (self.equation, self.total):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.RichText)
@@ -155,11 +155,12 @@ class TheoryTab(Tab):
         self.index.setKeyboardTracking(False)
         self._terms = fill_box(QHBoxLayout(), spacing=2 * GAP)
         self._also = QGridLayout()
-        self._also.setSpacing(2 * GAP)
-        head = fill_box(QHBoxLayout(), self.pipeline_heading, None, self.index_label, self.index, self.resample)
+        self._also.setSpacing(scaled(2 * GAP))
+        chooser = Toolbar(self.index_label, self.index, self.resample)
+        head = fill_box(QHBoxLayout(), self.pipeline_heading, None, chooser)
         # The page, centered in a scroll area.
         self._page = QWidget()
-        self._page.setMaximumWidth(_MAX_PAGE_WIDTH_PX)
+        self._page.setMaximumWidth(scaled(_MAX_PAGE_WIDTH_PX))
         column = fill_box(
             QVBoxLayout(self._page), self.equation, self.total, self.fraction, self.source, GAP, self._terms
         )

@@ -1,14 +1,15 @@
 """Cards for the terms of the objective: symbol, current value, meaning; a click opens the curve."""
 
 from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PyQt6.QtGui import QColor, QKeyEvent, QMouseEvent, QPaintEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.session import formatting
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.style import GAP, math_font, mix, text_font
+from genexplorer.viewer.style import GAP, math_font, mix, scaled, set_font, text_font
 from genexplorer.viewer.widgets.controls import fill_box
 from genexplorer.viewer.widgets.labels import formula, heading, muted, text, wrapped
+from genexplorer.viewer.widgets.painted import unscaled_painter, unscaled_size
 from trainers.theory import Term
 
 
@@ -36,11 +37,11 @@ class TermCard(QFrame):
         self.setAccessibleName(f"{term.name}: open its curve")
         sign = "" if not is_objective_term else "− " if term.sign < 0 else "+ "
         self.value = text("…")
-        self.value.setFont(text_font(16 if is_objective_term else 13))
+        set_font(self.value, text_font(16 if is_objective_term else 13))
         title, symbol = heading(formula(f"{sign}{term.name}")), muted(formula(term.symbol))
         for label in (title, symbol):
             label.setTextFormat(Qt.TextFormat.RichText)
-        symbol.setFont(math_font(10))
+        set_font(symbol, math_font(10))
         head = fill_box(QHBoxLayout(), title, None, muted("curve ›"), spacing=-1)
         items = (head, self.value, symbol, GAP // 2, wrapped(term.explanation, "plain"), None)
         margins = (2 * GAP, GAP + GAP // 2, 2 * GAP, GAP + GAP // 2)
@@ -85,13 +86,13 @@ class TermFractionBar(QWidget):
 
     def sizeHint(self) -> QSize:
         """Return a thin bar and a line of text."""
-        return QSize(400, 3 * GAP)
+        return QSize(scaled(400), scaled(3 * GAP))
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the bar and the terms' names below their parts."""
-        painter = QPainter(self)
-        painter.setFont(text_font(8))
-        left, room = 0.0, float(self.width())
+        painter = unscaled_painter(self)
+        painter.setFont(text_font(8, exact=True))
+        left, (room, _) = 0.0, unscaled_size(self)
         for index, (name, fraction) in enumerate(self._fractions):
             width = fraction * room
             color = mix(self._palette.accent, self._palette.background, 0.55 * index)

@@ -9,10 +9,11 @@ from PIL import Image
 from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
-from genexplorer.viewer.tabs.encode.encoding import Encoding, ImageMetric
+from genexplorer.session.latent_colors import latent_image
+from genexplorer.viewer.tabs.encode.encoding import ImageMetric
 from genexplorer.viewer.tabs.encode.latent_plots import histogram, standard_normal
 from genexplorer.viewer.tabs.encode.tab import EncodeTab
-from genexplorer.viewer.tabs.encode.views import format_metric, latent_image
+from genexplorer.viewer.tabs.encode.views import format_metric
 from genexplorer.viewer.widgets.images import to_array
 from tests.genexplorer.viewer.fake_families import FamilyBench
 from tests.genexplorer.viewer.fake_model import press_key
@@ -55,7 +56,9 @@ def test_a_flow_encodes_exactly(opened: Open, qtbot: QtBot, tmp_path: Path) -> N
     assert views.histogram.isVisible() and not views.bars.isVisible() and not views.search.isVisible()
     current = tab.current
     assert current is not None and current.sigma is None
-    np.testing.assert_array_equal(to_array(views.image_views["latent"].image()), latent_image(current))
+    np.testing.assert_array_equal(
+        to_array(views.image_views["latent"].image()), latent_image(current.mu, (1, *current.x.shape[:2]))
+    )
     assert "784 dimensions" in views.latent_label.text()
     labels = [target.label for target in tab.save_targets()]
     assert "Latent map" in labels and "Posterior samples" not in labels
@@ -226,13 +229,11 @@ def test_the_histogram_is_a_density_and_reaches_every_value() -> None:
 def test_a_latent_image_has_the_layout_of_its_image() -> None:
     z = np.zeros(12)
     z[3 * 3 + 2] = 3.0  # last row, last column
-    x = np.zeros((4, 3, 1), np.uint8)
-    image = latent_image(Encoding(x, x, z, None, None, (), -1, 0))
+    image = latent_image(z, (1, 4, 3))
     assert image[3, 2, 0] == 255 and not np.delete(image.reshape(12, 3), 11, axis=0).any()
-    colored = np.zeros((2, 2, 3), np.uint8)
     z = np.zeros(12)
     z[4 * 2 + 1] = 3.0  # blue, first row, second column
-    assert latent_image(Encoding(colored, colored, z, None, None, (), -1, 0))[0, 1].tolist() == [128, 128, 255]
+    assert latent_image(z, (3, 2, 2))[0, 1].tolist() == [128, 128, 255]
 
 
 def test_metrics_have_their_units() -> None:

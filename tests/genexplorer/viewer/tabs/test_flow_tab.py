@@ -9,11 +9,12 @@ from PIL import Image
 from PyQt6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from genexplorer.session.latent_colors import latent_image
 from genexplorer.viewer.tabs.flow import inspector
 from genexplorer.viewer.tabs.flow.tab import FlowTab
 from genexplorer.viewer.widgets.images import to_array
 from tests.fixtures.fake_run import write_run
-from tests.genexplorer.viewer.fake_model import picture, press_key, wait_for_replies
+from tests.genexplorer.viewer.fake_model import press_key, wait_for_replies
 from tests.genexplorer.viewer.fake_points import LADJ, TRANSFORMS, PointsBench
 
 
@@ -123,7 +124,12 @@ def test_an_image_is_reconstructed(qtbot: QtBot, folders: dict[bool, Path]) -> N
     qtbot.waitUntil(lambda: tab.loader.reconstruction is not None, timeout=5000)
     assert tab.inspector.pair[1].isVisible()
     image = to_array(tab.inspector.detail.picture.image())
-    np.testing.assert_array_equal(image, picture(np.ones((1, 2)), bench.context.step or 0)[0, ..., 0])
+    assert tab.loader.trace is not None
+    np.testing.assert_array_equal(image, latent_image(tab.loader.trace.z, (1, 28, 28)))  # the last stage is z
+    assert "orange above 0" in tab.legend.text()
+    tab._select(0)
+    image = to_array(tab.inspector.detail.picture.image())
+    np.testing.assert_array_equal(image, tab.loader.trace.values[0, ..., 0])
     bench.close()
 
 
