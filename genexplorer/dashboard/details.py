@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from genexplorer.runs.record import AlertRow, CommandRow, LogLine, RunStatus, Series, XAxis
 from genexplorer.session.charts import Chart
+from trainers.events import MetricSpec
 from trainers.theory import Theory
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class ComparedRun:
 
     status: RunStatus
     series: Mapping[str, Series]
+    specs: Mapping[str, MetricSpec] = field(default_factory=dict)  # of the same metrics
 
 
 @dataclass(frozen=True, eq=False)

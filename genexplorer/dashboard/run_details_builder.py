@@ -114,7 +114,8 @@ class RunDetailsBuilder:
             chart = self._large_chart(charts(self._run_poller.metric_specs), request)
             metrics = chart.metrics if chart is not None else ()
             series = self._run_poller.series_of(metrics, request.x_axis, request.max_values)
-        return ComparedRun(self._run_poller.status, series)
+            specs = {name: self._run_poller.metric_specs[name] for name in metrics}
+        return ComparedRun(self._run_poller.status, series, specs)
 
     def _read_curves(self, request: DetailsRequest) -> None:
         # Choose the charts.

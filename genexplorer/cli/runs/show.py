@@ -40,6 +40,8 @@ def list_runs(
     elif runs:
         from rich.cells import cell_len
 
+        from genexplorer.session import comparison
+
         # Drop columns until the rest fits the terminal.
         columns = list_columns(runs)
         for name in OPTIONAL_COLUMNS:
@@ -49,8 +51,8 @@ def list_runs(
         names = list(columns)
         right_aligned = [i for i, name in enumerate(names) if name in ("done", "speed", "objective") or "/" in name]
         output.print_table(names, list(zip(*columns.values(), strict=True)), right_aligned=right_aligned)
-        if "metric" in columns:
-            output.print_stderr("objectives of different metrics or data are not comparable")
+        for note in comparison.list_notes(runs):
+            output.print_stderr(note)
     elif tag or state:
         output.print_stderr(f"no matching runs in {store.runs_dir}")
     else:

@@ -9,7 +9,7 @@ ELBO, nats                                    smooth 0.8
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rich.cells import cell_len
@@ -21,6 +21,7 @@ from genexplorer.dashboard.text_fitting import clip
 StyledText = tuple[str, str]  # a text and the name of its style in `cell_painter.STYLES`, such as "axis" or "train"
 _MIN_LABELED_COLUMNS = 24  # in a narrower chart, lines have no labels at their ends
 _MIN_CHART_ROWS, _MIN_PLOT_COLUMNS = 4, 4  # a smaller chart shows its title alone
+_MIN_ROWS_WITH_WARNINGS = 8  # the rows that warnings leave to a chart
 _EARLY_FRACTION = 0.06  # values in this first part of the x axis may be cropped
 _MIN_LATE_VALUES = 8  # fewer values after the early part do not determine a range
 _MAX_SQUEEZE_FACTOR = 2.5  # early values are cropped if they would extend the y axis by more than this factor
@@ -90,6 +91,7 @@ class ChartData:
     notes: str = ""  # text at the right of the title, such as "smooth 0.8 · log"
     is_small: bool = False  # a small chart has no notes
     placeholder: str = "No values yet."  # replaces the plot of a chart without values
+    warnings: tuple[str, ...] = ()  # lines below the title: why a run is left out
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,16 @@ class RenderedChart:
 
 def render_chart(data: ChartData, width: int, height: int) -> RenderedChart:
     """Render a chart in a rectangle of cells."""
+    # Warnings are between the title and a smaller plot; the last line counts those for which there is no room.
+    if room := min(len(data.warnings), max(height - _MIN_ROWS_WITH_WARNINGS, 0)):
+        rendered = render_chart(replace(data, warnings=()), width, height - room)
+        lines = Grid(max(width, 1), room)
+        texts = list(data.warnings[:room])
+        if room < len(data.warnings):
+            texts[-1] = f"{len(data.warnings) - room + 1} runs left out: not comparable"
+        for row, text in enumerate(texts):
+            lines.write(0, row, clip(text, lines.width), "note")
+        return replace(rendered, rows=(rendered.rows[0], *lines.rows, *rendered.rows[1:]))
     grid = Grid(max(width, 1), max(height, 1))
     x_scale, y_scale, range_note = _choose_scales(data)
     # Title and notes.

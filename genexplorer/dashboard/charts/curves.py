@@ -10,6 +10,7 @@ from genexplorer.dashboard.details import ComparedRun, RunDetails
 from genexplorer.runs.record import Series, XAxis
 from genexplorer.session import charts, formatting
 from genexplorer.session.charts import Chart, LineStyle, smooth
+from genexplorer.session.comparison import ComparableRun, Comparison, compare
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,30 +86,37 @@ def run_chart(run: RunDetails, chart: Chart, options: CurveOptions, *, small: bo
 
 
 def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, options: CurveOptions) -> ChartData:
-    """Return the chart of one metric of several runs: the test curve if all have one, else the training curve."""
-    metric = _shared_metric(runs, chart)
-    lines = []
-    labeled = []
+    """Return the chart of one metric of several runs: the test curve if all have one, else the training curve.
+
+    Runs whose values are not comparable with those of the first are left out, with the reason.
+    """
+    comparison = comparison_of(runs, chart)
+    metric = comparison.metric
+    lines, labeled, warnings = [], [], []
     for index, run in enumerate(runs):
-        series = run.series.get(metric)
-        if series is not None and len(series.x):
-            labeled.append((series, f"✗NaN {COMPARISON_LABELS[index % len(COMPARISON_LABELS)]}"))
-            lines.append(
-                ChartLine(
-                    f"{COMPARISON_LABELS[index % len(COMPARISON_LABELS)]} {run.status.name or run.status.id}",
-                    f"run{index % 10}",
-                    series.x,
-                    _smoothed(series, options) if options.smoothing_weight else series.mean,
-                    series.mean if options.smoothing_weight else None,
-                    tuple(_DASHES.values())[index % 3],
-                    has_markers=metric.startswith("test/"),
-                    low=series.low,
-                    high=series.high,
-                )
+        letter, name = COMPARISON_LABELS[index % len(COMPARISON_LABELS)], run.status.name or run.status.id
+        if index in comparison.reasons:
+            warnings.append(f"{letter} {name} left out: {comparison.reasons[index]}")
+            continue
+        series = run.series[metric]
+        labeled.append((series, f"✗NaN {letter}"))
+        lines.append(
+            ChartLine(
+                f"{letter} {name}",
+                f"run{index % 10}",
+                series.x,
+                _smoothed(series, options) if options.smoothing_weight else series.mean,
+                series.mean if options.smoothing_weight else None,
+                tuple(_DASHES.values())[index % 3],
+                has_markers=metric.startswith("test/"),
+                low=series.low,
+                high=series.high,
             )
+        )
     label = chart.style(metric).label if metric else "no curve in common"
+    count = f"{len(lines)} of {len(runs)}" if warnings else f"{len(runs)}"
     return ChartData(
-        title=f"{chart.label}, {label}, {len(runs)} runs",
+        title=f"{chart.label}, {label}, {count} runs",
         lines=tuple(lines),
         annotations=tuple(_nan_annotations(labeled, options.x_axis)),
         log_scale=options.log_scale,
@@ -117,6 +125,22 @@ def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, options: Curve
         format_number=formatting.number,
         placeholder="These runs have no such curve in common yet.\nm: another metric",
         axis=_X_AXES[options.x_axis],
+        warnings=tuple(warnings),
+    )
+
+
+def comparison_of(runs: tuple[ComparedRun, ...], chart: Chart) -> Comparison:
+    """Return the metric to compare, and which runs are left out."""
+    return compare(
+        [
+            ComparableRun(
+                run.status.dataset,
+                run.specs,
+                {name: len(series.x) for name, series in run.series.items() if len(series.x)},
+            )
+            for run in runs
+        ],
+        chart,
     )
 
 
@@ -138,16 +162,6 @@ def no_values_text(run: RunDetails) -> str:
         phase = run.status.phase or run.status.state.value
         return f"{phase.capitalize()} {run.status.phase_detail}…\nThe first values come within seconds of training."
     return "No values were recorded.\n4: log"
-
-
-def _shared_metric(runs: tuple[ComparedRun, ...], chart: Chart) -> str:
-    """Return the metric to compare: the first of test EMA, train, test raw of which every run has two values."""
-    priority = {"test_ema": 0, "train": 1, "test_raw": 2}
-    names = sorted(chart.metrics, key=lambda name: priority[chart.style(name).role])
-    for name in names:
-        if all(name in run.series and len(run.series[name].x) > 1 for run in runs):
-            return name
-    return next((name for name in names if any(name in run.series for run in runs)), "")
 
 
 def _smoothed(series: Series, options: CurveOptions) -> "NDArray[np.float64]":

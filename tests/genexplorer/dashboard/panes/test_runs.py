@@ -74,6 +74,17 @@ async def test_compare(make_app: MakeApp, many: Path) -> None:
         assert main_of(pilot).query_one(RunsPane).compared == []
 
 
+async def test_a_comparison_names_the_runs_that_it_leaves_out(make_app: MakeApp, tmp_path: Path) -> None:
+    write_run(tmp_path, name="brave-fox", steps=200)
+    write_run(tmp_path, name="sly-gan", steps=200, kind="gan")
+    async with make_app(tmp_path).run_test(size=LARGE) as pilot:
+        await select(pilot, "sly-gan")
+        await pilot.press("space")
+        await select(pilot, "brave-fox")
+        await pilot.press("space")
+        await shows(pilot, "A sly-gan left out: no ELBO", "1 of 2 runs", "B brave-fox −")
+
+
 async def test_pause_resume_and_viewer(make_app: MakeApp, tmp_path: Path, recorded: RecordedActions) -> None:
     with running_run(tmp_path, steps=300) as run:
         async with make_app(tmp_path).run_test(size=SMALL) as pilot:
