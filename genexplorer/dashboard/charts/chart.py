@@ -16,12 +16,13 @@ from rich.cells import cell_len
 
 from genexplorer.dashboard.charts.braille import SOLID, BrailleCanvas, Dash
 from genexplorer.dashboard.charts.ticks import AxisScale, Floats, log_scale_kind, tick_texts, ticks, time_ticks
-from genexplorer.dashboard.text_fitting import clip
+from genexplorer.dashboard.text_fitting import clip, wrap
 
 StyledText = tuple[str, str]  # a text and the name of its style in `cell_painter.STYLES`, such as "axis" or "train"
 _MIN_LABELED_COLUMNS = 24  # in a narrower chart, lines have no labels at their ends
 _MIN_CHART_ROWS, _MIN_PLOT_COLUMNS = 4, 4  # a smaller chart shows its title alone
 _MIN_ROWS_WITH_WARNINGS = 8  # the rows that warnings leave to a chart
+_MIN_ROWS_WITH_LONG_TITLE = 6  # a lower chart has a title of one line
 _EARLY_FRACTION = 0.06  # values in this first part of the x axis may be cropped
 _MIN_LATE_VALUES = 8  # fewer values after the early part do not determine a range
 _MAX_SQUEEZE_FACTOR = 2.5  # early values are cropped if they would extend the y axis by more than this factor
@@ -111,7 +112,7 @@ class RenderedChart:
 
 
 def render_chart(data: ChartData, width: int, height: int) -> RenderedChart:
-    """Render a chart in a rectangle of cells."""
+    """Render a chart in a rectangle of cells. The title of a small chart has a second line where one is too short."""
     # Warnings are between the title and a smaller plot; the last line counts those for which there is no room.
     if room := min(len(data.warnings), max(height - _MIN_ROWS_WITH_WARNINGS, 0)):
         rendered = render_chart(replace(data, warnings=()), width, height - room)
@@ -122,6 +123,13 @@ def render_chart(data: ChartData, width: int, height: int) -> RenderedChart:
         for row, text in enumerate(texts):
             lines.write(0, row, clip(text, lines.width), "note")
         return replace(rendered, rows=(rendered.rows[0], *lines.rows, *rendered.rows[1:]))
+    # The first of two lines of a title is above a chart whose title is the second.
+    title_lines = wrap(data.title, width, 2) if data.is_small and height >= _MIN_ROWS_WITH_LONG_TITLE else []
+    if len(title_lines) == 2:
+        below = render_chart(replace(data, title=title_lines[1]), width, height - 1)
+        top = Grid(width, 1)
+        top.write(0, 0, title_lines[0], "title")
+        return replace(below, rows=top.rows + below.rows)
     grid = Grid(max(width, 1), max(height, 1))
     x_scale, y_scale, range_note = _choose_scales(data)
     # Title and notes.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,6 +16,7 @@ from textual.widgets.option_list import Option
 from genexplorer.dashboard.key_bindings import KeyBinding, link
 
 _KEY_CELLS = 8
+_DIALOG_CELLS = 56  # width of the options in a dialog of normal size, beside the scroll bar
 
 
 class TextScreen(ModalScreen[Any]):
@@ -111,12 +113,14 @@ class ChoiceScreen(ListScreen):
 
     def compose(self) -> ComposeResult:
         """Create the title and the list."""
-        width = max((len(name) for _, name, _ in self._choices), default=0)
+        width = max((cell_len(name) for _, name, _ in self._choices), default=0)
         options = [
-            Option(Content.assemble((f"{name:<{width}}  ", "bold"), (description, "$muted")), id=key)
-            for key, name, description in self._choices
+            Option(Content.assemble((f"{name}{' ' * (width - cell_len(name))}  ", "bold"), (text, "$muted")), id=key)
+            for key, name, text in self._choices
         ]
-        with Vertical(classes="dialog widest" if self._wide else "dialog"):
+        longest = max((width + 2 + cell_len(text) for _, _, text in self._choices), default=0)
+        size = "widest" if self._wide else "wide" if longest > _DIALOG_CELLS else ""
+        with Vertical(classes=f"dialog {size}"):
             yield Static(self._title, markup=False, classes="dialog-title")
             yield OptionList(*options, compact=True, markup=False)
 

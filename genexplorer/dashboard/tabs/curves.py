@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
@@ -147,11 +148,15 @@ class CurvesPane(Horizontal):
             self.post_message(StatusBar.Notice("No metrics yet."))
             return
         # List each quantity with its latest value.
-        choices = []
+        values = []
         for chart in run.curves.charts:
             latest = [run.values[name] for name in chart.metrics if name in run.values]
-            value = formatting.number(latest[-1], chart.unit) if latest else ""
-            choices.append((chart.quantity, chart.title, f"{value:<14}{chart.panel}"))
+            values.append(formatting.number(latest[-1], chart.unit) if latest else "")
+        width = max(map(cell_len, values)) + 2
+        choices = [
+            (chart.quantity, chart.title, value + " " * (width - cell_len(value)) + chart.panel)
+            for chart, value in zip(run.curves.charts, values, strict=True)
+        ]
         current = selected_chart(run, self.options.quantity)
 
         def choose(quantity: str | None) -> None:

@@ -1,12 +1,19 @@
 """Charts, ticks and braille lines."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
 from genexplorer.dashboard.charts.braille import BrailleCanvas, Dash
 from genexplorer.dashboard.charts.chart import ChartAnnotation, ChartData, ChartLine, render_chart
 from genexplorer.dashboard.charts.ticks import AxisScale, log_scale_kind, tick_texts, ticks, time_ticks
-from genexplorer.dashboard.text_fitting import clip
+from genexplorer.dashboard.text_fitting import clip, wrap
+from genexplorer.session.charts import charts
+from trainers import registry
+from trainers.plan import resolve
+from trainers.presets import assemble
 
 STEPS = np.arange(0, 4001, 20, dtype=np.float64)
 FALLING = 100 + 400 * np.exp(-STEPS / 60)
@@ -158,6 +165,30 @@ def test_labels_do_not_overlap() -> None:
     lines = tuple(ChartLine(f"run {i}", "train", STEPS, FALLING + i * 1e-3) for i in range(4))
     rendered = text(ChartData("loss", lines))
     assert all(f"run {i}" in rendered for i in range(4))
+
+
+def test_a_long_title_of_a_small_chart_has_two_lines() -> None:
+    data = replace(one_line(), title="discriminator loss by part (nats)", is_small=True)
+    lines = text(data, 24, 12).splitlines()
+    assert [line.strip() for line in lines[:2]] == ["discriminator loss by", "part (nats)"] and len(lines) == 12
+    below = text(replace(data, title="part (nats)"), 24, 11).splitlines()
+    assert lines[1:] == below, "the chart itself is one row lower"
+    assert "…" in text(data, 24, 5), "where there are few rows, the title is cut"
+    assert "…" in text(replace(data, is_small=False), 24, 12).splitlines()[0]
+
+
+@pytest.mark.parametrize("preset", registry.presets())
+def test_the_titles_of_all_small_charts_are_whole(preset: str) -> None:
+    plan = resolve(assemble(preset))
+    with torch.device("meta"):
+        model = registry.resolve(plan.family.build)(plan.model_options, plan.image_shape)
+    of_points = (
+        "energy distance of samples and data",
+        "share of samples of high quality",
+        "KL from the true density (nats)",
+    )
+    for title in (*(chart.label for chart in charts(model.metrics())), *of_points):
+        assert all("…" not in line for line in wrap(title, 23, 2)), title
 
 
 def test_clip_counts_cells() -> None:

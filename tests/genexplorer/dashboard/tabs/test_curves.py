@@ -2,7 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+from rich.cells import cell_len
+from textual.widgets import OptionList
+
 from genexplorer.dashboard.tabs.curves import CurvesPane
+from genexplorer.session import formatting
 from tests.genexplorer.dashboard.conftest import LARGE, SMALL, MakeApp, main_of, shows, text_of, until
 
 
@@ -28,6 +33,23 @@ async def test_metric_from_the_list(make_app: MakeApp, finished: Path) -> None:
         await shows(pilot, "Which metric?", "learning rate", "gradient norm")
         await pilot.press("down", "down", "enter")
         await shows(pilot, "KL(q(z|x) ‖ p(z)) (nats)")
+
+
+async def test_the_columns_of_the_list_of_metrics_do_not_touch(
+    make_app: MakeApp, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with make_app(finished).run_test(size=SMALL) as pilot:
+        await shows(pilot, "ELBO (nats)")
+        pane = main_of(pilot).query_one(CurvesPane)
+        assert pane.run is not None
+        with monkeypatch.context() as patch:
+            patch.setattr(formatting, "number", lambda value, unit="": "29,976 images/s")
+            pane.action_choose_metric()
+        await shows(pilot, "Which metric?")
+        options = pilot.app.screen.query_one(OptionList)
+        lines = [str(option.prompt) for option in options.options]
+        assert all("29,976 images/s  " in line for line in lines), lines
+        assert max(map(cell_len, lines)) <= options.content_size.width, "nothing is cut at 80 columns"
 
 
 async def test_metric_by_a_click_on_a_small_chart(make_app: MakeApp, finished: Path) -> None:
