@@ -15,6 +15,7 @@ from typing import Any, Literal, TextIO
 import typer
 
 from genexplorer.errors import UserError
+from genexplorer.session import plain_marks
 
 _NOTEBOOK_PREFIXES = ("COLAB_", "KAGGLE_KERNEL_", "DATABRICKS_RUNTIME_")
 _CI_VARIABLES = ("CI", "CONTINUOUS_INTEGRATION", "JENKINS_URL", "TEAMCITY_VERSION", "TF_BUILD")
@@ -22,19 +23,19 @@ COLORS = {"error": "red", "warning": "yellow", "good": "green", "faint": "bright
 
 
 def prepare_streams() -> None:
-    """Discard output to closed streams, and print '?' for characters that a terminal lacks."""
+    """Discard output to closed streams, and replace characters that a stream lacks."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the parent process
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until exit
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors=plain_marks.ERROR_HANDLER)
 
 
 def print_stdout(text: str) -> None:
     """Print one line on standard output; a closed pipe ends the command quietly."""
     try:
-        typer.echo(text, color=shows_color(sys.stdout))
+        typer.echo(_printable(text, sys.stdout), color=shows_color(sys.stdout))
         sys.stdout.flush()
     except BrokenPipeError:
         _discard_stdout()
@@ -49,7 +50,14 @@ def print_json(value: Any) -> None:
 
 def print_stderr(text: str) -> None:
     """Print one line on standard error."""
-    typer.echo(text, err=True, color=shows_color(sys.stderr))
+    typer.echo(_printable(text, sys.stderr), err=True, color=shows_color(sys.stderr))
+
+
+def _printable(text: str, stream: TextIO) -> str:
+    """Return a text in characters that a stream, and the font of its terminal, has: '-' where it lacks '−'."""
+    if is_terminal(stream) and plain_marks.is_plain():
+        text = plain_marks.translate(text)
+    return plain_marks.encodable(text, getattr(stream, "encoding", None) or "utf-8")
 
 
 def print_error(error: UserError) -> None:

@@ -16,6 +16,7 @@ from textual import events
 from textual.app import App
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.driver import Driver
 from textual.screen import Screen
 
 from genexplorer import paths
@@ -31,11 +32,22 @@ from genexplorer.dashboard.theme import (
     load_theme,
 )
 from genexplorer.explore.client import ExplorerClient
+from genexplorer.session import plain_marks
 from genexplorer.session.palette import DARK
 from genexplorer.session.run_poller import IdleTracker
 
 _MAX_OFFERED_RUNS = 50  # by the command palette
 _Command = tuple[str, str, Callable[[], object]]  # name, help, and the callback that runs it
+
+
+def plain_driver(base: type[Driver]) -> type[Driver]:
+    """Return a driver that replaces characters that the Linux console lacks in all that is written."""
+
+    class PlainDriver(base):  # type: ignore[misc,valid-type]
+        def write(self, data: str) -> None:
+            super().write(plain_marks.translate(data))
+
+    return PlainDriver
 
 
 class DashboardCommands(Provider):
@@ -101,6 +113,11 @@ class DashboardApp(App[None]):
         saved_theme = load_theme() if dark is None else None
         dark = is_terminal_dark() if dark is None else dark
         self.theme = saved_theme or (DARK_THEME if dark else LIGHT_THEME)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver of this platform, one that writes plain marks where the terminal needs them."""
+        driver = super().get_driver_class()
+        return plain_driver(driver) if plain_marks.is_plain() else driver
 
     def get_default_screen(self) -> Screen[None]:
         """Return the main screen."""

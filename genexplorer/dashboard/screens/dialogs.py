@@ -14,6 +14,7 @@ from textual.widgets import Button, OptionList, Static
 from textual.widgets.option_list import Option
 
 from genexplorer.dashboard.key_bindings import KeyBinding, link
+from genexplorer.session import plain_marks
 
 _KEY_CELLS = 8
 _DIALOG_CELLS = 56  # width of the options in a dialog of normal size, beside the scroll bar
@@ -147,7 +148,10 @@ class HelpScreen(TextScreen):
             parts.append(Content(""))
         # Keys that no widget declares, and the mouse.
         hint = "↑ ↓ select a run, tab moves the focus. Lines here and blue texts can be clicked."
-        super().__init__("Keys", Content("\n").join([*parts, Content.assemble((hint, "$muted"))]))
+        marks = f"Boxes instead of lines and dots? Start it with {plain_marks.VARIABLE}=plain."
+        super().__init__(
+            "Keys", Content("\n").join([*parts, *(Content.assemble((t, "$muted")) for t in (hint, marks))])
+        )
         self._keys = keys
 
     def action_key(self, index: int) -> None:

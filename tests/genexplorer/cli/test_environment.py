@@ -1,6 +1,7 @@
 """Commands in unusual environments: one line with the cause and the remedy, no traceback."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from genexplorer.cli.doctor import checks
+from tests.fixtures.fake_run import write_run
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -65,3 +67,15 @@ def test_a_name_that_is_not_utf8_is_refused_before_anything_starts(tmp_path: Pat
     line = one_line(run(*words, cwd=folder if place == "working directory" else tmp_path))
     assert "not UTF-8" in line
     assert not (tmp_path / "runs").exists() and not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_numbers_keep_their_sign_on_streams_that_lack_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    write_run(tmp_path / "runs", steps=100, pictures=False)
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    result = run("runs", "show", "latest", cwd=tmp_path)
+    assert result.returncode == 0
+    assert re.search("−[0-9]" if encoding == "utf-8" else "-[0-9.]+ nats", result.stdout)
+    assert encoding == "utf-8" or "?" not in result.stdout
