@@ -21,7 +21,7 @@ from PyQt6.QtWidgets import QApplication
 from benchmarks.exploring import latency, viewer_tab
 from benchmarks.exploring.long_run import long_run
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.session.playback import StepPlayback
+from genexplorer.session.step_selection import StepSelection
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelClient
@@ -42,7 +42,7 @@ def main() -> int:
     app = viewer_tab.make_application()
     with tempfile.TemporaryDirectory() as folder:
         run = long_run(options.runs or Path(folder), options.points)
-        context = ViewerContext(StepPlayback(), style.palette_for("dark"), ModelClient(ExplorerClient), run.parent)
+        context = ViewerContext(StepSelection(), style.palette_for("dark"), ModelClient(ExplorerClient), run.parent)
         tab = CurvesTab(context)
         viewer_tab.open_run(tab, context, run, (1200, 760))
         viewer_tab.process_events(app, 1.0)

@@ -24,7 +24,7 @@ from PyQt6.QtWidgets import QApplication
 from benchmarks.exploring import latency, viewer_tab
 from benchmarks.exploring.untrained_run import write_run
 from genexplorer.explore.client import ExplorerClient
-from genexplorer.session.playback import StepPlayback
+from genexplorer.session.step_selection import StepSelection
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelClient
@@ -65,7 +65,7 @@ def _measure(app: QApplication, run: Path, name: str, motion: str, options: argp
         client.append(ExplorerClient(answer, ended, threads=options.threads))
         return client[0]
 
-    context = ViewerContext(StepPlayback(), style.palette_for("dark"), ModelClient(make), run.parent)
+    context = ViewerContext(StepSelection(), style.palette_for("dark"), ModelClient(make), run.parent)
     tab = ManifoldTab(context)
     viewer_tab.open_run(tab, context, run, (940, 690))
     viewer_tab.process_events(app, 60, lambda: tab.view.tile_loader.mosaic is not None)

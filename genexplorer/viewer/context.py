@@ -11,8 +11,8 @@ from genexplorer.viewer.model_client import ModelClient
 
 if TYPE_CHECKING:
     from genexplorer.session.palette import Palette
-    from genexplorer.session.playback import StepPlayback
     from genexplorer.session.run_poller import RunPoller
+    from genexplorer.session.step_selection import StepSelection
 
 
 class ViewerContext(QObject):
@@ -40,7 +40,7 @@ class ViewerContext(QObject):
 
     def __init__(
         self,
-        playback: "StepPlayback",
+        step_selection: "StepSelection",
         palette: "Palette",
         model_client: ModelClient,
         runs_dir: Path,
@@ -48,7 +48,7 @@ class ViewerContext(QObject):
     ) -> None:
         super().__init__(parent)
         self.run: RunPoller | None = None
-        self.playback = playback
+        self.step_selection = step_selection
         self.palette = palette
         self.model_client = model_client
         self.runs_dir = runs_dir
@@ -56,19 +56,19 @@ class ViewerContext(QObject):
         self.pinned_latents: dict[str, Any] = {}  # (d,) by name, pinned in the Manifold tab, which other tabs offer
         self._last_step: int | None = None
         self._list_steps: Callable[[], list[int]] | None = None
-        self._unsubscribe = playback.subscribe(self._on_playback)
+        self._unsubscribe = step_selection.subscribe(self._on_step_selection)
         model_client.exited.connect(self.alert)
         model_client.failed.connect(self.alert)
 
     @property
     def step(self) -> int | None:
         """The step of the snapshot that all tabs show; None while there is no snapshot."""
-        if self.run is None or not self.playback.steps:
+        if self.run is None or not self.step_selection.steps:
             return None
-        if self._list_steps is None or self.playback.selected_step is None:
-            return self.playback.selected_step
+        if self._list_steps is None or self.step_selection.selected_step is None:
+            return self.step_selection.selected_step
         snapshots = self.run.snapshots
-        index = bisect_right(snapshots, self.playback.selected_step) - 1
+        index = bisect_right(snapshots, self.step_selection.selected_step) - 1
         return snapshots[max(index, 0)] if snapshots else None
 
     @property
@@ -85,7 +85,7 @@ class ViewerContext(QObject):
         """
         self._list_steps = list_steps
         self._update_steps()
-        self.playback.notify()  # also where the steps are the same, because their label differs
+        self.step_selection.notify()  # also where the steps are the same, because their label differs
 
     def open(self, run: "RunPoller | None") -> None:
         """Show a run, or none, and close the former one; only the same run opened again stays at its step."""
@@ -97,9 +97,9 @@ class ViewerContext(QObject):
         self._last_step = None
         self._list_steps = None
         steps = [] if run is None else list(run.snapshots)
-        (self.playback.set_steps if is_same_run else self.playback.open)(steps)
+        (self.step_selection.set_steps if is_same_run else self.step_selection.open)(steps)
         self.run_changed.emit()
-        self._on_playback(force=True)
+        self._on_step_selection(force=True)
 
     def poll(self, *, idle: bool = False) -> None:
         """Poll the run and emit what changed; while following, select the newest step.
@@ -126,8 +126,8 @@ class ViewerContext(QObject):
         if self.run is None:
             return
         steps = list(self.run.snapshots) if self._list_steps is None else self._list_steps()
-        if steps != list(self.playback.steps):
-            self.playback.set_steps(steps)
+        if steps != list(self.step_selection.steps):
+            self.step_selection.set_steps(steps)
 
     def set_dragging(self, dragging: bool) -> None:
         """Set whether the time bar's handle is being dragged: new snapshots are not selected meanwhile."""
@@ -148,7 +148,7 @@ class ViewerContext(QObject):
         self.run = None
         self.model_client.close()
 
-    def _on_playback(self, *, force: bool = False) -> None:
+    def _on_step_selection(self, *, force: bool = False) -> None:
         step = self.step
         if force or step != self._last_step:
             self._last_step = step

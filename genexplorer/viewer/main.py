@@ -94,7 +94,7 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
         runs_dir: The folder whose runs the menu lists.
         make_client: Makes the client of the model's process; the real one by default.
     """
-    from genexplorer.session.playback import StepPlayback
+    from genexplorer.session.step_selection import StepSelection
     from genexplorer.viewer import style
     from genexplorer.viewer.context import ViewerContext
     from genexplorer.viewer.model_client import ModelClient
@@ -108,7 +108,7 @@ def make_window(app: "QApplication", runs_dir: Path, make_client: "MakeClient | 
     preferences = Preferences()
     palette = style.palette_for(preferences.text("theme"))
     style.apply(app, palette)
-    context = ViewerContext(StepPlayback(), palette, ModelClient(make_client), runs_dir)
+    context = ViewerContext(StepSelection(), palette, ModelClient(make_client), runs_dir)
     return MainWindow(context, preferences)
 
 

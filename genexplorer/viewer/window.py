@@ -218,7 +218,7 @@ class MainWindow(QMainWindow):
         """Show the run's alerts."""
         if self.context.run is not None:
             dialog = AlertsDialog(self.context.run, self)
-            dialog.step_chosen.connect(self.context.playback.select)
+            dialog.step_chosen.connect(self.context.step_selection.select)
             dialog.exec()
 
     def _show_curve(self, quantity: str) -> None:
@@ -340,13 +340,13 @@ class MainWindow(QMainWindow):
             }
         # Without modifiers; some keyboards need Shift for the brackets.
         elif modifiers in (Qt.KeyboardModifier.NoModifier, shift):
-            playback, pages = self.context.playback, self.pages
+            step_selection, pages = self.context.step_selection, self.pages
             actions = {
                 Qt.Key.Key_Space: self.time.toggle_play,
-                Qt.Key.Key_BracketLeft: lambda: playback.move(-1),
-                Qt.Key.Key_BracketRight: lambda: playback.move(1),
-                Qt.Key.Key_BraceLeft: lambda: playback.move(-len(playback.steps)),
-                Qt.Key.Key_BraceRight: lambda: playback.move(len(playback.steps)),
+                Qt.Key.Key_BracketLeft: lambda: step_selection.move(-1),
+                Qt.Key.Key_BracketRight: lambda: step_selection.move(1),
+                Qt.Key.Key_BraceLeft: lambda: step_selection.move(-len(step_selection.steps)),
+                Qt.Key.Key_BraceRight: lambda: step_selection.move(len(step_selection.steps)),
                 Qt.Key.Key_S: self.time.next_speed,
                 Qt.Key.Key_L: self.time.toggle_follow,
                 Qt.Key.Key_W: self.show_alerts,

@@ -10,7 +10,7 @@ from genexplorer.dashboard.key_bindings import link
 from genexplorer.dashboard.text_fitting import clip
 from genexplorer.dashboard.widgets import Text
 from genexplorer.session.objective import objective_values
-from genexplorer.session.playback import StepPlayback
+from genexplorer.session.step_selection import StepSelection
 
 _IMAGE_KIND_TITLES = {"trace": "trace: x → z, layer by layer"}  # of kinds that do not explain themselves
 
@@ -26,12 +26,12 @@ class ImagePane(Vertical):
         yield HalfBlockImage(classes="image")
         yield Text(classes="controls")
 
-    def show(self, run: RunDetails | None, playback: StepPlayback) -> None:
+    def show(self, run: RunDetails | None, step_selection: StepSelection) -> None:
         """Show a run's image at the selected step."""
         placeholder, caption, controls = "", Content(""), Content("")
         width = self.content_size.width
         if run is not None and run.image is not None:
-            caption, controls = _caption_content(run, run.image, width), _controls_content(playback)
+            caption, controls = _caption_content(run, run.image, width), _controls_content(step_selection)
             controls += _position_content(run, run.image.step, width - len(controls.plain))
         elif run is not None:
             is_active = run.status.state.active
@@ -61,12 +61,12 @@ def _position_content(run: RunDetails, step: int, width: int) -> Content:
     return Content.assemble((next((text for text in texts if len(text) <= width), ""), "$muted"))
 
 
-def _controls_content(playback: StepPlayback) -> Content:
+def _controls_content(step_selection: StepSelection) -> Content:
     following = link("● following", "screen.follow", "$accent")
     return Content.assemble(
         link(" ◂ ", "screen.move_step(-1)", "bold"),
-        link(" ❚❚ " if playback.playing else " ▶ ", "screen.play", "bold"),
+        link(" ❚❚ " if step_selection.playing else " ▶ ", "screen.play", "bold"),
         link(" ▸ ", "screen.move_step(1)", "bold"),
         " ",
-        following if playback.following else link("○ paused, L follows", "screen.follow"),
+        following if step_selection.following else link("○ paused, L follows", "screen.follow"),
     )

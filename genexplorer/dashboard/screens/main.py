@@ -33,8 +33,8 @@ from genexplorer.dashboard.tabs.log import LogPane
 from genexplorer.dashboard.tabs.samples import SamplesPane
 from genexplorer.dashboard.tabs.theory import TheoryPane
 from genexplorer.dashboard.theme import DARK_THEME, LIGHT_THEME, save_theme
-from genexplorer.session.playback import StepPlayback
 from genexplorer.session.run_poller import IdleTracker
+from genexplorer.session.step_selection import StepSelection
 
 _PLAYBACK_INTERVAL_S = 0.25  # time from one image to the next
 _TALL_SCREEN_ROWS = 24  # from this height on, the top grows with the list of runs
@@ -93,7 +93,7 @@ class MainScreen(Screen[None]):
     ) -> None:
         super().__init__()
         self.details = DashboardDetails()
-        self.playback = StepPlayback()
+        self.step_selection = StepSelection()
         self._runs_dir = runs_dir
         self._initial_run = initial_run
         self._make_client = make_client
@@ -157,7 +157,7 @@ class MainScreen(Screen[None]):
         self.query_one(RunsPane).show(self.details)
         run = self._selected_run()
         if run is not None:
-            self.playback.set_steps(run.image_steps)
+            self.step_selection.set_steps(run.image_steps)
         self.update_screen()
 
     @on(CurvesPane.OptionsChanged)
@@ -179,9 +179,9 @@ class MainScreen(Screen[None]):
         # Show it in the active tab; the others show theirs once they are active.
         match self._active_tab:
             case "curves":
-                curves.show(details, self.playback)
+                curves.show(details, self.step_selection)
             case "samples":
-                self.query_one(SamplesPane).show(run, curves.options, self.playback)
+                self.query_one(SamplesPane).show(run, curves.options, self.step_selection)
             case "config":
                 self.query_one(ConfigPane).show(run)
             case "log":
@@ -215,7 +215,7 @@ class MainScreen(Screen[None]):
             x_axis=curves.options.x_axis,
             max_values=max(2 * curves.large_chart.size.width, 80),
             image_kind=self._image_kind,
-            selected_step=None if self.playback.following else self.playback.selected_step,
+            selected_step=None if self.step_selection.following else self.step_selection.selected_step,
         )
 
     def record_input(self) -> None:
@@ -236,26 +236,26 @@ class MainScreen(Screen[None]):
 
     def action_move_step(self, by: int) -> None:
         """Move the selected step by a number of steps that have an image."""
-        if not self.playback.steps:
+        if not self.step_selection.steps:
             self.post_message(StatusBar.Notice("No images yet."))
             return
-        self.playback.move(by)
+        self.step_selection.move(by)
         self.update_screen()
 
     def action_play(self) -> None:
         """Play the images over time, or pause."""
-        if self.playback.playing:
-            self.playback.pause()
+        if self.step_selection.playing:
+            self.step_selection.pause()
         else:
-            self.playback.play()
+            self.step_selection.play()
         if self._playback_timer is None:
             self._playback_timer = self.set_interval(_PLAYBACK_INTERVAL_S, self._advance)
         self._playback_timer.resume()
         self.update_screen()
 
     def _advance(self) -> None:
-        if self.playback.playing:
-            self.playback.tick()
+        if self.step_selection.playing:
+            self.step_selection.tick()
             self.update_screen()
         elif self._playback_timer is not None:
             self._playback_timer.pause()
@@ -263,7 +263,7 @@ class MainScreen(Screen[None]):
     @on(RunList.Selected)
     def action_follow(self) -> None:
         """Show the newest step, and each newer one."""
-        self.playback.follow()
+        self.step_selection.follow()
         self.update_screen()
 
     @on(ChartView.Clicked)
@@ -273,7 +273,7 @@ class MainScreen(Screen[None]):
         if event.chart.quantity:
             self.action_show_quantity(event.chart.quantity)
         elif event.x is not None and run is not None:
-            self.playback.select(step_at_x(run.curves, event.x))
+            self.step_selection.select(step_at_x(run.curves, event.x))
             self.update_screen()
 
     def action_next_image_kind(self) -> None:

@@ -29,7 +29,7 @@ from genexplorer.dashboard.tabs.config import config_lines
 from genexplorer.dashboard.widgets import Text
 from genexplorer.runs.record import AlertRow, XAxis
 from genexplorer.session import formatting
-from genexplorer.session.playback import StepPlayback
+from genexplorer.session.step_selection import StepSelection
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
@@ -87,11 +87,11 @@ class CurvesPane(Horizontal):
         """The large chart."""
         return self.query_one("#large", ChartView)
 
-    def show(self, details: DashboardDetails, playback: StepPlayback) -> None:
+    def show(self, details: DashboardDetails, step_selection: StepSelection) -> None:
         """Show the details; only what has changed is drawn again."""
         self._show_large(details)
         self._show_small(details.run)
-        self.query_one(ImagePane).show(details.run, playback)
+        self.query_one(ImagePane).show(details.run, step_selection)
         self.query_one(Sidebar).show(details.run)
 
     def _show_large(self, details: DashboardDetails) -> None:

@@ -8,7 +8,7 @@ from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.charts.curves import CurveOptions, run_chart, selected_chart
 from genexplorer.dashboard.details import RunDetails
 from genexplorer.dashboard.images.pane import ImagePane
-from genexplorer.session.playback import StepPlayback
+from genexplorer.session.step_selection import StepSelection
 
 
 class SamplesPane(Horizontal):
@@ -21,9 +21,9 @@ class SamplesPane(Horizontal):
         yield ImagePane()
         yield ChartView(id="beside-samples")
 
-    def show(self, run: RunDetails | None, options: CurveOptions, playback: StepPlayback) -> None:
+    def show(self, run: RunDetails | None, options: CurveOptions, step_selection: StepSelection) -> None:
         """Show a run's image and curves at the selected step."""
-        self.query_one(ImagePane).show(run, playback)
+        self.query_one(ImagePane).show(run, step_selection)
         chart_view = self.query_one(ChartView)
         inputs = (run.curves if run else None, options)
         if inputs != self._chart_inputs:

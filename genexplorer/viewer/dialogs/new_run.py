@@ -80,7 +80,7 @@ class NewRunDialog(QDialog):
             elif editor.text() != value:
                 editor.setText(value)
         errors = self.form.find_errors()
-        expected_failure = f"\nWatch for: {self.form.expected_failure}" if self.form.expected_failure else ""
+        expected_failure = f"\nFails on purpose: {self.form.expected_failure}" if self.form.expected_failure else ""
         failures = "".join(f"\n{failure}" for failure in self.form.plugin_failures)
         notes = "".join(f"\n{note}" for note in self.form.notes)
         self.expected_label.setText(f"Expected: {self.form.expected_result}{expected_failure}{notes}{failures}")

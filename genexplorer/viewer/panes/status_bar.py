@@ -75,7 +75,7 @@ class ViewerStatusBar(QWidget):
         context.run_changed.connect(self._on_run)
         context.data_changed.connect(lambda changed: self._show_alert() if "alerts" in changed else None)
         context.step_changed.connect(lambda _step: self.refresh())
-        self._unsubscribe = context.playback.subscribe(self._show_alert)
+        self._unsubscribe = context.step_selection.subscribe(self._show_alert)
 
     def closing(self) -> None:
         """Unsubscribe."""
@@ -128,8 +128,8 @@ class ViewerStatusBar(QWidget):
     @property
     def _shown_step(self) -> int | None:
         """The step that the window shows; None while it follows the newest: an alert may be newer than its snapshot."""
-        playback = self._context.playback
-        return None if playback.following else playback.selected_step
+        step_selection = self._context.step_selection
+        return None if step_selection.following else step_selection.selected_step
 
 
 def alerts_until(alerts: Sequence[AlertRow], step: int | None) -> list[AlertRow]:

@@ -43,25 +43,25 @@ class TimeBar(QWidget):
         # Connect the signals.
         self.play.clicked.connect(self.toggle_play)
         self.speed.clicked.connect(self.next_speed)
-        self.follow.clicked.connect(context.playback.follow)
-        self.hold.clicked.connect(context.playback.hold)
-        self.track.step_chosen.connect(context.playback.select)
-        self.track.move_requested.connect(context.playback.move)
+        self.follow.clicked.connect(context.step_selection.follow)
+        self.hold.clicked.connect(context.step_selection.hold)
+        self.track.step_chosen.connect(context.step_selection.select)
+        self.track.move_requested.connect(context.step_selection.move)
         self.track.dragging.connect(context.set_dragging)
-        self._unsubscribe = context.playback.subscribe(self._show_playback)
+        self._unsubscribe = context.step_selection.subscribe(self._show_playback)
         context.run_changed.connect(self._show_curve)
         context.data_changed.connect(self._on_changes)
         self.recolor()
 
     def toggle_follow(self) -> None:
         """Switch between follow and hold."""
-        playback = self._context.playback
-        (playback.hold if playback.following else playback.follow)()
+        step_selection = self._context.step_selection
+        (step_selection.hold if step_selection.following else step_selection.follow)()
 
     def toggle_play(self) -> None:
         """Start or pause playback."""
-        playback = self._context.playback
-        (playback.pause if playback.playing else playback.play)()
+        step_selection = self._context.step_selection
+        (step_selection.pause if step_selection.playing else step_selection.play)()
 
     def next_speed(self) -> None:
         """Switch to the next playback speed."""
@@ -95,7 +95,7 @@ class TimeBar(QWidget):
         self._waited = self._waited + 1 if busy else 0
         if self._waited < 1 or self._waited > _MAX_WAIT_TICKS:
             self._waited = 0
-            self._context.playback.tick()
+            self._context.step_selection.tick()
 
     def _on_changes(self, changed: frozenset[str]) -> None:
         run = self._context.run
@@ -105,21 +105,25 @@ class TimeBar(QWidget):
             self._show_curve()
 
     def _show_playback(self) -> None:
-        playback, palette, run = self._context.playback, self._context.palette, self._context.run
+        step_selection, palette, run = self._context.step_selection, self._context.palette, self._context.run
         last = run.status.step if run is not None else 0
-        self.track.set_time(tuple(playback.steps), playback.selected_step, last)
+        self.track.set_time(tuple(step_selection.steps), step_selection.selected_step, last)
         # Playback, follow or hold.
-        if playback.playing != self._timer.isActive():
-            (self._timer.start if playback.playing else self._timer.stop)()
+        if step_selection.playing != self._timer.isActive():
+            (self._timer.start if step_selection.playing else self._timer.stop)()
         dim = mix(palette.muted, palette.background, 0.5)
-        self.play.setIcon(icon("pause" if playback.playing else "play", palette.text, dim))
+        self.play.setIcon(icon("pause" if step_selection.playing else "play", palette.text, dim))
         for button in (self.play, self.follow, self.hold):
-            button.setEnabled(bool(playback.steps))
-        (self.follow if playback.following else self.hold).setChecked(True)
+            button.setEnabled(bool(step_selection.steps))
+        (self.follow if step_selection.following else self.hold).setChecked(True)
         # The displayed step.
         noun = "image" if self._context.steps_are_images else "snapshot"
-        self.step_label.setText("no snapshot" if playback.selected_step is None else f"step {playback.selected_step:,}")
-        index = "" if playback.index is None else f"{noun} {playback.index + 1} of {len(playback.steps)}"
+        self.step_label.setText(
+            "no snapshot" if step_selection.selected_step is None else f"step {step_selection.selected_step:,}"
+        )
+        index = (
+            "" if step_selection.index is None else f"{noun} {step_selection.index + 1} of {len(step_selection.steps)}"
+        )
         self.index_label.setText(index)
 
     def _show_curve(self) -> None:

@@ -87,7 +87,7 @@ async def test_samples_of_the_same_latents_over_time(make_app: MakeApp, families
         await shows(pilot, "10 of 12", "step 500", "┊", "○ paused")
         assert image().step == 500 < newest.step
         await pilot.click("#beside-samples", offset=(12, 5))
-        await until(pilot, lambda: (main_of(pilot).playback.selected_step or 500) < 500, "the clicked step")
+        await until(pilot, lambda: (main_of(pilot).step_selection.selected_step or 500) < 500, "the clicked step")
 
 
 @pytest.mark.parametrize("size", [SMALL, WIDE])

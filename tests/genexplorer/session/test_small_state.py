@@ -1,11 +1,11 @@
-"""Observable, StepPlayback, smoothing."""
+"""Observable, StepSelection, smoothing."""
 
 import numpy as np
 import pytest
 
 from genexplorer.session.charts import smooth
 from genexplorer.session.observable import Observable, Unsubscribe
-from genexplorer.session.playback import StepPlayback
+from genexplorer.session.step_selection import StepSelection
 
 
 def test_listeners_are_called_until_they_unsubscribe() -> None:
@@ -30,90 +30,90 @@ def test_a_listener_can_unsubscribe_another_during_notification() -> None:
     assert result == []
 
 
-def counted(playback: StepPlayback) -> list[int | None]:
+def counted(step_selection: StepSelection) -> list[int | None]:
     calls: list[int | None] = []
-    playback.subscribe(lambda: calls.append(playback.selected_step))
+    step_selection.subscribe(lambda: calls.append(step_selection.selected_step))
     return calls
 
 
 def test_following_stays_at_the_newest_and_hold_stays_where_it_is() -> None:
-    playback = StepPlayback()
-    calls = counted(playback)
-    playback.set_steps([0, 1, 2])
-    playback.set_steps([0, 1, 2, 5])
+    step_selection = StepSelection()
+    calls = counted(step_selection)
+    step_selection.set_steps([0, 1, 2])
+    step_selection.set_steps([0, 1, 2, 5])
     assert calls == [2, 5]
-    assert playback.following
-    playback.hold()
-    playback.set_steps([0, 1, 2, 5, 10])
-    assert playback.selected_step == 5
-    playback.follow()
-    assert (playback.selected_step, playback.following) == (10, True)
+    assert step_selection.following
+    step_selection.hold()
+    step_selection.set_steps([0, 1, 2, 5, 10])
+    assert step_selection.selected_step == 5
+    step_selection.follow()
+    assert (step_selection.selected_step, step_selection.following) == (10, True)
 
 
 def test_no_change_no_notification() -> None:
-    playback = StepPlayback()
-    playback.set_steps([0, 5])
-    calls = counted(playback)
-    playback.set_steps([5, 0, 5])
-    playback.follow()
-    playback.pause()
-    playback.tick()
+    step_selection = StepSelection()
+    step_selection.set_steps([0, 5])
+    calls = counted(step_selection)
+    step_selection.set_steps([5, 0, 5])
+    step_selection.follow()
+    step_selection.pause()
+    step_selection.tick()
     assert calls == []
 
 
 @pytest.mark.parametrize(("asked", "got"), [(-7, 0), (0, 0), (3, 2), (4, 5), (7, 5), (8, 10), (99, 10)])
 def test_go_holds_the_nearest_snapshot(asked: int, got: int) -> None:
-    playback = StepPlayback()
-    playback.set_steps([0, 1, 2, 5, 10])
-    playback.select(asked)
-    assert (playback.selected_step, playback.following) == (got, False)
+    step_selection = StepSelection()
+    step_selection.set_steps([0, 1, 2, 5, 10])
+    step_selection.select(asked)
+    assert (step_selection.selected_step, step_selection.following) == (got, False)
 
 
 def test_move_stops_at_both_ends() -> None:
-    playback = StepPlayback()
-    playback.set_steps([0, 5, 9])
-    playback.move(-1)
-    assert playback.selected_step == 5
-    playback.move(-10)
-    assert playback.selected_step == 0
-    playback.move(10)
-    assert (playback.selected_step, playback.following) == (9, False)
+    step_selection = StepSelection()
+    step_selection.set_steps([0, 5, 9])
+    step_selection.move(-1)
+    assert step_selection.selected_step == 5
+    step_selection.move(-10)
+    assert step_selection.selected_step == 0
+    step_selection.move(10)
+    assert (step_selection.selected_step, step_selection.following) == (9, False)
 
 
 def test_play_runs_from_the_first_snapshot_to_the_newest() -> None:
-    playback = StepPlayback()
-    playback.set_steps([0, 5, 9])
-    playback.play()
-    walked = [playback.selected_step]
-    while playback.playing:
-        playback.tick()
-        walked.append(playback.selected_step)
+    step_selection = StepSelection()
+    step_selection.set_steps([0, 5, 9])
+    step_selection.play()
+    walked = [step_selection.selected_step]
+    while step_selection.playing:
+        step_selection.tick()
+        walked.append(step_selection.selected_step)
     assert walked == [0, 5, 9, 9]
-    playback.select(5)
-    playback.play()
-    assert playback.selected_step == 5
-    playback.pause()
-    assert not playback.playing
+    step_selection.select(5)
+    step_selection.play()
+    assert step_selection.selected_step == 5
+    step_selection.pause()
+    assert not step_selection.playing
 
 
 def test_a_deleted_snapshot_is_replaced_by_the_nearest() -> None:
-    playback = StepPlayback()
-    playback.set_steps([0, 4, 9, 20])
-    playback.select(9)
-    playback.set_steps([0, 8, 20])
-    assert (playback.selected_step, playback.following) == (8, False)
+    step_selection = StepSelection()
+    step_selection.set_steps([0, 4, 9, 20])
+    step_selection.select(9)
+    step_selection.set_steps([0, 8, 20])
+    assert (step_selection.selected_step, step_selection.following) == (8, False)
 
 
 def test_without_snapshots_nothing_moves() -> None:
-    playback = StepPlayback()
-    playback.select(3)
-    playback.move(1)
-    playback.play()
-    playback.tick()
-    assert (playback.selected_step, playback.playing, playback.index) == (None, False, None)
-    playback.set_steps([1, 2])
-    playback.set_steps([])
-    assert playback.selected_step is None
+    step_selection = StepSelection()
+    step_selection.select(3)
+    step_selection.move(1)
+    step_selection.play()
+    step_selection.tick()
+    assert (step_selection.selected_step, step_selection.playing, step_selection.index) == (None, False, None)
+    step_selection.set_steps([1, 2])
+    step_selection.set_steps([])
+    assert step_selection.selected_step is None
 
 
 def test_smoothing_of_a_constant_is_the_constant_from_the_first_value_on() -> None:

@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Failure, Lane, Response, Result
 from genexplorer.session.palette import LIGHT
-from genexplorer.session.playback import StepPlayback
 from genexplorer.session.run_poller import RunPoller
+from genexplorer.session.step_selection import StepSelection
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelClient
 from genexplorer.viewer.tabs.tab import Tab
@@ -186,7 +186,7 @@ class Bench(Generic[TabT]):
         self, make: Callable[[ViewerContext], TabT], folder: Path, *, size: int = 2, failing: str = ""
     ) -> None:
         self.clients: list[StandInClient] = []
-        self.context = ViewerContext(StepPlayback(), LIGHT, ModelClient(self._client), folder.parent)
+        self.context = ViewerContext(StepSelection(), LIGHT, ModelClient(self._client), folder.parent)
         self.said: list[str] = []
         self.context.status_message.connect(self.said.append)
         self.client.size, self.client.failing = size, failing

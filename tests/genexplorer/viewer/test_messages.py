@@ -130,14 +130,14 @@ def test_alerts_follow_the_time_bar_and_information_is_no_warning(window: MainWi
         AlertRow(1, 1.0, 500, "info", "kl_dim_collapsed", "KL of latent dimension 3 is below 0.01 nats"),
         AlertRow(2, 2.0, 938, "warning", "loss_spike", "the loss jumped"),
     ]
-    window.context.playback.follow()
+    window.context.step_selection.follow()
     window.context.data_changed.emit(frozenset({"alerts"}))
     assert status.alert.text() == "⚠ the loss jumped and 1 more" and status.alert.property("role") == "warning"
-    window.context.playback.select(500)
+    window.context.step_selection.select(500)
     assert status.alert.text().startswith("KL of latent") and status.alert.property("role") == "muted"
-    window.context.playback.select(50)
+    window.context.step_selection.select(50)
     assert not status.alert.isVisible() and status.alerts_button.isVisible()
-    window.context.playback.follow()
+    window.context.step_selection.follow()
     assert "the loss jumped" in status.alert.text()
 
 

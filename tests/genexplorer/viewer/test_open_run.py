@@ -111,19 +111,19 @@ def test_another_run_is_followed_although_the_former_one_was_held(
     stage: Stage, run_folder: Path, tmp_path: Path
 ) -> None:
     window = stage.window(run_folder)
-    playback = window.context.playback
-    playback.select(5)
-    assert window.open_run(run_folder) and playback.selected_step == 5  # the same run stays where it is
+    step_selection = window.context.step_selection
+    step_selection.select(5)
+    assert window.open_run(run_folder) and step_selection.selected_step == 5  # the same run stays where it is
     other = write_run(tmp_path / "runs", steps=60)
     assert window.open_run(other)
-    assert playback.following and playback.selected_step == playback.steps[-1] == 60
+    assert step_selection.following and step_selection.selected_step == step_selection.steps[-1] == 60
     assert window.time.follow.isChecked() and not window.time.hold.isChecked()
 
 
 def test_a_run_without_snapshots_cannot_be_held(stage: Stage, tmp_path: Path) -> None:
     window = stage.window(write_run(tmp_path / "runs", steps=0, total_steps=60, state="queued"))
-    playback = window.context.playback
-    playback.hold()
-    assert playback.following
-    playback.set_steps([0, 1])
-    assert playback.selected_step == 1
+    step_selection = window.context.step_selection
+    step_selection.hold()
+    assert step_selection.following
+    step_selection.set_steps([0, 1])
+    assert step_selection.selected_step == 1

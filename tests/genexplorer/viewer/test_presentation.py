@@ -103,8 +103,8 @@ def test_run_family_data_and_step_are_named_and_the_hint_vanishes(window: MainWi
     assert presentation.sentence.isVisible() and presentation.sentence.text().startswith("Expected: ")
     assert not window.time.step_label.isVisible() and window.time.track.isVisible()
     qtbot.waitUntil(lambda: not presentation.hint.isVisible(), timeout=10_000)
-    window.context.playback.select(window.context.playback.steps[0])
-    assert f"step {window.context.playback.steps[0]:,}" in presentation.run.text()
+    window.context.step_selection.select(window.context.step_selection.steps[0])
+    assert f"step {window.context.step_selection.steps[0]:,}" in presentation.run.text()
     window.toggle_presentation()
     assert not presentation.isVisible() and not presentation.sentence.isVisible()
 

@@ -15,78 +15,82 @@ from tests.genexplorer.viewer.mouse import QTest
 
 
 def test_brackets_step_and_follow_returns_to_the_newest(window: MainWindow, qtbot: QtBot) -> None:
-    playback = window.context.playback
+    step_selection = window.context.step_selection
     QTest.keyClick(window, Qt.Key.Key_BracketLeft)
-    assert playback.selected_step == playback.steps[-2] and not playback.following and window.time.hold.isChecked()
+    assert (
+        step_selection.selected_step == step_selection.steps[-2]
+        and not step_selection.following
+        and window.time.hold.isChecked()
+    )
     QTest.keyClick(window, Qt.Key.Key_BracketRight)
-    assert playback.selected_step == playback.steps[-1]
+    assert step_selection.selected_step == step_selection.steps[-1]
     QTest.keyClick(window, Qt.Key.Key_BraceLeft)
-    assert playback.selected_step == 0 and window.time.step_label.text() == "step 0"
+    assert step_selection.selected_step == 0 and window.time.step_label.text() == "step 0"
     QTest.keyClick(window, Qt.Key.Key_L)
-    assert playback.following and playback.selected_step == playback.steps[-1]
+    assert step_selection.following and step_selection.selected_step == step_selection.steps[-1]
 
 
 def test_space_plays_to_the_newest_snapshot(window: MainWindow, qtbot: QtBot) -> None:
     tab_of(window, "Curves")
-    playback = window.context.playback
-    playback.select(playback.steps[-3])
+    step_selection = window.context.step_selection
+    step_selection.select(step_selection.steps[-3])
     seen: list[int] = []
     window.context.step_changed.connect(seen.append)
     QTest.keyClick(window, Qt.Key.Key_Space)
-    assert playback.playing
-    qtbot.waitUntil(lambda: not playback.playing, timeout=5000)
-    assert seen == list(playback.steps[-2:])
+    assert step_selection.playing
+    qtbot.waitUntil(lambda: not step_selection.playing, timeout=5000)
+    assert seen == list(step_selection.steps[-2:])
 
 
 def test_playing_waits_for_a_picture_on_its_way(window: MainWindow, stage: Stage, qtbot: QtBot) -> None:
     tab = tab_of(window, "Samples")
     stage.client.silent = True
-    playback = window.context.playback
-    playback.select(0)
+    step_selection = window.context.step_selection
+    step_selection.select(0)
     tab.draw(3)
     assert window.context.model_client.is_pending("preview", "samples/images")
-    playback.play()
+    step_selection.play()
     window.time._tick()
-    assert playback.selected_step == 0
+    assert step_selection.selected_step == 0
     window.context.model_client.cancel("preview", "samples/images")
     window.context.model_client.set_run(window.context.run.folder if window.context.run else None)
     window.time._tick()
-    assert playback.selected_step == playback.steps[1]
+    assert step_selection.selected_step == step_selection.steps[1]
 
 
 def test_a_click_on_the_track_jumps_and_a_drag_holds_still(window: MainWindow, qtbot: QtBot) -> None:
-    track, playback = window.time.track, window.context.playback
+    track, step_selection = window.time.track, window.context.step_selection
     x = round(track.x_of(100))
     QTest.mousePress(track, Qt.MouseButton.LeftButton, pos=QPoint(x, 12))
-    assert playback.selected_step == 100 and window.context.dragging
+    assert step_selection.selected_step == 100 and window.context.dragging
     QTest.mouseMove(track, QPoint(round(track.x_of(5)), 12))
     QTest.mouseRelease(track, Qt.MouseButton.LeftButton, pos=QPoint(round(track.x_of(5)), 12))
-    assert playback.selected_step == 5 and not window.context.dragging
+    assert step_selection.selected_step == 5 and not window.context.dragging
 
 
 def test_follow_takes_up_new_snapshots_and_hold_does_not(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     with running_run(tmp_path / "live", steps=900) as run:
         window = stage.window(run.folder)
-        playback = window.context.playback
+        step_selection = window.context.step_selection
         assert window.context.run is not None and window.context.run.status.state is State.RUNNING
-        assert playback.following
-        qtbot.waitUntil(lambda: playback.selected_step == 900, timeout=5000)
+        assert step_selection.following
+        qtbot.waitUntil(lambda: step_selection.selected_step == 900, timeout=5000)
         run.advance(120)
         run.writer.flush()
-        qtbot.waitUntil(lambda: playback.selected_step == 1020, timeout=5000)
-        playback.select(500)
+        qtbot.waitUntil(lambda: step_selection.selected_step == 1020, timeout=5000)
+        step_selection.select(500)
         run.advance(120)
         run.writer.flush()
-        qtbot.waitUntil(lambda: 1140 in playback.steps, timeout=5000)
-        assert playback.selected_step == 500
-        playback.follow()
+        qtbot.waitUntil(lambda: 1140 in step_selection.steps, timeout=5000)
+        assert step_selection.selected_step == 500
+        step_selection.follow()
         window.context.set_dragging(True)
         run.advance(60)
         run.writer.flush()
         qtbot.waitUntil(lambda: 1200 in (window.context.run.snapshots if window.context.run else []), timeout=5000)
-        assert playback.selected_step == 1140
+        assert step_selection.selected_step == 1140
         window.context.set_dragging(False)
-        qtbot.waitUntil(lambda: playback.selected_step == 1200, timeout=5000)
+        qtbot.waitUntil(lambda: step_selection.selected_step == 1200, timeout=5000)
 
 
 def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_presented(

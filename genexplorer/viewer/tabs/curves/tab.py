@@ -321,7 +321,7 @@ class CurvesTab(ContentTab):
     def _on_clicked(self, x: float) -> None:
         step = self.step_of_x(x)
         if step is not None:
-            self.context.playback.select(step)
+            self.context.step_selection.select(step)
 
     def _on_zoomed(self, bounds: tuple[float, float]) -> None:
         self._zoom = (float(bounds[0]), float(bounds[1]))

@@ -149,7 +149,11 @@ class ManifoldTab(ModelTab):
         self.view.show_step(step, card.image_shape)
         self.path_panel.request_frames()
         # Search for the nearest image once this costs the training nothing.
-        later = NEAREST_DELAY_WHILE_FOLLOWING_MS if self.context.playback.following else NEAREST_DELAY_AFTER_SNAPSHOT_MS
+        later = (
+            NEAREST_DELAY_WHILE_FOLLOWING_MS
+            if self.context.step_selection.following
+            else NEAREST_DELAY_AFTER_SNAPSHOT_MS
+        )
         self._idle_timer.start(NEAREST_DELAY_MS if self.data.nearest is None else later)
 
     def key_actions(self, shift: bool) -> KeyActions:

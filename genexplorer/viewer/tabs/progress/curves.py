@@ -92,7 +92,7 @@ class ProgressCurves(QWidget):
         self.set_step(self._step)
 
     def _on_clicked(self, x: float) -> None:
-        self._context.playback.select(max(0, round(x)))
+        self._context.step_selection.select(max(0, round(x)))
 
     def _on_pointed(self, x: float) -> None:
         mouse_x = None if math.isnan(x) else x

@@ -65,11 +65,11 @@ class ProgressTab(ContentTab):
         self.controls.newest.released.connect(self.release)
         self.controls.animation.clicked.connect(self.save_animation)
         self.controls.command.clicked.connect(self.copy_command)
-        self.strip.step_chosen.connect(context.playback.select)
+        self.strip.step_chosen.connect(context.step_selection.select)
         self.job.progress.connect(lambda fraction, _message: self.controls.show_job(fraction))
         self.job.ended.connect(self._on_job_ended)
         context.palette_changed.connect(self._recolor)
-        self._unsubscribe = context.playback.subscribe(self._on_playback)
+        self._unsubscribe = context.step_selection.subscribe(self._on_step_selection)
         self._recolor()
 
     # The window ---------------------------------------------------------------------------------------------------
@@ -211,12 +211,12 @@ class ProgressTab(ContentTab):
         kinds = self._kinds()
         self.kind = self._preferred_kind if self._preferred_kind in kinds else (kinds[0] if kinds else "")
 
-    def _on_playback(self) -> None:
+    def _on_step_selection(self) -> None:
         if self.is_active:
             self._show_image()
 
     def _show_image(self) -> None:
-        step = self.context.playback.selected_step if self._held_step is None else self._held_step
+        step = self.context.step_selection.selected_step if self._held_step is None else self._held_step
         ref = recorded_images.ref_at_step(self._refs(), step)
         grid = None if ref is None else self._recorded.read(ref)
         if grid is None or ref is None:

@@ -57,7 +57,7 @@ class SamplesTab(ContentTab):
         self.panel.seed.valueChanged.connect(self.draw)
         self.panel.columns.valueChanged.connect(self.view.set_columns)
         self.panel.temperature_chosen.connect(self._set_temperature)
-        self.panel.step_chosen.connect(self.context.playback.select)
+        self.panel.step_chosen.connect(self.context.step_selection.select)
         self.context.palette_changed.connect(self._recolor)
         self._recolor()
 

@@ -162,7 +162,7 @@ async def test_copied_command_has_the_step_of_the_time_cursor(make_app: MakeApp,
         await shows(pilot, "✓ Succeeded")
         await pilot.press("left_square_bracket")
         await shows(pilot, "viewing step")
-        step = main_of(pilot).playback.selected_step
+        step = main_of(pilot).step_selection.selected_step
         await pilot.press("y")
         await shows(pilot, f"Images are of step {step:,}", f"--step {step}")
 

@@ -70,10 +70,10 @@ async def test_replay_moves_image_metrics_and_cursor(make_app: MakeApp, finished
         assert previous.values["test/elbo_ema"] < newest.values["test/elbo_ema"]
         await pilot.press("[", "]", "L")
         await shows(pilot, "● following")
-        playback = main_of(pilot).playback
+        step_selection = main_of(pilot).step_selection
         await pilot.press("full_stop")  # from the newest step, playing starts at the first
-        await until(pilot, lambda: playback.playing and playback.selected_step is not None)
-        await until(pilot, lambda: playback.selected_step == 2500, "the last image")
+        await until(pilot, lambda: step_selection.playing and step_selection.selected_step is not None)
+        await until(pilot, lambda: step_selection.selected_step == 2500, "the last image")
 
 
 async def test_click_on_the_curve_chooses_the_step(make_app: MakeApp, finished: Path) -> None:

@@ -50,10 +50,10 @@ def test_train_and_test_share_a_chart_with_labels_at_the_curves(curves: CurvesTa
 
 def test_line_and_values_follow_the_step(curves: CurvesTab, window: MainWindow) -> None:
     plot = curves.plots["kl"]
-    window.context.playback.select(500)
+    window.context.step_selection.select(500)
     assert plot._step_line.value() == pytest.approx(500)
     early = plot.values_label.text()
-    window.context.playback.select(1300)
+    window.context.step_selection.select(1300)
     assert plot._step_line.value() == pytest.approx(1300)
     assert plot.values_label.text() != early and "train" in early
     assert "at step 1,300" in curves.metrics_panel.step_label.text()
@@ -65,8 +65,8 @@ def test_a_click_on_a_curve_selects_the_step(curves: CurvesTab, window: MainWind
     (low, high), (bottom, top) = box.viewRange()
     place = plot.plot.mapFromScene(box.mapViewToScene(QPointF(low + 0.45 * (high - low), (bottom + top) / 2)))
     QTest.mouseClick(plot.plot.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: not window.context.playback.following, timeout=5000)
-    assert window.context.playback.selected_step == 500  # the snapshot nearest to some 650 steps
+    qtbot.waitUntil(lambda: not window.context.step_selection.following, timeout=5000)
+    assert window.context.step_selection.selected_step == 500  # the snapshot nearest to some 650 steps
     assert window.time.step_label.text() == "step 500"
 
 

@@ -78,7 +78,7 @@ def test_samples_of_the_same_z_move_from_snapshot_to_snapshot(make: Make, qtbot:
     tab = bench.tab
     assert tab.scene.z is not None
     z, count = tab.scene.z.copy(), bench.client.count("sample")
-    bench.context.playback.select(5)
+    bench.context.step_selection.select(5)
     wait_for_replies(qtbot, tab)
     tab.plane.animation.finish()
     np.testing.assert_allclose(tab.plane.samples.points, to_data(z, 5), atol=1e-5)
@@ -101,7 +101,7 @@ def test_the_difference_to_the_truth(make: Make, qtbot: QtBot) -> None:
     tab.plane.pointed.emit(0.0, 0.0)
     assert "difference = −1.00 nats" in tab.readout.text()
     count = sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.requests)
-    bench.context.playback.select(5)
+    bench.context.step_selection.select(5)
     wait_for_replies(qtbot, tab)
     assert sum(q.op == "density" and q.params["of"] == "truth" for q in bench.client.requests) == count
 

@@ -151,7 +151,7 @@ def test_a_search_is_manual_where_it_is_not_automatic(opened: Open, qtbot: QtBot
 def test_new_snapshots_do_not_cancel_a_search(opened: Open, qtbot: QtBot) -> None:
     bench = opened("gan")
     tab = _searching(qtbot, bench)
-    bench.context.playback.select(bench.followed.snapshots[1])
+    bench.context.step_selection.select(bench.followed.snapshots[1])
     assert tab.search.is_running
     bench.client.finish_search()
     qtbot.waitUntil(lambda: tab.current is not None)

@@ -128,7 +128,7 @@ def test_a_drawing_is_encoded_while_it_is_drawn(bench: Bench[EncodeTab], qtbot: 
 def test_another_snapshot_encodes_again(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
     tab = bench.tab
     step = bench.followed.snapshots[1]
-    bench.context.playback.select(step)
+    bench.context.step_selection.select(step)
     qtbot.waitUntil(lambda: tab.loader.current is not None and tab.loader.current.step == step)
 
 

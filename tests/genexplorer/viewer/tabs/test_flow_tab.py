@@ -87,7 +87,7 @@ def test_a_sample_of_the_base_is_traced_to_the_data(bench: PointsBench[FlowTab],
 
 def test_another_snapshot_traces_the_same_input(bench: PointsBench[FlowTab], qtbot: QtBot) -> None:
     tab = bench.tab
-    bench.context.playback.select(5)
+    bench.context.step_selection.select(5)
     wait_for_replies(qtbot, tab)
     assert tab.loader.trace is not None and tab.loader.trace.step == 5 == bench.last("trace").step
     params = bench.client.count("trace")

@@ -127,7 +127,7 @@ def test_another_snapshot_decodes_the_same_path(opened: Open, qtbot: QtBot) -> N
     tab = bench.tab
     before = np.stack([_z(tab, "A"), _z(tab, "B")])
     num_samples = bench.client.count("sample")
-    bench.context.playback.select(bench.followed.snapshots[2])
+    bench.context.step_selection.select(bench.followed.snapshots[2])
     wait_for_replies(qtbot, bench.tab)
     last = bench.client.requests[-1]
     assert last.op == "interpolate" and last.step == bench.followed.snapshots[2]
@@ -145,7 +145,7 @@ def test_a_test_image_is_encoded_and_follows_the_encoder(opened: Open, qtbot: Qt
     step = bench.context.step or 0
     np.testing.assert_allclose(_z(tab, "A"), mu_of(np.array([17]), step)[0], rtol=1e-6)
     assert "label 7" in tab.endpoint_panels["A"].image_view.accessibleDescription()
-    bench.context.playback.select(bench.followed.snapshots[1])
+    bench.context.step_selection.select(bench.followed.snapshots[1])
     wait_for_replies(qtbot, bench.tab)
     expected = mu_of(np.array([17]), bench.followed.snapshots[1])[0]
     np.testing.assert_allclose(bench.client.requests[-1].arrays["z"][0], expected, rtol=1e-6)
@@ -184,7 +184,7 @@ def test_a_gans_test_image_is_searched_for(opened: Open, qtbot: QtBot) -> None:
     client.progress(0.4, "step 80 of 200, error 0.051")
     qtbot.waitUntil(lambda: "0.051" in tab.endpoint_panels["B"].status.text())
     assert tab.endpoint_panels["B"].progress.value() == 40
-    bench.context.playback.select(bench.followed.snapshots[1])  # the search goes on
+    bench.context.step_selection.select(bench.followed.snapshots[1])  # the search goes on
     assert tab.endpoints.searches["B"].is_running and client.count("invert") == 1
     client.finish_search(0.0123)
     qtbot.waitUntil(lambda: tab.endpoints.latents is not None)

@@ -37,7 +37,7 @@ def test_points_end_where_the_new_snapshot_has_them(bench: Bench[ManifoldTab], q
     tab = bench.tab
     wait_until_settled(qtbot, tab)
     step = bench.followed.snapshots[3]
-    bench.context.playback.select(step)
+    bench.context.step_selection.select(step)
     cloud_is_there = lambda: tab.view.encodings.cloud is not None and tab.view.encodings.cloud.step == step  # noqa: E731
     qtbot.waitUntil(cloud_is_there)
     wait_until_settled(qtbot, tab)
@@ -156,8 +156,8 @@ def test_ten_thousand_points_are_drawn_and_can_be_picked(bench: Bench[ManifoldTa
 def test_a_nearest_image_of_another_snapshot_says_so(bench: Bench[ManifoldTab], qtbot: QtBot) -> None:
     tab = bench.tab
     qtbot.waitUntil(lambda: tab.inspector.nearest_text.text() == "nearest test image: #4312, class 7\ndistance 0.250")
-    newest = bench.context.playback.selected_step
-    bench.context.playback.move(-1)
+    newest = bench.context.step_selection.selected_step
+    bench.context.step_selection.move(-1)
     qtbot.waitUntil(lambda: tab.inspector.nearest_text.text().endswith(f"0.250 at step {newest:,}"))
 
 
@@ -166,6 +166,6 @@ def test_no_nearest_image_is_looked_for_between_the_looks_of_a_window_left_alone
 ) -> None:
     tab = bench.tab
     qtbot.waitUntil(lambda: tab.data.nearest is not None)
-    assert bench.context.playback.following
+    assert bench.context.step_selection.following
     tab.on_time(bench.context.step)
     assert tab._idle_timer.remainingTime() > 1000 * AWAY_POLL_S  # each poll brings a snapshot and restarts the timer

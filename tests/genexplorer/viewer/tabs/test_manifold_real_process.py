@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.session.palette import LIGHT
-from genexplorer.session.playback import StepPlayback
 from genexplorer.session.run_poller import RunPoller
+from genexplorer.session.step_selection import StepSelection
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelClient
 from genexplorer.viewer.tabs.manifold.tab import ManifoldTab
@@ -44,7 +44,7 @@ print(folder)
 @pytest.mark.timeout(120)
 def test_the_plane_is_filled_by_a_real_model(qtbot: QtBot, tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", _TRAIN, str(tmp_path)], capture_output=True, text=True, check=True)
-    context = ViewerContext(StepPlayback(), LIGHT, ModelClient(ExplorerClient), tmp_path)
+    context = ViewerContext(StepSelection(), LIGHT, ModelClient(ExplorerClient), tmp_path)
     tab = ManifoldTab(context)
     context.run_changed.connect(lambda: tab.set_run(context.run))
     context.step_changed.connect(lambda step: tab.on_time(None if step < 0 else step))

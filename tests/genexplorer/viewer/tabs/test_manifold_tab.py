@@ -152,7 +152,7 @@ def test_following_waits_for_the_end_of_a_drag(bench: Bench[ManifoldTab], qtbot:
     newest, earlier = bench.followed.snapshots[-1], bench.followed.snapshots[2]
     drag(tab, empty_place(tab), empty_place(tab) + QPointF(30, 0), release=False)
     assert bench.context.dragging and tab.view.plot.drag is Drag.PLANE
-    bench.context.playback.select(earlier)
+    bench.context.step_selection.select(earlier)
     assert tab.view.step == newest
     mouse(tab, QEvent.Type.MouseButtonRelease, empty_place(tab) + QPointF(30, 0))
     assert not bench.context.dragging and tab.view.step == earlier
@@ -245,7 +245,7 @@ def test_a_hidden_tab_asks_nothing(bench: Bench[ManifoldTab], qtbot: QtBot) -> N
     tab.is_active = False
     tab.deactivated()
     before = len(bench.client.requests)
-    bench.context.playback.select(bench.followed.snapshots[1])
+    bench.context.step_selection.select(bench.followed.snapshots[1])
     tab.selection.move_to((1, 1))
     assert len(bench.client.requests) == before
     tab.is_active = True

@@ -181,7 +181,7 @@ def test_time_lays_the_plane_anew(vae: Bench[ManifoldTab], qtbot: QtBot) -> None
     tab = vae.tab
     press_key(vae.tab, Qt.Key.Key_Right)
     place = tab.selection.place.copy()
-    vae.context.playback.select(5)
+    vae.context.step_selection.select(5)
     wait_until_settled(qtbot, vae.tab)
     assert vae.last("plane").step == 5 == vae.last("axes").step and tab.view.step == 5
     np.testing.assert_allclose(tab.selection.place, place, atol=1e-6)

@@ -72,7 +72,7 @@ def test_the_curves_beside_are_the_losses_or_the_objective(
 def test_time_moves_picture_step_and_mark_together(progress: ProgressTab) -> None:
     late = progress.view.grid
     assert late is not None and late.step == 700 and "step 700" in progress.controls.step.text()
-    progress.context.playback.select(20)
+    progress.context.step_selection.select(20)
     early = progress.view.grid
     assert early is not None and early.step == 20 and not np.array_equal(early.images, late.images)
     assert all(plot._step_line.value() == 20 for plot in progress.curves.plots)
@@ -82,17 +82,19 @@ def test_time_moves_picture_step_and_mark_together(progress: ProgressTab) -> Non
 
 def test_a_click_on_a_curve_or_the_strip_jumps(progress: ProgressTab) -> None:
     progress.curves.plots[0].clicked.emit(96.0)
-    assert progress.context.playback.selected_step == 100
+    assert progress.context.step_selection.selected_step == 100
     box = progress.strip.thumbnail_box(0)
     QTest.mousePress(progress.strip, Qt.MouseButton.LeftButton, pos=QPoint(int(box.center().x()), 20))
     assert (
-        progress.context.playback.selected_step == 0 and progress.view.grid is not None and progress.view.grid.step == 0
+        progress.context.step_selection.selected_step == 0
+        and progress.view.grid is not None
+        and progress.view.grid.step == 0
     )
 
 
 def test_holding_a_key_shows_the_first_and_letting_go_the_time(progress: ProgressTab) -> None:
     window = progress.window()
-    progress.context.playback.select(200)
+    progress.context.step_selection.select(200)
     for key, step in ((Qt.Key.Key_F, 0), (Qt.Key.Key_G, 700)):
         QTest.keyPress(window, key)
         assert progress.view.grid is not None and progress.view.grid.step == step
@@ -107,17 +109,17 @@ def test_holding_a_key_shows_the_first_and_letting_go_the_time(progress: Progres
 def test_time_stops_at_pictures_only_while_the_tab_is_in_front(stage: Stage, gan_folder: Path) -> None:
     window = stage.window(gan_folder)
     tab = tab_of(window, "Progress")
-    run, playback = window.context.run, window.context.playback
+    run, step_selection = window.context.run, window.context.step_selection
     assert run is not None and "image" in window.time.index_label.text()
     window._poll_timer.stop()
     run.snapshots = [0, 100, 700]  # thinned; the pictures are all there
     window.context._update_steps()
-    assert len(playback.steps) == len(run.images["samples"]) > 3
-    playback.select(500)
+    assert len(step_selection.steps) == len(run.images["samples"]) > 3
+    step_selection.select(500)
     assert tab.view.grid.step == 500 and window.context.step == 100
     tab_of(window, "Curves")
-    assert playback.steps == (0, 100, 700) and "snapshot" in window.time.index_label.text()
-    assert playback.selected_step == window.context.step == 700  # the nearest one
+    assert step_selection.steps == (0, 100, 700) and "snapshot" in window.time.index_label.text()
+    assert step_selection.selected_step == window.context.step == 700  # the nearest one
 
 
 def test_kinds_are_switched_and_remembered(stage: Stage, run_folder: Path) -> None:
@@ -142,7 +144,7 @@ def test_new_pictures_are_followed_while_it_trains(stage: Stage, tmp_path: Path,
         run.writer.flush()
         qtbot.waitUntil(lambda: tab.view.grid is not None and tab.view.grid.step == 210, timeout=5000)
         assert tab.strip.steps[-1] == 210
-        tab.context.playback.select(50)
+        tab.context.step_selection.select(50)
         run.advance(60)
         run.writer.flush()
         qtbot.waitUntil(lambda: tab.strip.steps[-1] == 270, timeout=5000)

@@ -28,7 +28,7 @@ def samples(window: MainWindow) -> SamplesTab:
 def test_the_recorded_sheet_follows_the_time(samples: SamplesTab, window: MainWindow) -> None:
     assert samples.view.grid is not None and samples.view.grid.step == 1300
     late = samples.view.grid.images
-    window.context.playback.select(5)
+    window.context.step_selection.select(5)
     assert samples.view.grid.step == 5 and late.shape == (64, 28, 28, 1)
     assert not np.array_equal(samples.view.grid.images, late)
     assert "step 5" in samples.panel.detail.text()
@@ -41,7 +41,7 @@ def test_nothing_is_asked_of_the_model_for_recorded_draws(samples: SamplesTab, s
 def test_draw_anew_asks_the_snapshot_of_the_time(
     samples: SamplesTab, window: MainWindow, stage: Stage, qtbot: QtBot
 ) -> None:
-    window.context.playback.select(500)
+    window.context.step_selection.select(500)
     QTest.keyClick(window, Qt.Key.Key_R)
     request = stage.client.last("sample")
     assert request.snapshot_step == 500 and request.params["seed"] == samples.seed == samples.panel.seed.value()
@@ -95,7 +95,7 @@ def test_hovering_enlarges_and_shows_the_past_of_the_draw(samples: SamplesTab) -
 
 def test_a_click_in_the_past_goes_there(samples: SamplesTab, window: MainWindow) -> None:
     samples.panel._on_history_pressed(QPoint(3 * 29 + 2, 2))
-    assert window.context.playback.selected_step == 5
+    assert window.context.step_selection.selected_step == 5
 
 
 def test_arrows_choose_and_plus_changes_columns(samples: SamplesTab, window: MainWindow, qtbot: QtBot) -> None:

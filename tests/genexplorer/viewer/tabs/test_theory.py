@@ -32,7 +32,7 @@ def test_the_objective_is_written_out_with_live_numbers(theory: TheoryTab, windo
     late = theory.total.text()
     assert late.startswith("ELBO −") and "reconstruction −" in late and late.endswith("KL nats")
     assert "test set" in theory.source.text() and "1,300" in theory.source.text()
-    window.context.playback.select(500)
+    window.context.step_selection.select(500)
     assert theory.total.text() != late
     assert "nats" in theory.cards["kl"].value.text()
 
@@ -57,7 +57,7 @@ def test_the_pipeline_shows_the_tensors_of_the_time(
     assert shown["x"].image_view.image().width() == 28
     assert shown["mu"].vector._values.tolist() == pytest.approx([0.5, -1.2])
     assert shown["x"].shape.text() == "28 × 28 × 1" and shown["mu"].shape.text() == "2"
-    window.context.playback.select(100)
+    window.context.step_selection.select(100)
     assert stage.client.last("pipeline").snapshot_step == 100
 
 
@@ -81,8 +81,8 @@ def test_a_failure_stands_where_the_tensors_would(theory: TheoryTab, stage: Stag
 def test_a_hidden_tab_asks_for_nothing(window: MainWindow, stage: Stage) -> None:
     tab_of(window, "Curves")
     before = len(stage.client.requests)
-    window.context.playback.select(100)
-    window.context.playback.select(500)
+    window.context.step_selection.select(100)
+    window.context.step_selection.select(500)
     assert stage.client.count("pipeline") == 0 and len(stage.client.requests) == before
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from genexplorer.session.observable import Observable
 
 
-class StepPlayback(Observable):
+class StepSelection(Observable):
     """The selected step among those that can be displayed; while following, it is the newest one.
 
     They are the steps with an image in the dashboard, and those with a snapshot in the viewer.
