@@ -29,7 +29,7 @@ def prepare_streams() -> None:
         if stream is None:  # closed by the parent process
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until exit
         elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors=plain_marks.ERROR_HANDLER)
+            stream.reconfigure(errors=plain_marks.register_error_handler())
 
 
 def print_stdout(text: str) -> None:

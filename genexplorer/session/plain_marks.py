@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 
+_ERROR_HANDLER = "genexplorer-plain"
 VARIABLE = "GENEXPLORER_MARKS"  # "plain" or "unicode"; by default the terminal decides
 _PLAIN_TERMINALS = re.compile(r"linux|dumb|vt\d|ansi|cons25|sun|cygwin$")  # the beginning of TERM
 _FIRST_BRAILLE, _NUM_BRAILLE = 0x2800, 256
@@ -79,5 +80,7 @@ def _replace(error: UnicodeError) -> tuple[str | bytes, int]:
     return "".join(_encodable_character(c, "ascii") for c in error.object[error.start : error.end]), error.end
 
 
-ERROR_HANDLER = "genexplorer-plain"
-codecs.register_error(ERROR_HANDLER, _replace)
+def register_error_handler() -> str:
+    """Return the name of an error handler of encoding that replaces characters by plain ones."""
+    codecs.register_error(_ERROR_HANDLER, _replace)
+    return _ERROR_HANDLER

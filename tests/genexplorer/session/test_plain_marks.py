@@ -25,7 +25,7 @@ def test_a_stream_gets_what_it_can_encode() -> None:
     assert plain_marks.encodable(text, "utf-8") == text
     assert plain_marks.encodable(text, "latin-1") == "-3.82 ± 0.01 nats, 28×28 > inf ? -"
     assert plain_marks.encodable(text, "ascii") == "-3.82 +/- 0.01 nats, 28x28 > inf ? -"
-    assert "−→".encode("ascii", plain_marks.ERROR_HANDLER) == b"->"
+    assert "−→".encode("ascii", plain_marks.register_error_handler()) == b"->"
     # Every mark that the console keeps has a replacement for streams.
     kept = plain_marks.translate("".join([*plain_marks._MARKS, *plain_marks._BRAILLE]))
     assert "?" not in plain_marks.encodable(kept, "ascii")
