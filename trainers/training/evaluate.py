@@ -53,15 +53,16 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
 
 
 def _with_test_images(setup: str, session: TrainingSession) -> str:
-    """Return the setup of a test metric with the number of test images that there are, where they are limited."""
+    """Return the setup of a test metric with the number of test images, and of samples, that there are."""
     count, kind = len(session.test_data), session.data_card.kind
-    if getattr(session.plan.data_options, "limit_test", None) is None:
-        return setup
     present = f"first {count:,} test {kind}"
-    return _FIRST_TEST_IMAGES.sub(
-        lambda match: present if int(match[1].replace(",", "")) > count else match[0],
-        setup.replace("whole test set", present),
-    )
+    if getattr(session.plan.data_options, "limit_test", None) is not None:
+        setup = setup.replace("whole test set", present)
+    for match in _FIRST_TEST_IMAGES.finditer(setup):
+        declared = match[1]
+        if int(declared.replace(",", "")) > count:  # there are as many samples as test images
+            setup = setup.replace(match[0], present).replace(f" {declared} samples", f" {count:,} samples")
+    return setup
 
 
 def theory_alerts(session: TrainingSession) -> Iterator[events.Alert]:

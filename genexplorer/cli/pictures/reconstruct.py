@@ -75,6 +75,10 @@ def draw_reconstructions(command: ImageCommand, indices: Sequence[int], *, colum
     """Write test images above their reconstructions and print their metrics."""
     encoded = command.request("encode", {"indices": list(indices)})
     x, recon = encoded.arrays["x"], encoded.arrays["recon"]
+    if encoded.meta.get("metric_labels"):
+        count = "1 test image" if len(x) == 1 else f"{len(x):,} test images"
+        count = count.replace("image", "point") if command.is_point_data else count
+        output.print_stderr(", ".join(filter(None, (count, command.card.data.setup))))
     for name, (title, unit) in encoded.meta.get("metric_labels", {}).items():
         values = encoded.arrays[name]
         output.print_stderr(f"{title}: mean {values.mean():.4g}, largest {values.max():.4g} {unit}".rstrip())

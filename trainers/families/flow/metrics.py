@@ -85,6 +85,8 @@ def specs(dequantization: str) -> tuple[MetricSpec, ...]:
     # The quality of the inverse.
     error = f"largest |x − f⁻¹(f(x))|, {names.round_trip_setup}"
     result += eval_metrics("round_trip_error", "round-trip error", "", "lower", "inverse", error)
-    result += eval_metrics("samples_off_scale", "out-of-range samples", "", "lower", "inverse", names.range_setup)
+    result += eval_metrics(
+        "samples_off_scale", "share of out-of-range samples", "", "lower", "inverse", names.range_setup
+    )
     loss = MetricSpec("train/loss", "loss", "training loss", names.unit, "lower", "optimization", names.setup)
     return (*result, loss)

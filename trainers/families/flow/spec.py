@@ -94,7 +94,9 @@ def capabilities(options: FlowOptions) -> dict[str, Capability]:
         "decode": available("exact inverse"),
         "encode": available("exact"),
         "invert": unavailable("a flow needs no inversion: its encoder is exact"),
-        "log_prob": available("exact"),
+        "log_prob": available(
+            "exact" if options.dequantization == "none" else "exact density at the centers of the gray levels"
+        ),
         "critic": unavailable("a flow has no discriminator; GANs do"),
         "manifold": unavailable(f"{NEEDS_TWO_DIMENSIONS}, a flow has as many as the image has values"),
         "trace": available("the image and log-determinant after each transform"),

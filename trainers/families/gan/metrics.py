@@ -37,16 +37,29 @@ _SHARED_CHARTS = {  # quantity: (title of the chart that it shares, label of its
 }
 
 
-def specs(unit: str, kind: DataKind = "images") -> tuple[MetricSpec, ...]:
+def specs(
+    unit: str, kind: DataKind = "images", *, loss: str = "non-saturating", centered: bool = True, r1_every: int = 1
+) -> tuple[MetricSpec, ...]:
     """Return the metrics of a GAN.
 
     Args:
         unit: Unit of the losses.
         kind: Kind of the data, to be named in titles and setups.
+        loss: Name of the loss, on which the values of losses depend.
+        centered: Whether the decision threshold of the accuracies is 0; else it is halfway between the mean logits.
+        r1_every: Steps between R1 penalties, each multiplied by as many.
     """
     # Of each training step: losses, the discriminator's logits and accuracies, gradient norms.
-    specs = [train_metric(*row[:2], unit, row[2], "objective", "batch mean") for row in _LOSS_METRICS]
-    specs += [train_metric(*row, "", "neither", "discriminator", "batch mean") for row in _DISCRIMINATOR_METRICS]
+    threshold = "" if centered else ", threshold halfway between the mean logits"
+    specs = []
+    for quantity, title, better in _LOSS_METRICS:
+        has_penalty = quantity in ("loss_d", "loss_d_penalty")
+        interval = f", R1 every {r1_every} steps, times {r1_every}" if r1_every > 1 and has_penalty else ""
+        setup = f"{loss} loss, batch mean{interval}"
+        specs.append(train_metric(quantity, title, unit, better, "objective", setup))
+    for quantity, title in _DISCRIMINATOR_METRICS:
+        setup = "batch mean" + (threshold if quantity.startswith("d_accuracy") else "")
+        specs.append(train_metric(quantity, title, "", "neither", "discriminator", setup))
     for name, title in (("d", "discriminator"), ("g", "generator")):
         quantity = f"grad_norm_{name}"
         title = f"gradient norm of the {title}"
@@ -57,7 +70,8 @@ def specs(unit: str, kind: DataKind = "images") -> tuple[MetricSpec, ...]:
     specs += eval_metrics("diversity", "diversity of samples", "", "neither", "diversity", setup)
     setup = f"first {EVALUATED_IMAGES:,} test images, as many samples of fixed latents"
     for quantity, title in _DISCRIMINATOR_METRICS:
-        specs += eval_metrics(quantity, f"test {title}", "", "neither", "discriminator", setup)
+        own = setup + (threshold if quantity.startswith("d_accuracy") else "")
+        specs += eval_metrics(quantity, f"test {title}", "", "neither", "discriminator", own)
     # Name the kind of data, and let quantities that are compared share a chart.
     result = []
     for spec in specs:

@@ -155,7 +155,14 @@ class Gan(Model):
 
     def metrics(self) -> Sequence[MetricSpec]:
         """Return the declarations of losses, logits, accuracies and diversity."""
-        return metrics.specs(self.loss.unit, "images" if self.options.output == "tanh" else "points")
+        options = self.options
+        return metrics.specs(
+            self.loss.unit,
+            "images" if options.output == "tanh" else "points",
+            loss=options.loss,
+            centered=self.loss.centered,
+            r1_every=options.r1_every if options.r1 else 1,
+        )
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:
         """Return a new evaluator of diversity and the discriminator's accuracy."""

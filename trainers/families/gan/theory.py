@@ -99,16 +99,26 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
         f"Mean distance between samples, relative to that between test {item}s: 1 is as diverse as the data. "
         f"Near 0, every z gives the same {item}: the modes have collapsed."
     )
+    real_accuracy, fake_accuracy = (
+        f"Share of real {item}s classified as real.",
+        "Share of fakes detected; ½ is guessing.",
+    )
+    threshold = "0"
+    if options.loss == "wasserstein-gp":  # a critic has no absolute zero
+        threshold = "t"
+        real_accuracy += " The threshold t is halfway between the mean values on real and fake."
     other_metrics = (
         Term(loss.generator, "loss_g", 1, "L_G", loss.generator_explanation),
         Term("D(x)", "real_logits", 1, "real logit", f"Mean logit on real {item}s."),
         Term("D(G(z))", "fake_logits", 1, "fake logit", fake_logit),
-        Term("P(D(x) > 0)", "d_accuracy_real", 1, "accuracy on real", f"Share of real {item}s classified as real."),
-        Term("P(D(G(z)) < 0)", "d_accuracy_fake", 1, "accuracy on fake", "Share of fakes detected; ½ is guessing."),
+        Term(f"P(D(x) > {threshold})", "d_accuracy_real", 1, "accuracy on real", real_accuracy),
+        Term(f"P(D(G(z)) < {threshold})", "d_accuracy_fake", 1, "accuracy on fake", fake_accuracy),
         Term("E‖x̂ − x̂′‖ / E‖x − x′‖", "diversity", 1, "diversity", diversity),
     )
     # The pipeline.
     fake_logits = "The discriminator's logit; above 0 is classified as real."
+    if options.loss == "wasserstein-gp":
+        fake_logits = "The critic's value, which has no absolute zero: higher than others means more real."
     stages = (
         Stage("z", "latent", "A sample of N(0, I).", "z"),
         Stage("x̂ = G(z)", f"generated {item}", f"The generator's output. G is never shown a real {item}.", "fake"),

@@ -44,5 +44,7 @@ def specs(latent_dim: int, likelihood: str) -> tuple[MetricSpec, ...]:
             MetricSpec(f"test/kl_dim_{dim}_ema", "kl_dim", title, "nats", "neither", "latent", "whole test set")
         )
     title = LIKELIHOOD_TITLES[likelihood]
+    setup = "reconstruction error + KL weight · KL, batch mean"  # not the negative ELBO unless the weight is 1
+    result.append(MetricSpec("train/loss", "loss", "training loss", "nats", "lower", "optimization", setup))
     kl_weight = train_metric("kl_weight", "KL weight", "", "neither", "optimization", "beta after warm-up")
     return (*(replace(spec, setup=f"{title}, {spec.setup}") for spec in result), kl_weight)
