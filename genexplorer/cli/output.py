@@ -6,6 +6,7 @@ A reader that closes its end (`| head`) ends a command quietly; texts from data 
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -181,6 +182,29 @@ def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
     with Progress(*columns, console=console, transient=True, disable=disable) as progress:
         task = progress.add_task("", total=1.0)
         yield lambda fraction, message: progress.update(task, completed=fraction, description=message)
+
+
+@contextmanager
+def interruptible() -> Iterator[Callable[[], None]]:
+    """Collect Ctrl+C and SIGTERM in a block; yields a function that raises the KeyboardInterrupt where it is called.
+
+    SQLite would turn one that is raised in its callbacks into an error of the database.
+    """
+    received: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: received.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+
+    def check() -> None:
+        if received:
+            raise KeyboardInterrupt
+
+    try:
+        yield check
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def flush() -> None:

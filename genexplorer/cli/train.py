@@ -1,6 +1,7 @@
 """`genexplorer train`: start a training in the background from a preset and settings, and watch it."""
 
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -179,15 +180,24 @@ def _choose_watch_mode(*, detach: bool, plain: bool, foreground: bool, as_json: 
     return WatchMode.LINES if plain or not output.can_show_dashboard() else WatchMode.DASHBOARD
 
 
+def _warn_of_low_disk(plan: "Plan", runs_dir: Path) -> None:
+    from genexplorer.session.disk_use import low_disk_warning
+
+    if warning := low_disk_warning(plan, runs_dir):
+        output.print_stderr(f"{output.style('warning', 'warning', sys.stderr)}: {warning}")
+
+
 def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
     """Print a configuration, its number of parameters and the expected time."""
     from genexplorer.session import formatting
+    from genexplorer.session.disk_use import expected_disk_use
     from genexplorer.session.eta import expected_time
     from genexplorer.session.preset_info import expected_result
     from trainers import presets
 
     config, shape = plan.config, plan.image_shape
     estimate = expected_time(plan, runs_dir)
+    disk_use = expected_disk_use(plan, runs_dir, estimate)
     expected = expected_result(config)
     if as_json:
         output.print_json(
@@ -196,6 +206,7 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
                 "parameters": plan.num_parameters(),
                 "image_shape": list(shape),
                 "expected_time": estimate.as_json(),
+                "expected_disk_use": disk_use.as_json(),
                 "preset_expects": expected,
             }
         )
@@ -215,6 +226,7 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
             ("parameters", f"{plan.num_parameters():,}"),
             images if plan.dataset.kind == "images" else ("data", "2-D points"),
             ("expected time", f"{duration} ({estimate.source})"),
+            ("disk", str(disk_use)),
             ("expected result", expected),
         ]
     )

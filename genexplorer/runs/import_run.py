@@ -33,6 +33,7 @@ MAX_FILES = 20_000
 MAX_RUNS = 100
 MAX_COMPRESSION_RATIO = 1_100  # a file that deflate compressed expands by 1,032 at most
 _RECEIVED_DATABASE = ".received.sqlite"
+_REBUILD_COST = 20  # a byte of a database takes about as long to rebuild as so many bytes to copy
 _NEW_COPY_HINT = "ask the sender for a new copy"
 _ZIP_ERRORS = (  # exceptions that zipfile raises for invalid archives
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
@@ -66,6 +67,7 @@ class _Entry:
     member: zipfile.ZipInfo | Path
 
 
+OnProgress = Callable[[float, str], None]  # the fraction that is done, and what is being done
 _OpenEntry = Callable[[_Entry], IO[bytes]]
 
 
@@ -94,13 +96,20 @@ def import_run(source: Path, store: RunStore) -> ImportResult:
     return results[0]
 
 
-def import_runs(source: Path, store: RunStore, *, max_count: int = MAX_RUNS) -> list[ImportResult]:
+def import_runs(
+    source: Path,
+    store: RunStore,
+    *,
+    max_count: int = MAX_RUNS,
+    on_progress: OnProgress = lambda fraction, message: None,
+) -> list[ImportResult]:
     """Copy the runs of a source into a store under new ids, all or none; the source is not changed.
 
     Args:
         source: A run folder, a folder of run folders, or a zip file of either.
         store: The store that receives the runs.
         max_count: The largest number of runs.
+        on_progress: Called with the fraction that is done and a message; an exception of it cancels the import.
 
     Raises:
         NoSuchRunError: if the source contains no run, or more than `max_count`.
@@ -120,12 +129,13 @@ def import_runs(source: Path, store: RunStore, *, max_count: int = MAX_RUNS) -> 
             )
         store.runs_dir.mkdir(parents=True, exist_ok=True)
         try:
+            progress = _Progress([entry for run in runs for entry in run.entries], on_progress)
             for run in runs:
                 selected = [entry for entry in run.entries if _RUN_FILE_PATH.fullmatch(entry.path)]
                 temporaries.append(store.new_temporary_folder())
                 try:
-                    _copy(selected, temporaries[-1], open_entry)
-                    _rebuild_records(temporaries[-1])
+                    _copy(selected, temporaries[-1], open_entry, progress)
+                    _rebuild_records(temporaries[-1], progress)
                 except DamagedRunError as error:
                     if len(runs) == 1:
                         raise
@@ -236,6 +246,25 @@ def _member_problem(info: zipfile.ZipInfo) -> str:
     return ""
 
 
+class _Progress:
+    """Reports how far an import is, by bytes."""
+
+    def __init__(self, entries: list[_Entry], on_progress: OnProgress) -> None:
+        databases = sum(entry.size for entry in entries if entry.path == layout.DATABASE)
+        self._total = max(sum(entry.size for entry in entries) + databases * _REBUILD_COST, 1)
+        self._done = 0.0
+        self._on_progress = on_progress
+
+    def add(self, num_bytes: float, message: str) -> None:
+        """Report bytes that are done."""
+        self._done += num_bytes
+        self.show(0.0, message)
+
+    def show(self, num_bytes: float, message: str) -> None:
+        """Report bytes that are a part of what is done next."""
+        self._on_progress(min((self._done + num_bytes) / self._total, 1.0), message)
+
+
 def _check_limits(runs: list[_SourceRun], source: Path) -> None:
     """Raise unless the number of files and their size are bounded, and their names differ.
 
@@ -251,7 +280,7 @@ def _check_limits(runs: list[_SourceRun], source: Path) -> None:
         raise DamagedRunError(f"{one_line(source.name, 80)} has two files with the same name", _NEW_COPY_HINT)
 
 
-def _copy(entries: list[_Entry], target: Path, open_entry: _OpenEntry) -> None:
+def _copy(entries: list[_Entry], target: Path, open_entry: _OpenEntry, progress: "_Progress") -> None:
     """Copy files to the paths that `_RUN_FILE_PATH` allows, never more bytes than declared."""
     for entry in entries:
         is_database = entry.path.startswith(layout.DATABASE)
@@ -262,11 +291,12 @@ def _copy(entries: list[_Entry], target: Path, open_entry: _OpenEntry) -> None:
             while remaining and (chunk := stream.read(min(remaining, 1 << 20))):
                 file.write(chunk)
                 remaining -= len(chunk)
+                progress.add(len(chunk), f"copies {entry.path}")
             if remaining or stream.read(1):
                 raise DamagedRunError(f"'{entry.path}' does not have its declared size", _NEW_COPY_HINT)
 
 
-def _rebuild_records(folder: Path) -> None:
+def _rebuild_records(folder: Path, progress: "_Progress") -> None:
     """Rewrite the notes, the heartbeat and the database from their validated contents."""
     # The name may come from elsewhere or be missing.
     config = read_config(folder)
@@ -281,7 +311,9 @@ def _rebuild_records(folder: Path) -> None:
     # Only the rows of known tables are copied to the new database.
     received = folder / _RECEIVED_DATABASE
     if received.is_file():
-        sqlite.copy_tables(received, folder)
+        size = received.stat().st_size * _REBUILD_COST
+        sqlite.copy_tables(received, folder, lambda fraction: progress.show(fraction * size, "rebuilds the metrics"))
+        progress.add(size, "")
     for path in folder.glob(f"{_RECEIVED_DATABASE}*"):
         path.unlink()
     atomic_files.sync_folder(folder)

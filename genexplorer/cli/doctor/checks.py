@@ -311,7 +311,10 @@ def check_disk(folder: Path) -> CheckResult:
     """Free disk space for runs."""
     free = shutil.disk_usage(nearest_existing(folder)).free
     message = f"{free / 1e9:.1f} GB free for runs"
-    hint = "a run takes up to 0.3 GB; 'genexplorer runs empty-trash' frees space"
+    hint = (
+        "a run takes up to 0.3 GB, and up to 0.7 GB per hour of metrics ('genexplorer train PRESET --dry-run' estimates"
+        " it); 'genexplorer runs empty-trash' frees space"
+    )
     return warn_if(free < LOW_DISK_BYTES, "disk", message, hint)
 
 

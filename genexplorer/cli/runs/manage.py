@@ -164,7 +164,14 @@ def import_(
 
     store = open_store(runs_dir)
     names_before = {status.name for status in store.list()}
-    for result in import_runs(source.expanduser(), store):
+    with output.interruptible() as check, output.progress_bar("import") as show:
+
+        def report(fraction: float, message: str) -> None:
+            check()
+            show(fraction, message)
+
+        results = import_runs(source.expanduser(), store, on_progress=report)
+    for result in results:
         status = read_status(result.folder)
         parts = [f"{result.num_files} files"]
         if result.num_skipped:

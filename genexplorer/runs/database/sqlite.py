@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -247,12 +247,13 @@ def _as_damaged(problem: str) -> Iterator[None]:
         raise DamagedRunError(f"{problem}: {one_line(error, 120)}") from error
 
 
-def copy_tables(received: Path, folder: Path) -> None:
+def copy_tables(received: Path, folder: Path, on_progress: Callable[[float], None] = lambda fraction: None) -> None:
     """Rebuild a run's database from the tables of an untrusted one, without its views or triggers.
 
     Args:
         received: The untrusted file, with its logs beside it.
         folder: The run folder, which has no database yet.
+        on_progress: Called with the fraction that is copied; an exception of it cancels the copy.
 
     Raises:
         DamagedRunError: if it is invalid, or takes longer than a minute per gigabyte.
@@ -266,6 +267,7 @@ def copy_tables(received: Path, folder: Path) -> None:
         _open_read_only(received) as source,
     ):
         _limit_time(source, COPY_TIMEOUT_S * (1 + received.stat().st_size / 1e9))
+        num_pages = max(_count_pages(source), 1)
         target.execute("BEGIN")
         for table in sorted(TABLES):
             all_columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
@@ -274,7 +276,12 @@ def copy_tables(received: Path, folder: Path) -> None:
             rows = source.execute(f"SELECT {names} FROM {table}")
             while batch := rows.fetchmany(10_000):
                 target.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
+                on_progress(min(_count_pages(target) / num_pages, 1.0))
         target.execute("COMMIT")
+
+
+def _count_pages(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA page_count").fetchone()[0])
 
 
 def _open_read_only(path: Path) -> contextlib.closing[sqlite3.Connection]:

@@ -206,3 +206,22 @@ def test_a_colon_in_a_name_is_harmless_and_a_backslash_is_named(sent: Path, stor
     path = zipped(sent, inside="runs\\fox\\")
     with pytest.raises(DamagedRunError, match="has a backslash in its path"):
         import_run(path, store)
+
+
+def test_an_import_reports_its_progress_and_a_cancelled_one_leaves_nothing_behind(tmp_path: Path) -> None:
+    source, store = write_run(tmp_path, steps=3000, pictures=False), RunStore(tmp_path / "imported")
+    reports: list[tuple[float, str]] = []
+    import_runs(source, store, on_progress=lambda fraction, message: reports.append((fraction, message)))
+    fractions = [fraction for fraction, _ in reports]
+    assert fractions == sorted(fractions) and 0 < fractions[0] < 0.5 and fractions[-1] == 1
+    assert {"copies metrics.sqlite", "rebuilds the metrics"} <= {message for _, message in reports}
+    before = sorted(store.runs_dir.iterdir())
+    for message in ("copies metrics.sqlite", "rebuilds the metrics"):
+
+        def cancel(_: float, current: str, message: str = message) -> None:
+            if current == message:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            import_runs(source, store, on_progress=cancel)
+        assert sorted(store.runs_dir.iterdir()) == before
