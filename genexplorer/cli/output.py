@@ -66,12 +66,25 @@ def print_error(error: UserError) -> None:
     print_stderr(f"{style('error', 'error', sys.stderr)}: {error}")
 
 
+def print_warning(text: str) -> None:
+    """Print a warning on standard error."""
+    print_stderr(f"{style('warning', 'warning', sys.stderr)}: {text}")
+
+
+def print_lifetime_warning() -> None:
+    """Print a warning if a training in the background ends with the container."""
+    from genexplorer.workers.container import lifetime_warning
+
+    if warning := lifetime_warning():
+        print_warning(warning)
+
+
 def print_plugin_failures() -> None:
     """Print each plug-in that is left out, and why, on standard error."""
     from trainers import registry
 
     for failure in registry.plugin_failures():
-        print_stderr(f"{style('warning', 'warning', sys.stderr)}: {failure}")
+        print_warning(str(failure))
 
 
 def style(text: str, role: str, stream: TextIO | None = None) -> str:

@@ -1,7 +1,6 @@
 """`genexplorer train`: start a training in the background from a preset and settings, and watch it."""
 
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -184,7 +183,7 @@ def _warn_of_low_disk(plan: "Plan", runs_dir: Path) -> None:
     from genexplorer.session.disk_use import low_disk_warning
 
     if warning := low_disk_warning(plan, runs_dir):
-        output.print_stderr(f"{output.style('warning', 'warning', sys.stderr)}: {warning}")
+        output.print_warning(warning)
 
 
 def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
@@ -254,6 +253,8 @@ def _start(
         output.print_stderr(
             f"{status.name}: {config.preset} on {status.dataset}, process {status.pid}, {status.folder}"
         )
+    if watch is not WatchMode.FOREGROUND:
+        output.print_lifetime_warning()
     match watch:
         case WatchMode.DETACHED:
             from genexplorer.runs.command_hints import run_command, runs_dir_option

@@ -34,6 +34,7 @@ def resume(
     """Resume paused runs; restart stopped, failed and lost ones from their newest checkpoint."""
     from genexplorer.session import actions
 
+    output.print_lifetime_warning()
     resume_one = partial(actions.resume, timeout_s=timeout)
     apply_to_each(names, runs_dir, resume_one, all_active=all_active)
 
