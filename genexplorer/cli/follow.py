@@ -25,6 +25,7 @@ from trainers.events import MetricSpec
 POLL_INTERVAL_S = 0.25
 _CLOCK_COLUMNS = 10  # width of the time of day and the space after it
 PROGRESS_INTERVAL_S = 5.0
+REPETITION_INTERVAL_S = 30.0  # between lines that say the same
 STARTUP_TIMEOUT_S = 20.0  # a worker accepts commands only after it has started
 INTERRUPTED_EXIT_CODE = 130
 EXIT_CODES = {State.FAILED: 5, State.LOST: 8, State.DAMAGED: 4}
@@ -39,7 +40,8 @@ class RunFollower:
         self._latest: dict[str, MetricValue] = {}
         self._specs: dict[str, MetricSpec] = {}
         self._next_print = 0.0
-        self._printed_step = -1
+        self._next_repetition = 0.0
+        self._printed_step, self._printed_activity = -1, ""
 
     def follow(self) -> RunStatus:
         """Print until the run has ended and return its status; after an interruption it continues where it was."""
@@ -58,12 +60,16 @@ class RunFollower:
             print_log_line(line)
         now = time.monotonic()
         is_due = now >= self._next_print or not delta.status.state.active
-        if self._latest and delta.status.step != self._printed_step and is_due:
+        # A long evaluation or compilation has no steps: print how far it is, and now and then that it goes on.
+        activity = activity_text(delta.status)
+        is_new = bool(self._latest) and delta.status.step != self._printed_step
+        is_new = is_new or (activity != "" and (activity != self._printed_activity or now >= self._next_repetition))
+        if is_new and is_due:
             output.print_stdout(
                 f"{formatting.clock(time.time())}  {progress_line(delta.status, self._latest, self._specs)}"
             )
-            self._next_print = now + PROGRESS_INTERVAL_S
-            self._printed_step = delta.status.step
+            self._next_print, self._next_repetition = now + PROGRESS_INTERVAL_S, now + REPETITION_INTERVAL_S
+            self._printed_step, self._printed_activity = delta.status.step, activity
 
 
 def follow_detachable(folder: Path) -> None:
@@ -109,6 +115,13 @@ def exit_with_outcome(status: RunStatus) -> None:
         output.print_stderr(f"'{resume_command}' continues it")
 
 
+def activity_text(status: RunStatus) -> str:
+    """Return what a run does between two steps: 'evaluating 40%', 'compiling the training step'; empty in training."""
+    if not status.state.active or status.phase in ("", "training", status.state.value):
+        return ""
+    return f"{status.phase} {status.phase_detail}".rstrip()
+
+
 def progress_line(status: RunStatus, latest: Mapping[str, MetricValue], specs: Mapping[str, MetricSpec]) -> str:
     """Return step, progress, training and test objective, speed and time left in one line.
 
@@ -117,7 +130,9 @@ def progress_line(status: RunStatus, latest: Mapping[str, MetricValue], specs: M
     head = [f"step {status.step:>7,}", f"{formatting.percent(status.progress):>4}"]
     objective = _objective_texts(status, latest, specs)
     speed = formatting.speed(status, short=True)
-    tail = [formatting.time_left(status) if status.state.active else status.state.value]
+    time_left = formatting.time_left(status) if status.state.active else status.state.value
+    activity = activity_text(status)
+    tail = [time_left, activity] if activity and time_left != status.phase else [activity or time_left]
     middles = ([*objective, speed] if speed else objective, objective, objective[-1:])
     lines = ["  ".join(head + middle + tail) for middle in middles]
     return next((line for line in lines if len(line) <= output.terminal_columns() - _CLOCK_COLUMNS), lines[-1])

@@ -6,6 +6,7 @@ lower median is used to the end. With "on" the step is compiled after the first 
 their state, and stays compiled.
 """
 
+import os
 import statistics
 from collections.abc import Callable, Hashable, Iterator
 from time import perf_counter
@@ -155,7 +156,7 @@ class CompilePolicy:
         if self._state == "eager":
             self._num_eager += 1
             if self._num_eager >= MIN_EAGER_STEPS and seconds_left is not None:
-                cost_s = COMPILE_S_PER_OPERATION * num_operations()
+                cost_s = COMPILE_S_PER_OPERATION * num_operations() * core_contention()
                 self.enabled = seconds_left * model.compile_speedup > MIN_PAYOFF * cost_s
                 self._state = "trial" if self.enabled else "off"
         # In the trial: take turns; at its end, use the faster kind of step from here on.
@@ -171,6 +172,17 @@ class CompilePolicy:
                 yield CommandApplied(step, "", "compile", value=verdict)
             elif len(durations) % TURN_STEPS == 0:
                 self.enabled = not self.enabled
+
+
+def core_contention() -> float:
+    """Return by how much other programs slow down a computation on one core: 2 where each core has two to do; else 1.
+
+    The load of the last minute includes this training, which leaves its core to the compiler.
+    """
+    try:
+        return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    except OSError:  # unknown on this system
+        return 1.0
 
 
 def has_compiler() -> bool:

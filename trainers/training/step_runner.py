@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator
 from torch import Tensor
 
 from trainers.compiled.graph import CompiledStep, num_operations
-from trainers.events import Event
+from trainers.events import Event, Metrics
 from trainers.step import optim
 from trainers.step.train_step import EagerUpdater, step_metrics, train_step
 from trainers.training.evaluate import metric_specs, undeclared_metric_error
@@ -70,15 +70,17 @@ class StepRunner:
             declared = {spec.name for spec in metric_specs(session)}
             for name in updater.metrics.keys() - declared:
                 raise undeclared_metric_error(session.model, name)
-            self._is_checked = True
         # Update the EMA weights.
         session.advance()
         session.ema.update(session.step)
+        if not self._is_checked:  # the first step sets up libraries and memory, and takes many times longer
+            self._is_checked = True
+            session.restart_eta()
         # Report.
         rate = self._rate.stop(len(batch))
         metrics = session.metrics_event({**updater.metrics, "train/lr": lr, "speed/images_per_s": rate})
         policy.stop_timer()
-        yield from policy.after_step(session.model, session.step, metrics.seconds_left, self._num_operations)
+        yield from self._after_step(metrics)
         yield metrics
 
     def _run_compiled(
@@ -115,8 +117,17 @@ class StepRunner:
             metrics = session.metrics_event(
                 {**values, "train/lr": lr, "speed/images_per_s": rate}, start_s + took_s * number / len(results)
             )
-            yield from policy.after_step(session.model, session.step, metrics.seconds_left, self._num_operations)
+            yield from self._after_step(metrics)
             yield metrics
+
+    def _after_step(self, metrics: Metrics) -> Iterator[Event]:
+        """Let the policy decide; the estimate of the remaining time restarts with the pace after a decision."""
+        session = self._session
+        for event in session.compile_policy.after_step(
+            session.model, session.step, metrics.seconds_left, self._num_operations
+        ):
+            session.restart_eta()
+            yield event
 
     def _burst_size(self, graph_key: Hashable, limit: int) -> int:
         """Return the number of steps of a burst: up to `limit`, as long as the graph key stays the same.

@@ -248,7 +248,7 @@ class EtaEstimator:
         self._elapsed_s = elapsed_s
 
     def seconds_left(self, progress: float, elapsed_s: float) -> float | None:
-        """Return the remaining seconds; None in the first second."""
+        """Return the remaining seconds; None until the pace has been observed for a second."""
         progress_made, took_s = progress - self._progress, elapsed_s - self._elapsed_s
         if took_s < 1.0 or progress_made <= 0:
             return None

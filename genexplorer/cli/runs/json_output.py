@@ -11,6 +11,7 @@ from genexplorer.runs.record import RunStatus
 
 if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
+    from genexplorer.runs.record import LogLine
 
 T = TypeVar("T")
 # Fields of `RunStatus` that are printed under their own name.
@@ -64,6 +65,11 @@ def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
         "config": if_readable(lambda: reader.config().model_dump(mode="json")),
         "paths": paths_json(status),
     }
+
+
+def log_line_json(line: "LogLine") -> dict[str, Any]:
+    """Return a line of a run's log. The time is a Unix time."""
+    return {"time": line.time, "step": line.step, "severity": line.severity, "message": line.message}
 
 
 def if_readable(read: Callable[[], T]) -> T | None:

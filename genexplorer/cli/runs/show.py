@@ -216,9 +216,15 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until the run ends.")] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Print the worker's raw output, tracebacks included.")] = False,
     runs_dir: RunsDir = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print a run's log."""
+    from genexplorer.cli.runs.json_output import log_line_json
+    from genexplorer.errors import ConfigError
     from genexplorer.runs.reader import RunReader
+
+    if as_json and (follow or raw):
+        raise ConfigError("--json prints the lines that there are, and returns", "omit --follow and --raw")
 
     reader = RunReader(find_run(run, runs_dir))
     status = reader.status()
@@ -226,6 +232,9 @@ def logs(
         output.print_stdout(reader.log_tail(lines).rstrip() or "(nothing)")
         return
     entries = reader.log(limit=lines)
+    if as_json:
+        output.print_json([log_line_json(line) for line in entries])
+        return
     for line in entries:
         print_log_line(line)
     last = entries[-1].id if entries else 0

@@ -38,6 +38,7 @@ STALE_AFTER_S = 60.0  # by the wall clock, for the first read from another machi
 _SETTLE_MARGIN_S, _SETTLE_POLL_S = 0.5, 0.1
 MAX_CONFIG_BYTES = 1 << 20
 LOG_HEADER = "worker of attempt "  # the first line of each attempt in worker.log
+_NO_ESTIMATE = ("loading", "compiling")  # phases in which the time left is unknown
 _LOG_TAIL_BYTES = 32 * 1024
 _ACTIVE_STATES = {"running": State.RUNNING, "paused": State.PAUSED, "stopping": State.STOPPING}
 _ENDED_STATES = {"succeeded": State.SUCCEEDED, "stopped": State.STOPPED, "failed": State.FAILED}
@@ -187,7 +188,8 @@ def _with_record(status: RunStatus, record: LiveRecord, heartbeats: HeartbeatTra
         images_seen=max(record.images_seen, 0),
         progress=min(max(_finite(record.progress) or 0.0, 0.0), 1.0),
         images_per_s=_finite(record.images_per_s),
-        seconds_left=_finite(record.seconds_left) if state.active else None,
+        # An estimate from before a compilation, or from an earlier attempt, says nothing.
+        seconds_left=_finite(record.seconds_left) if state.active and record.phase not in _NO_ESTIMATE else None,
         elapsed_s=_finite(record.elapsed_s) or 0.0,
         created=status.created or unix_time(record.created),
         ended=unix_time(record.ended) or None if not state.active else None,

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 import subprocess
 import sys
 import threading
@@ -252,6 +253,8 @@ def test_auto_uses_the_faster_kind_of_step(
         return batch(step)
 
     monkeypatch.setattr(session, "batch", slow_batch)
+    restarts: list[int] = []
+    monkeypatch.setattr(session, "restart_eta", lambda: restarts.append(session.step))
     runner, events = StepRunner(session), list[Event]()
     for _ in range(policy.MIN_EAGER_STEPS):
         events += runner.run(1, lambda step: False)
@@ -262,6 +265,8 @@ def test_auto_uses_the_faster_kind_of_step(
     assert len(traced) == 1 and len(verdicts) == 1
     assert (chosen.compiled_step(session.graph_key()) is not None) is is_faster
     assert str(verdicts[0].value).startswith("on (2.00x" if is_faster else "off (speed-up only")
+    compiled_at = policy.MIN_EAGER_STEPS
+    assert restarts == [1, compiled_at, verdicts[0].step], "after the first step, the compilation and the decision"
 
 
 def test_auto_does_not_compile_a_short_training(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -271,6 +276,21 @@ def test_auto_does_not_compile_a_short_training(folder: Path, monkeypatch: pytes
     for _ in range(policy.MIN_EAGER_STEPS + 1):
         tiny.next_step(session)
     assert not session.compile_policy.should_compile(session.graph_key())
+
+
+@pytest.mark.parametrize(("load_per_core", "pays"), [(0.5, True), (1.0, True), (40.0, False)])
+def test_auto_counts_what_other_programs_take_from_the_compiler(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, load_per_core: float, pays: bool
+) -> None:
+    session = tiny.session(tiny.config(folder))
+    chosen = session.compile_policy = policy.CompilePolicy(ExecutionConfig(), CPU)
+    monkeypatch.setattr(session.model, "compile_speedup", 0.5)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load_per_core * (os.cpu_count() or 1), 0.0, 0.0))
+    cost_s = policy.COMPILE_S_PER_OPERATION * 100
+    seconds_left = 10 * policy.MIN_PAYOFF * cost_s  # saves five times what is required
+    for step in range(policy.MIN_EAGER_STEPS):
+        list(chosen.after_step(session.model, step, seconds_left, lambda: 100))
+    assert chosen.should_compile("any") is pays
 
 
 def test_products_are_float32_accurate() -> None:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from genexplorer.cli import follow, options, output, settings
 from genexplorer.errors import NoSuchRunError
 from genexplorer.runs import layout
 from genexplorer.runs.reader import RunReader
+from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from tests.fixtures.fake_run import running_run, write_run
 from tests.genexplorer.cli.conftest import Cli
@@ -115,6 +118,33 @@ def test_the_log_is_printed_with_its_steps(cli: Cli, store: RunStore) -> None:
     assert cli("runs", "logs", "red-elm", "--follow").code == 0, "a run that has ended is not waited for"
 
 
+def test_the_log_as_json_has_the_same_lines(cli: Cli, store: RunStore) -> None:
+    lines = json.loads(cli("runs", "logs", "red-elm", "--json").out)
+    assert {"time", "step", "severity", "message"} == set(lines[0])
+    printed = cli("runs", "logs", "red-elm").out.splitlines()
+    assert all(line["message"] in text for line, text in zip(lines, printed, strict=True))
+    assert len(json.loads(cli("runs", "logs", "red-elm", "--json", "-n", "2").out)) == 2
+    for other in ("--follow", "--raw"):
+        result = cli("runs", "logs", "red-elm", "--json", other)
+        assert result.code == 2 and "omit --follow and --raw" in result.err
+
+
+def test_every_command_that_the_reference_promises_json_of_prints_it(cli: Cli, store: RunStore) -> None:
+    reference = (Path(__file__).parents[4] / "docs" / "reference.md").read_text()
+    rows = [row for row in reference.splitlines() if row.startswith("| `genexplorer") and "`--json`" in row]
+    promised = {
+        f"{group}{name}"
+        for row in rows
+        for group, names in re.findall(r"`genexplorer ((?:runs )?)([^`]*)`", row)
+        for name in names.replace("\\", "").split(" | ")
+    }
+    assert promised == {"runs list", "runs show", "runs logs"}
+    for name in promised:
+        run = [] if name == "runs list" else ["red-elm"]
+        result = cli(*name.split(), *run, "--json")
+        assert result.code == 0 and isinstance(json.loads(result.out), list | dict), name
+
+
 def test_unknown_and_ambiguous_names(cli: Cli, store: RunStore) -> None:
     write_run(store, steps=100, name="brave-hen", pictures=False)
     for arguments in (["runs", "show", "nobody"], ["runs", "show", "brave"], ["runs", "logs", ""], ["view", "nobody"]):
@@ -193,6 +223,35 @@ def test_following_prints_metrics_until_the_run_ends(capsys: pytest.CaptureFixtu
     last = lines[-1]
     assert re.search(r"step +700 +100% +train ELBO −[\d.]+  test ELBO \(EMA\) −[\d.]+ nats", last)
     assert any("warning:" in line for line in lines)
+
+
+def test_a_long_evaluation_prints_how_far_it_is(
+    store: RunStore, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    reader = RunReader(store.find("brave-fox"))
+    records = reader.read_new()
+    follower = follow.RunFollower(reader.folder)
+
+    def lines(after_s: float, phase: str, detail: str, step: int = 700) -> list[str]:
+        now[0] += after_s
+        status = replace(records.status, state=State.RUNNING, phase=phase, phase_detail=detail, step=step)
+        follower._print(replace(records, status=status, log=()))
+        return capsys.readouterr().out.splitlines()
+
+    assert "training" in lines(0, "training", "")[0]
+    assert lines(6, "training", "") == [], "there is nothing new"
+    assert lines(6, "evaluating", "12%")[0].endswith("evaluating 12%")
+    assert lines(1, "evaluating", "14%") == [], "not too often"
+    assert lines(6, "evaluating", "40%")[0].endswith("evaluating 40%")
+    assert lines(6, "evaluating", "40%") == []
+    assert len(lines(30, "evaluating", "40%")) == 1, "it still works"
+    assert lines(6, "compiling", "the training step")[0].endswith("compiling the training step")
+    fresh = follow.RunFollower(reader.folder)
+    status = replace(records.status, state=State.RUNNING, phase="loading", phase_detail="mnist", step=0)
+    fresh._print(replace(records, status=status, log=(), latest={}, metric_specs={}))
+    assert capsys.readouterr().out.strip().endswith("loading mnist"), "also before there are metrics"
 
 
 def test_a_progress_line_fits_a_narrow_terminal(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

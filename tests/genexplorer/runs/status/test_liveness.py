@@ -22,8 +22,9 @@ from genexplorer.runs.status.run_status import (
     worker_health,
 )
 from genexplorer.runs.store import RunStore
+from genexplorer.session import formatting
 from tests.fixtures.fake_run import config, running_run, write_run
-from trainers.events import Stop
+from trainers.events import Phase, Stop
 
 
 @dataclass
@@ -55,6 +56,19 @@ def here(**changes: object) -> LiveRecord:
     for name, value in changes.items():
         setattr(record, name, value)
     return record
+
+
+def test_there_is_no_estimate_while_a_step_compiles(tmp_path: Path) -> None:
+    with running_run(tmp_path, steps=50) as run:
+        assert read_status(run.folder).seconds_left is not None
+        run.writer.record(Phase(50, "compiling", "the training step"))
+        run.writer.flush()
+        status = read_status(run.folder)
+        assert (status.phase, status.seconds_left) == ("compiling", None)
+        assert formatting.time_left(status) == "compiling", "the same in all front ends"
+        run.writer.record(Phase(50, "training"))
+        run.writer.flush()
+        assert read_status(run.folder).seconds_left is not None
 
 
 def test_a_lock_is_queried_without_taking_it(tmp_path: Path) -> None:
