@@ -107,7 +107,8 @@ def _print_log_dets(result: OperationResult) -> None:
     cells = []
     for i, (label, mean, std) in enumerate(zip(labels, result.arrays["mean"], result.arrays["std"], strict=True)):
         cells.append([one_line(str(label), 40), f"{mean_ladj[i - 1]:+.2f}" if i else "", f"{mean:.3f}", f"{std:.3f}"])
-    output.print_table(["stage", "log|det| nats", "mean", "std"], cells, right_aligned=(1, 2, 3))
+    log_det = "log|det| nats" if ladj.ndim == 1 else "mean log|det| nats"
+    output.print_table(["stage", log_det, "mean", "std"], cells, right_aligned=(1, 2, 3))
     output.print_stderr(
         f"total log|det| {mean_ladj.sum():+.2f} nats; round-trip error: max |x − f⁻¹(f(x))| {result.meta['error']:.2g}"
     )

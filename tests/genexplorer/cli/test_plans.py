@@ -81,7 +81,10 @@ def test_presets_have_results_and_warnings(cli: Cli) -> None:
     listed = json.loads(cli("presets", "--json").out)
     assert [preset["name"] for preset in listed] == list(registry.presets())
     assert all(preset["config"]["schema_version"] for preset in listed)
-    assert "fixed" in cli("presets", "uva2019-vae").out
+    published = cli("presets", "uva2019-vae").out
+    assert "fixed" in published and "data.limit=50000" in published
+    assert "binarized here instead of by Larochelle" in published and "no target, a student's report" in published
+    assert " ± " in published  # the spread of our own value
     result = cli("presets").out
     for family in registry.families().values():
         assert family.title[:1].upper() + family.title[1:] in result.splitlines()
