@@ -134,8 +134,8 @@ def train(
     # Check what the loop would find out at the first event only.
     setup.select_device(plan.config.execution.device)
     arguments.instance("resume", resume, str | Path | ResumeState | None, "a checkpoint folder or a ResumeState")
-    if control is not None and not all(callable(getattr(control, name, None)) for name in ("poll", "viewers")):
-        raise ConfigError(f"control: {type(control).__name__} lacks poll(step) or viewers()", "define both")
+    if control is not None and not all(callable(getattr(control, name, None)) for name in ("poll", "watchers")):
+        raise ConfigError(f"control: {type(control).__name__} lacks poll(step) or watchers()", "define both")
     state = checkpoint.load(Path(resume)) if isinstance(resume, str | Path) else resume
     return loop.train(plan, resume=state, control=control)
 

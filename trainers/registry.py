@@ -258,6 +258,11 @@ def register_dataset(spec: DataSet, *, replace: bool = False) -> None:
     clear_caches()
 
 
+def is_builtin(spec: Family) -> bool:
+    """Return whether a family is one of those that this package has."""
+    return spec.name in _FAMILIES and resolve(_FAMILIES[spec.name]) is spec
+
+
 def registered_names() -> set[str]:
     """Return the names of families and data sets that only this process knows."""
     return {*_registered_families, *_registered_datasets}

@@ -59,7 +59,7 @@ def test_unfit_labels_are_rejected(labels: Any) -> None:
         ("vae-2d", {"settings": {1: 2}}, "settings: key: expected text"),
         ("vae-2d", {"settings": {"execution.device": "mps"}}, "execution.device: 'mps' is not available here"),
         ("vae-2d", {"resume": 3}, "resume: expected a checkpoint folder or a ResumeState, got 3"),
-        ("vae-2d", {"control": 3}, r"control: int lacks poll\(step\) or viewers\(\)"),
+        ("vae-2d", {"control": 3}, r"control: int lacks poll\(step\) or watchers\(\)"),
         ("vae-2d", {"data": POINTS}, r"model\.likelihood"),
         ("vae-2d", {"labels": [1, 2]}, "labels: only arrays"),
         (Mean(1, 8, 6), {"data": IMAGES, "settings": {"model.beta": 1}}, r"model\.beta: unknown key"),

@@ -1,10 +1,12 @@
 """The metrics that a training declares, and their evaluation on the test set, in chunks with heartbeats."""
 
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import replace
 
-from trainers import events
+import torch
+
+from trainers import events, registry
 from trainers.data import preprocess
 from trainers.errors import ConfigError
 from trainers.evaluation.points import PointsEvaluator
@@ -17,6 +19,7 @@ from trainers.training.timing import HEARTBEAT_S
 _FIRST_TEST_IMAGES = re.compile(r"first ([\d,]+) test (?:images|points)")
 CHUNK_IMAGES = 200  # of 28×28: as fast as more, and a chunk of a convolutional model takes 25 ms, not 70
 CHUNK_POINTS = 1000
+_NUM_TRIED_IMAGES = 8  # to learn the names of the metrics
 
 
 def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
@@ -84,6 +87,33 @@ def undeclared_metric_error(model: Model, metric: str) -> ConfigError:
     return ConfigError(f"{title} records '{metric}', which it does not declare", f"add it to {title}.metrics()")
 
 
+def require_declared_metrics(session: TrainingSession) -> None:
+    """Evaluate a few test images, to find a metric that is not declared before the training and not hours later.
+
+    Built-in families declare theirs, and some take seconds for however few images.
+
+    Raises:
+        ConfigError: naming the metric.
+    """
+    if registry.is_builtin(session.plan.family):
+        return
+    count = min(len(session.test_data), _NUM_TRIED_IMAGES)
+    try:
+        with torch.random.fork_rng(devices=[]), eval_mode(session.model):
+            evaluator = session.model.evaluator(count, preprocess.EVALUATION_SEED)
+            evaluator.add(session.test_data.take(slice(0, count)), 0)
+            result = evaluator.result()
+    except Exception:  # so few images may not suffice: the first evaluation will report what is wrong
+        return
+    _require_declared(session.model, result, {spec.name for spec in metric_specs(session)})
+
+
+def _require_declared(model: Model, quantities: Iterable[str], declared: Collection[str]) -> None:
+    for quantity in quantities:
+        if f"test/{quantity}_ema" not in declared and f"test/{quantity}_raw" not in declared:
+            raise undeclared_metric_error(model, f"test/{quantity}_ema")
+
+
 def evaluate(session: TrainingSession) -> Iterator[events.Event]:
     """Evaluate both sets of weights, check the results for problems, and yield the metrics."""
     yield events.Phase(session.step, "evaluating")
@@ -98,9 +128,7 @@ def evaluate(session: TrainingSession) -> Iterator[events.Event]:
             yield from session.state.alerts.after_evaluation(session.step, session.progress, result, session.model)
     # Report the metrics that were declared, some of one kind of weights alone.
     declared = {spec.name for spec in metric_specs(session)}
-    for quantity in result:
-        if not {f"test/{quantity}_ema", f"test/{quantity}_raw"} & declared:
-            raise undeclared_metric_error(session.model, f"test/{quantity}_ema")
+    _require_declared(session.model, result, declared)
     session.record_evaluation({name: value for name, value in metrics.items() if name in declared})
     yield session.metrics_event(session.state.test_metrics)
 

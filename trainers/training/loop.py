@@ -62,6 +62,7 @@ def train(
         session = setup.set_up(plan or resolve(config), clock or timing.ActiveClock())
         alerts = resuming.restore(session, resume) if resume else []
         # Declare the metrics.
+        evaluate.require_declared_metrics(session)
         yield Started(
             step=session.step,
             metrics=evaluate.metric_specs(session),

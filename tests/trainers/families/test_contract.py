@@ -13,7 +13,7 @@ from tests.trainers import tiny
 from tests.trainers.families.minimal_family import AUTOENCODER, Autoencoder
 from trainers import plan, presets, registry
 from trainers.errors import ConfigError
-from trainers.events import Alert, Metrics, Started
+from trainers.events import Alert, Event, Metrics, Started
 from trainers.families.interface import Evaluator, MeanEvaluator, Objective, StepContext, build
 from trainers.model_card import Capability
 from trainers.registry import Family
@@ -33,11 +33,16 @@ def refusal(model: type[nn.Module], **changes: Any) -> str:
 
 def train(folder: Path, model: type[Autoencoder] = Autoencoder, **changes: Any) -> list[Any]:
     """Train a few steps and return the events."""
+    return list(training(folder, model, **changes))
+
+
+def training(folder: Path, model: type[Autoencoder] = Autoencoder, **changes: Any) -> Iterator[Event]:
+    """Return the events of a training of a few steps, which starts with the first."""
     layers = {"data": {"name": "idx", "path": str(folder)}, "schedule": {"steps": 2}, "execution": {"threads": 1}}
     family: Family = replace(AUTOENCODER, build=model, **changes)
     config = presets.assemble("vae-2d", {**layers, "model": {}})
     config = config.model_copy(update={"model": config.model.model_copy(update={"name": "autoencoder", "options": {}})})
-    return list(loop.train(plan.resolve(config, family=family)))
+    return loop.train(plan.resolve(config, family=family))
 
 
 class NoShape(Autoencoder):
@@ -156,6 +161,23 @@ def test_a_wrong_step_metric_or_image_is_refused_in_training(
     with pytest.raises(ConfigError) as caught:
         train(folder, model)
     assert message in str(caught.value)
+
+
+def test_an_undeclared_metric_of_the_test_set_is_named_before_the_first_step(folder: Path) -> None:
+    events: list[Event] = []
+    with pytest.raises(ConfigError, match=r"UndeclaredTest records 'test/mse_ema'.* add it to UndeclaredTest\.metrics"):
+        events.extend(training(folder, UndeclaredTest))
+    assert not [event for event in events if isinstance(event, Started | Metrics)]
+
+
+class NeedsManyImages(Autoencoder):
+    def evaluator(self, num_images: int, seed: int) -> Evaluator:
+        assert num_images > 8, "too few"
+        return MeanEvaluator(lambda x: {"error": self.squared_error(x)})
+
+
+def test_an_evaluator_that_needs_many_images_gets_them(folder: Path) -> None:
+    assert any("test/error_ema" in event.values for event in tiny.of(train(folder, NeedsManyImages), Metrics))
 
 
 def test_a_wrong_number_of_parameters_is_refused_at_set_up(folder: Path) -> None:
