@@ -431,9 +431,8 @@ def _collect(
         elif name not in specs:
             specs[name], origins[name] = spec, f"that of {plugin}"
         elif specs[name] is not spec:
-            failures.append(
-                PluginFailure(plugin, f"'{name}' is already {origins[name]}; rename it", (entry.name, name))
-            )
+            reason = f"'{name}' is already {origins[name]}; rename it"
+            failures.append(PluginFailure(plugin, reason, (entry.name, name)))
     return specs, tuple(failures)
 
 
@@ -450,8 +449,6 @@ def _find(specs: Mapping[str, T], name: str, where: str, kind: str) -> T:
     close = difflib.get_close_matches(name, specs, n=1)
     matching = [failure for failure in failures if name in failure.names]
     hint = f"did you mean '{close[0]}'?" if close else f"choose one of {', '.join(specs)}"
-    if matching:
-        hint = str(matching[0])
-    elif failures and not close:
-        hint += f"; {failures[0]}"
+    if matching or (failures and not close):
+        hint = str(matching[0]) if matching else f"{hint}; {failures[0]}"
     raise ConfigError(f"{where}: there is no {kind} '{name}'", hint)

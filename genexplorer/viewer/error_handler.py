@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -69,8 +70,11 @@ def shielded(function: Callable[[], T]) -> T | None:
 
 
 def log_path() -> Path:
-    """Return the path of the viewer's log."""
-    return paths.state_dir() / _LOG_FILE
+    """Return the path of the viewer's log; the null device if there is no folder for it."""
+    try:
+        return paths.state_dir() / _LOG_FILE
+    except OSError:
+        return Path(os.devnull)
 
 
 def log_to_file() -> None:

@@ -21,7 +21,7 @@ class Preferences:
     """Values by key. Reading never fails: a damaged or missing value is empty."""
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path if path is not None else paths.state_dir() / _FILE_NAME
+        self._path = path if path is not None else _default_path()
         self._values = _read(self._path)
 
     def text(self, key: str) -> str:
@@ -53,6 +53,15 @@ class Preferences:
             _log.warning("preferences not saved in %s: %s", self._path, error)
             return False
         return True
+
+
+def _default_path() -> Path:
+    """Return the file in the state folder, also if that cannot be made: then nothing is saved."""
+    try:
+        return paths.state_dir() / _FILE_NAME
+    except OSError as error:
+        _log.warning("preferences are not saved: %s: %s", error.filename, error.strerror)
+        return Path(str(error.filename)) / _FILE_NAME
 
 
 def saved_int(state: Mapping[str, Any], key: str, low: int, high: int, default: int) -> int:

@@ -14,8 +14,10 @@ from genexplorer.runs.record import AlertRow
 from genexplorer.session import actions
 from genexplorer.session.actions import ActionResult
 from genexplorer.viewer.dialogs.alerts import AlertsDialog
+from genexplorer.viewer.error_handler import log_path
 from genexplorer.viewer.main import report_errors
 from genexplorer.viewer.model_client import ModelRequest
+from genexplorer.viewer.preferences import Preferences
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.fake_run import running_run, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
@@ -162,3 +164,10 @@ def test_a_run_whose_folder_is_gone_is_not_called_damaged(stage: Stage, tmp_path
     assert window.no_run.reason.text() == "red-elm is gone." and "moved or removed" in window.no_run.hint.text()
     assert not window.undo_delete.isVisible()
     assert window.open_run(tmp_path / "elsewhere") and window.pages.isVisible()
+
+
+def test_without_a_state_folder_nothing_is_saved_and_the_viewer_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENEXPLORER_STATE", "/dev/null/state")
+    preferences = Preferences()
+    assert preferences.text("theme") == "" and not preferences.save()
+    assert log_path() == Path("/dev/null")
