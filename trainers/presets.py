@@ -269,8 +269,12 @@ def _data_defaults(base: Layer, values: Layer, explicit: frozenset[str]) -> dict
     filled = {f"model.{key}": field.get_default(call_default_factory=True) for key, field in fields}
     current = {**filled, **flatten(values)}
     defaults = family.data_defaults(current, explicit, traits)
+    # A data set need not have every option that a family would choose.
+    known = {f"data.{option}" for option in registry.dataset(str(name)).options.model_fields}
     return {
-        key: default for key, default in defaults.items() if key not in explicit and current.get(key) != default.value
+        key: default
+        for key, default in defaults.items()
+        if key not in explicit and current.get(key) != default.value and (key in known or not key.startswith("data."))
     }
 
 
