@@ -270,11 +270,11 @@ def _data_defaults(base: Layer, values: Layer, explicit: frozenset[str]) -> dict
     current = {**filled, **flatten(values)}
     defaults = family.data_defaults(current, explicit, traits)
     # A data set need not have every option that a family would choose.
-    known = {f"data.{option}" for option in registry.dataset(str(name)).options.model_fields}
+    data_keys = {f"data.{option}" for option in registry.dataset(str(name)).options.model_fields}
     return {
         key: default
         for key, default in defaults.items()
-        if key not in explicit and current.get(key) != default.value and (key in known or not key.startswith("data."))
+        if key not in explicit and current.get(key) != default.value and (key in data_keys or not key.startswith("data."))
     }
 
 
