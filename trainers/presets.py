@@ -271,11 +271,8 @@ def _data_defaults(base: Layer, values: Layer, explicit: frozenset[str]) -> dict
     defaults = family.data_defaults(current, explicit, traits)
     # A data set need not have every option that a family would choose.
     data_keys = {f"data.{option}" for option in registry.dataset(str(name)).options.model_fields}
-    return {
-        key: default
-        for key, default in defaults.items()
-        if key not in explicit and current.get(key) != default.value and (key in data_keys or not key.startswith("data."))
-    }
+    changed = {key: each for key, each in defaults.items() if key not in explicit and current.get(key) != each.value}
+    return {key: each for key, each in changed.items() if key in data_keys or not key.startswith("data.")}
 
 
 def _changeable_preset(preset: registry.Preset, config: RunConfig) -> str:
