@@ -30,7 +30,7 @@ def test_a_gan_is_trained_and_explored(shell: Shell) -> None:
     assert "succeeded" in result.err
     assert {"train/loss_g", "train/loss_d"} <= set(shell.show("forger")["metrics"])
 
-    shell("interpolate", "forger", "--out", "ways.png", "--rows", "3", "--seed", "4")
+    shell("interpolate", "forger", "--out", "ways.png", "--scale", "1", "--rows", "3", "--seed", "4")
     assert pixels(out / "ways.png").shape == (3 * 28, 9 * 28)
     assert pixels(out / "ways.png").std() > 1
     shell("progress", "forger", "--out", "film.webp")
@@ -39,7 +39,7 @@ def test_a_gan_is_trained_and_explored(shell: Shell) -> None:
         assert film.n_frames == recorded > 3  # type: ignore[attr-defined]
     shell("progress", "forger", "--out", "film.mp4")
     assert b"ftyp" in (out / "film.mp4").read_bytes()[:16]
-    result = shell("reconstruct", "forger", "--count", "2", "--out", "found.png")
+    result = shell("reconstruct", "forger", "--count", "2", "--out", "found.png", "--scale", "1")
     assert "mean squared error" in result.err
     assert pixels(out / "found.png").shape == (56, 56)
     assert "no encoder" not in result.err
@@ -58,11 +58,11 @@ def test_a_flow_is_stopped_resumed_and_traced(shell: Shell) -> None:
     assert (again["attempt"], again["status"]) == (2, "running")
     shell("runs", "stop", "river")
 
-    result = shell("trace", "river", "--index", "7", "--out", "trace.png")
+    result = shell("trace", "river", "--index", "7", "--out", "trace.png", "--scale", "1")
     stages = [line for line in result.out.splitlines() if line][1:]
     assert pixels(out / "trace.png").shape == (28, 28 * len(stages))
     assert float(result.err.split("(x))| ")[1].split()[0]) < 1e-4, "the inverse is the inverse"
-    assert "round-trip error" in shell("reconstruct", "river", "--count", "3", "--out", "same.png").err
+    assert "round-trip error" in shell("reconstruct", "river", "--count", "3", "--out", "same.png", "--scale", "1").err
     difference = pixels(out / "same.png")[:28].astype(int) - pixels(out / "same.png")[28:]
     assert np.abs(difference).max() <= 1, "a level's center is shown, not its edge"
 

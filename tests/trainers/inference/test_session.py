@@ -21,12 +21,13 @@ from trainers.numerics import grids, rng
 from trainers.storage import checkpoint
 from trainers.training import loop
 
+BINARY = {"data": {"binarization": "dynamic"}, "model": {"likelihood": "bernoulli"}}
 Z = np.array([[0.0, 0.0], [1.0, -1.0]], dtype=np.float32)
 
 
 @pytest.fixture(scope="module")
 def events(folder: Path) -> list[Any]:
-    return list(loop.train(tiny.config(folder, steps=20)))
+    return list(loop.train(tiny.config(folder, BINARY, steps=20)))
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def snapshot(events: list[Any], tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 @pytest.fixture(scope="module")
 def explorer(snapshot: Path, folder: Path) -> session.InferenceSession:
-    return session.load(snapshot, tiny.config(folder, steps=20))
+    return session.load(snapshot, tiny.config(folder, BINARY, steps=20))
 
 
 def last_pictures(events: list[Any], kind: str) -> Any:
@@ -52,7 +53,7 @@ def test_describe_gives_the_card(explorer: session.InferenceSession) -> None:
 
 def test_loading_a_snapshot_skips_weight_initialization(snapshot: Path, folder: Path) -> None:
     before = torch.get_rng_state()
-    opened = session.load(snapshot, tiny.config(folder, steps=20)).loaded.model.state_dict()
+    opened = session.load(snapshot, tiny.config(folder, BINARY, steps=20)).loaded.model.state_dict()
     assert torch.equal(torch.get_rng_state(), before)
     saved, _ = checkpoint.load_snapshot(snapshot, max_weights_bytes=1 << 20)
     assert {name: weight.tolist() for name, weight in opened.items()} == {name: a.tolist() for name, a in saved.items()}
@@ -228,7 +229,7 @@ def test_weights_that_are_too_large_are_refused_before_they_are_read(snapshot: P
     manifest["files"][checkpoint.WEIGHTS_FILE]["bytes"] = size
     (place / checkpoint.MANIFEST_FILE).write_text(json.dumps(manifest))
     with pytest.raises(CheckpointError, match="more than the"):
-        session.load(place, tiny.config(folder, steps=20))
+        session.load(place, tiny.config(folder, BINARY, steps=20))
 
 
 @pytest.mark.parametrize("shape", [[1, 0, 7], [1, -9, -7], [1, 9, 10**12]])
@@ -289,7 +290,7 @@ def test_a_preview_is_marked_and_close_to_the_exact_images(
     snapshot: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loaded_model, "has_bfloat16", lambda device: True)
-    fresh = session.load(snapshot, tiny.config(folder, steps=20))
+    fresh = session.load(snapshot, tiny.config(folder, BINARY, steps=20))
     exact, meta = fresh.run("manifold")
     assert "draft" not in meta
     few = grids.cell_centers(2, 2, (-1, 1, -1, 1), "z").numpy()
@@ -307,5 +308,5 @@ def test_a_model_with_visible_preview_errors_has_no_previews(
 ) -> None:
     monkeypatch.setattr(loaded_model, "has_bfloat16", lambda device: True)
     monkeypatch.setattr(loaded_model.LoadedModel, "_decode_bf16", lambda self, z: self.decode(z) + 0.01)
-    fresh = session.load(snapshot, tiny.config(folder, steps=20))
+    fresh = session.load(snapshot, tiny.config(folder, BINARY, steps=20))
     assert all("draft" not in fresh.run("manifold", {"draft": True})[1] for _ in range(3))
