@@ -246,7 +246,8 @@ class Toolbar(QWidget):
 
     def __init__(self, *items: BoxItem, vertical: bool = False, spacing: int = GAP) -> None:
         super().__init__()
-        fill_box(QVBoxLayout(self) if vertical else QHBoxLayout(self), *items, spacing=spacing)
+        if items:  # a subclass may have a layout of its own
+            fill_box(QVBoxLayout(self) if vertical else QHBoxLayout(self), *items, spacing=spacing)
         if scale() > 1:
             self.hide()  # made during a presentation
 

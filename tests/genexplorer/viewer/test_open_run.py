@@ -127,3 +127,28 @@ def test_a_run_without_snapshots_cannot_be_held(stage: Stage, tmp_path: Path) ->
     assert step_selection.following
     step_selection.set_steps([0, 1])
     assert step_selection.selected_step == 1
+
+
+@pytest.mark.parametrize("title", ["Manifold", "Encode", "Interpolate", "Theory"])
+def test_a_tab_opened_in_the_past_queries_the_step_of_the_time_bar(stage: Stage, run_folder: Path, title: str) -> None:
+    window = stage.window(run_folder)
+    tab_of(window, "Curves")
+    past = window.context.step_selection.steps[2]
+    window.context.step_selection.select(past)
+    for _ in range(2):  # opened for the first time, and again
+        stage.client.requests.clear()
+        tab = tab_of(window, title)
+        steps = {request.snapshot_step for request in stage.client.requests if request.snapshot_step is not None}
+        assert steps == {past}, [(r.op, r.topic, r.lane, r.snapshot_step) for r in stage.client.requests]
+        assert window.context.step == past and tab.is_active
+        # The newest one while the tab is hidden, then the past again.
+        tab_of(window, "Curves")
+        window.context.step_selection.follow()
+        window.context.step_selection.select(past)
+
+
+def test_the_chosen_test_image_stays_when_another_run_is_opened(stage: Stage, run_folder: Path, tmp_path: Path) -> None:
+    window = stage.window(run_folder)
+    tab_of(window, "Encode").selection.choose(42)
+    assert window.open_run(write_run(tmp_path, steps=300, name="calm-owl"))
+    assert tab_of(window, "Encode").selection.index == 42

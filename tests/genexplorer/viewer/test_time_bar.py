@@ -118,3 +118,13 @@ def test_a_window_that_nobody_touches_asks_for_fewer_snapshots_unless_it_is_pres
         window.toggle_presentation()
         qtbot.waitUntil(lambda: not followed.watcher_idle, timeout=5000)
         window.toggle_presentation()
+
+
+def test_the_latency_is_that_of_the_tab_in_front(window: MainWindow) -> None:
+    tab_of(window, "Samples")
+    window.context.model_client.result_received.emit("density", 0.122, 1300)
+    assert "density 122 ms" in window.status.facts.text()
+    tab_of(window, "Curves")
+    assert "density" not in window.status.facts.text() and "snapshot of step" in window.status.facts.text()
+    tab_of(window, "Samples")
+    assert "density 122 ms" in window.status.facts.text()

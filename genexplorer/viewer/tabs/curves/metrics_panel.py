@@ -19,7 +19,7 @@ from genexplorer.session import formatting
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.plots.chart_curve import ChartSettings
 from genexplorer.viewer.style import GAP, scaled
-from genexplorer.viewer.widgets.controls import clear_layout, fill_box, scroll_area, slider, tool_button
+from genexplorer.viewer.widgets.controls import Toolbar, clear_layout, fill_box, scroll_area, slider, tool_button
 from genexplorer.viewer.widgets.labels import heading, literal_tooltip, menu_text, muted, text, vertical_rule
 
 MIN_WIDTH_PX, MAX_WIDTH_PX = 34 * GAP, 46 * GAP  # as wide as the longest name with its value, within these bounds
@@ -72,7 +72,7 @@ def break_in_two(name: str, metrics: QFontMetrics, width_px: int) -> str:
     return f"{first}\n{elided}" if first else elided
 
 
-class MetricsPanel(QWidget):
+class MetricsPanel(Toolbar):
     """Check boxes of the metrics, each with its value at the selected step.
 
     Signals:
@@ -89,8 +89,8 @@ class MetricsPanel(QWidget):
     reset_requested = pyqtSignal()
     full_range_requested = pyqtSignal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setFixedWidth(scaled(MIN_WIDTH_PX))
         self.boxes: dict[str, _WrappedCheckBox] = {}
         self.x_buttons: dict[str, QToolButton] = {}

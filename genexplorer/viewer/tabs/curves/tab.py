@@ -21,7 +21,7 @@ from genexplorer.viewer.plots.chart_plot import ChartDetailLoader, ChartPlot
 from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.curves.metrics_panel import MetricsPanel
 from genexplorer.viewer.tabs.tab import ContentTab, KeyHelp, SaveTarget
-from genexplorer.viewer.widgets.controls import EmptyState, Toolbar, discard, fill_box, scroll_area, timer
+from genexplorer.viewer.widgets.controls import EmptyState, discard, fill_box, scroll_area, timer
 from genexplorer.viewer.widgets.images import save_image
 from trainers.storage.atomic_files import write_bytes
 
@@ -67,7 +67,7 @@ class CurvesTab(ContentTab):
         self._scroll = scroll_area(self._grid_host)
         self.hint.set_text("No metrics yet.", "They are recorded from the first training step on.")
         main = fill_box(QVBoxLayout(), (self._scroll, 1), (self.hint, 1), spacing=-1)
-        fill_box(QHBoxLayout(self), (main, 1), Toolbar(self.metrics_panel), spacing=0)
+        fill_box(QHBoxLayout(self), (main, 1), self.metrics_panel, spacing=0)
         # Connect the signals.
         self.metrics_panel.toggled.connect(self._toggle)
         self.metrics_panel.x_axis_chosen.connect(lambda axis: self.change_settings(x_axis=axis))

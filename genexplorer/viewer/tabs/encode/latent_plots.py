@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 _ALIGN_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 FULL_BAR_NATS = 5.0  # the KL of a dimension that carries much; unused ones have less than 0.01
 NUM_BINS = 33  # odd, so that one bin is centered at 0
-_MIN_PLOT_SIZE_PX = 200, 140  # width and height
+_MIN_PLOT_SIZE_PX = 200, 100  # width and height
 
 
 def dimension_name(number: int) -> str:

@@ -110,7 +110,9 @@ class EncodeTab(ModelTab):
         self.search.clear()
         self._file, self._requested_image = None, ()
         self.loader.clear()
+        index = self.selection.index
         self.selection.reset(0)
+        self.selection.index = index  # chosen by the user, as in the other tabs; of a smaller test set the last
         self.selection_panel.canvas.clear()
         self.views.data.set_data(None)
         self.views.note.hide()

@@ -20,7 +20,7 @@ from genexplorer.viewer.tabs.encode.encoding import NUM_POSTERIOR_SAMPLES, Encod
 from genexplorer.viewer.tabs.encode.latent_plots import LatentBars, LatentHistogram, SearchHistory, axis_limit
 from genexplorer.viewer.tabs.encode.search_panel import SearchPanel
 from genexplorer.viewer.widgets import labels
-from genexplorer.viewer.widgets.controls import fill_box, scroll_area
+from genexplorer.viewer.widgets.controls import Toolbar, fill_box, scroll_area
 from genexplorer.viewer.widgets.images import ImageView, integer_scale, montage, to_qimage
 
 CAPTION_HEIGHT_PX = 24
@@ -188,7 +188,7 @@ class EncodeViews(QWidget):
         self.samples.setMaximumHeight(scaled(320))
         title = labels.heading("Samples of q(z|x), decoded")
         fill_box(QVBoxLayout(self._samples_host), labels.rule(), title, (self.samples, 1), spacing=-1)
-        middle = fill_box(QVBoxLayout(), self.note, self.search, self.row, (self._planes_host, 8))
+        middle = fill_box(QVBoxLayout(), self.note, Toolbar(self.search), self.row, (self._planes_host, 8))
         fill_box(
             middle, self.metrics, self.latent_label, self.setup, (self._samples_host, 4), (self._graphs_host, 4), None
         )

@@ -174,6 +174,8 @@ class ManifoldInspector(QWidget):
             part.setVisible(third_pin)
         for name, button in self._pin_buttons.items():
             button.setText(name if third_pin else f"Pin {name}")
+            if self.pins[name].image().isNull():
+                self.set_pin(name, None)
             button.setStyleSheet("padding: 4px 0;" if third_pin else "")
             button.setMinimumWidth(scaled(20 if third_pin else 0))
             button.setMaximumWidth(scaled(20 if third_pin else WIDTH_PX))

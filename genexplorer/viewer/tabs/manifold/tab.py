@@ -145,8 +145,8 @@ class ManifoldTab(ModelTab):
         self.plane_controls.show_step(step)
         if self.plane_controls.has_plane:
             self._request_selection()
+        self.view.show_step(step, card.image_shape)  # first, or the tiles of the former step would be requested
         self._show_plane()
-        self.view.show_step(step, card.image_shape)
         self.path_panel.request_frames()
         # Search for the nearest image once this costs the training nothing.
         later = (

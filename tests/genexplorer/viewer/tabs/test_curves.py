@@ -183,6 +183,21 @@ def test_a_hidden_spike_has_an_arrow_with_its_value(qtbot: QtBot, smoothing: flo
     assert [label.toPlainText() for label in plot.peak_labels] == ["▲ 1.0e+6"]
 
 
+def test_a_value_below_the_first_steps_has_an_arrow_that_is_not_cut(qtbot: QtBot) -> None:
+    mean = np.linspace(-200.0, -150.0, 1000)
+    mean[0] = -543.1  # at the lower left corner
+    plot = chart_with(mean, mean)
+    qtbot.addWidget(plot)
+    plot.show()
+    (label,) = plot.peak_labels
+    assert label.toPlainText() == "▼ −543.1"
+    qtbot.waitUntil(lambda: plot.plot_width() > 100, timeout=5000)
+    plot.set_range(0.0, 1100.0, None)
+    (label,) = plot.peak_labels
+    box, place = plot.plot.getViewBox().sceneBoundingRect(), label.mapRectToScene(label.boundingRect())
+    assert box.left() - 1 <= place.left() and place.right() <= box.right() + 1 and place.bottom() <= box.bottom() + 1
+
+
 def test_nan_is_marked_at_its_x_on_any_axis(qtbot: QtBot) -> None:
     plot = chart_with(np.ones(100), np.ones(100), (12.5, 40.0))
     qtbot.addWidget(plot)
