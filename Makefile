@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test setup setup-test format lint types contracts screenshots faults bench clean \
+.PHONY: demo test suites setup setup-test format lint types contracts screenshots faults bench clean \
 	test-trainers test-runs test-session test-dashboard test-viewer test-journeys test-architecture
 
 demo: setup
@@ -37,9 +37,13 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	@$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
-# Separate pytest processes: an abort inside Qt then costs one suite, and no suite inherits another's threads.
-test: lint types contracts test-architecture test-trainers test-runs test-session test-dashboard test-viewer test-journeys
+# Separate pytest processes: an abort inside Qt then costs one suite, and no suite inherits another's threads. Two at a
+# time, the longest first: a suite seldom uses more than one core.
+test: lint types contracts
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target suites
 	@echo "All checks passed."
+
+suites: test-journeys test-trainers test-viewer test-session test-runs test-dashboard test-architecture
 
 lint: setup-test
 	@$(BIN)/ruff format --check .
