@@ -47,6 +47,7 @@ class DataCard(BaseModel):
     num_train: int
     num_test: int
     num_classes: int = 0  # 0 where there are no labels
+    class_names: tuple[str, ...] = ()  # of the labels 0, 1, …; empty where they are unknown
     setup: str = ""  # "dynamic binarization"
     kind: Literal["images", "points"] = "images"  # "points": 2-D, image_shape is (2, 1, 1)
 

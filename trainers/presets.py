@@ -124,7 +124,7 @@ def changes(
     """Return a layer of the given changes.
 
     Args:
-        data: Name of a data set, or a folder of IDX files.
+        data: Name of a data set, or a path, as `trainers.data.locate` takes it.
         epochs: Passes over the data.
         steps: Optimizer updates.
         minutes: Training time.
@@ -142,12 +142,29 @@ def changes(
     if seed is not None:
         layer["seed"] = seed
     if data is not None:
-        if str(data) not in registry.datasets() and Path(data).expanduser().is_dir():
-            source = {"name": "idx", "path": str(data)}
-        else:
-            source = {"name": registry.dataset(str(data)).name}
+        source = data_settings(data)
         layer["data"] = {**layer.get("data", {}), **source}
     return layer
+
+
+def data_settings(data: str | Path) -> dict[str, Any]:
+    """Return the settings of the section "data" for a name or a path.
+
+    Raises:
+        ConfigError: if there is neither a data set of that name nor a path.
+        DataError: if the path is no data set.
+    """
+    for spec in registry.datasets().values():
+        if str(data) in (spec.name, *spec.aliases):
+            if spec.reads_path:
+                raise ConfigError(f"data: '{data}' needs a path", "give the folder or file itself")
+            return {"name": spec.name}
+    if not Path(data).expanduser().exists():
+        names = ", ".join(name for name, spec in registry.datasets().items() if not spec.reads_path)
+        message = f"data: '{data}' is neither a data set nor a folder or file"
+        raise ConfigError(message, f"known: {names}; or give a path to images, arrays, IDX files or points")
+    settings: dict[str, Any] = registry.resolve("trainers.data.locate:data_settings")(Path(data))
+    return settings
 
 
 def unset_keys(config: RunConfig) -> tuple[str, ...]:

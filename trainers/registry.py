@@ -165,8 +165,10 @@ class DataSet:
         aliases: Other names that `--data` accepts.
         kind: "images", or "points" for 2-D points.
         count: Function of the options, or its name, that returns the number of training images, from the headers
-            alone; by default the option `num_train`, if there is one.
+            alone, or None; by default the option `num_train`, if there is one.
         traits: Function of the options, or its name, that returns `DataTraits`; by default the shape and kind alone.
+        prepare: Function of (options, progress), or its name, that makes a cache which `load` needs, and returns a line
+            about what was left out, or ""; progress is called with the numbers of files done and of all files.
         location: Names of the options that say where the data are. Another place does not inherit them.
     """
 
@@ -177,20 +179,21 @@ class DataSet:
     peek: str | Callable[[Any], ImageShape]
     aliases: tuple[str, ...] = field(default=())
     kind: DataKind = "images"
-    count: str | Callable[[Any], int] | None = None
+    count: str | Callable[[Any], int | None] | None = None
     traits: str | Callable[[Any], DataTraits] | None = None
+    prepare: str | Callable[[Any, Callable[[int, int], None]], str] | None = None
     location: tuple[str, ...] = ()
 
     @property
-    def reads_folder(self) -> bool:
-        """True if the images are in a folder that the option `path` names."""
+    def reads_path(self) -> bool:
+        """True if the data are in a folder or file that the option `path` names."""
         return "path" in self.options.model_fields
 
     def num_train(self, options: Any) -> int | None:
         """Return the number of training images; None if it is unknown."""
         if self.count is None:
             return getattr(options, "num_train", None)
-        count: int = resolve(self.count)(options)
+        count: int | None = resolve(self.count)(options)
         return count
 
     def read_traits(self, options: Any) -> DataTraits:
@@ -220,8 +223,16 @@ _POINT_DATASET_NAMES = (
     "eight-gaussians",
     "swiss-roll",
 )
-_IMAGE_DATASETS = {"mnist": "trainers.data.catalog:MNIST", "idx": "trainers.data.catalog:IDX_FOLDER"}
-_POINT_DATASETS = {name: f"trainers.data.catalog:{name.upper().replace('-', '_')}" for name in _POINT_DATASET_NAMES}
+_IMAGE_DATASETS = {
+    "mnist": "trainers.data.catalog:MNIST",
+    "images": "trainers.data.image_files.spec:IMAGES",
+    "arrays-file": "trainers.data.array_files:IMAGE_ARRAYS",
+    "idx": "trainers.data.catalog:IDX_FOLDER",
+}
+_POINT_DATASETS = {
+    **{name: f"trainers.data.catalog:{name.upper().replace('-', '_')}" for name in _POINT_DATASET_NAMES},
+    "points-file": "trainers.data.array_files:POINT_ARRAYS",
+}
 
 PLUGIN_GROUPS = "genexplorer.families", "genexplorer.datasets"  # of entry points
 

@@ -121,34 +121,12 @@ def _encoding(content: bytes) -> str:
     return "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
-def data_settings(data: str) -> dict[str, Any]:
-    """Return the settings of `--data NAME|DIR`.
-
-    Raises:
-        ConfigError: if it is neither a data set nor a folder.
-    """
-    for dataset in registry.datasets().values():
-        if data != dataset.name and data not in dataset.aliases:
-            continue
-        if dataset.reads_folder:
-            raise ConfigError(f"--data {data} needs a folder", "give the folder itself: --data DIR")
-        return {"data.name": dataset.name}
-    path = Path(data).expanduser()
-    if path.is_dir():
-        folder_dataset = next(dataset for dataset in registry.datasets().values() if dataset.reads_folder)
-        return {"data.name": folder_dataset.name, "data.path": str(path.resolve())}
-    if path.exists():
-        raise ConfigError(f"--data {data}: is a file", "give the folder that contains the IDX files")
-    names = ", ".join(name for name, dataset in registry.datasets().items() if not dataset.reads_folder)
-    raise ConfigError(f"--data {data}: neither a data set nor a folder", f"known: {names}; or a folder of IDX files")
-
-
 def _flag_layer(flags: Mapping[str, Any], assignments: Sequence[str], data: str | None) -> SettingsLayer:
     layer = SettingsLayer()
     for flag, value in flags.items():
         if value is not None:
             layer.add(FLAGS[flag].key, value, flag)
-    for key, value in (data_settings(data) if data is not None else {}).items():
+    for key, value in (presets.flatten({"data": presets.data_settings(data)}) if data is not None else {}).items():
         layer.add(key, value, "--data")
     for assignment in assignments:
         key, value = parse_assignment(assignment, "--set")

@@ -50,8 +50,8 @@ def train(
         str | None,
         typer.Option(
             "--data",
-            metavar="NAME|DIR",
-            help="A data set, or a folder of IDX files.",
+            metavar="NAME|PATH",
+            help="A data set, a folder of images or IDX files, or a file .npy, .npz, .csv.",
             autocompletion=completion.data_sets,
             rich_help_panel=HELP_SECTION_MODEL,
         ),
@@ -132,6 +132,7 @@ def train(
         _print_plan(plan, paths.runs_dir(runs_dir), as_json=as_json)
     if dry_run or write_config is not None:
         return
+    _prepare_data(plan)
     _start(plan.config, runs_dir, name=name, tags=tags or (), watch=watch, as_json=as_json)
 
 
@@ -165,6 +166,20 @@ def launch(
         else:
             follow.print_still_training(folder)
         raise typer.Exit(follow.INTERRUPTED_EXIT_CODE) from None
+
+
+def _prepare_data(plan: "Plan") -> None:
+    """Make what the data set needs before it can be loaded, such as a cache of decoded images, with a progress bar."""
+    from trainers import registry
+
+    if plan.dataset.prepare is None:
+        return
+    with output.progress_bar("preparing the data") as show_progress:
+        skipped = registry.resolve(plan.dataset.prepare)(
+            plan.data_options, lambda done, total: show_progress(done / total, f"{done:,} of {total:,} files")
+        )
+    if skipped:
+        output.print_stderr(f"{output.style('warning', 'warning', sys.stderr)}: {skipped}")
 
 
 def _choose_watch_mode(*, detach: bool, plain: bool, foreground: bool, as_json: bool) -> WatchMode:

@@ -184,7 +184,7 @@ def train(config: "RunConfig") -> str:
 
     base = assemble(config.preset)
     defaults = flatten(base.model_dump(mode="json"))
-    from_folder = registry.dataset(config.data.name).reads_folder  # then --data is the folder
+    from_folder = registry.dataset(config.data.name).reads_path  # then --data is the folder
     options: list[object] = []
     for key, value in flatten(config.model_dump(mode="json")).items():
         is_default = key in defaults and defaults[key] == value

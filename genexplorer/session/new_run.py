@@ -63,7 +63,7 @@ class NewRunForm(Observable):
     @property
     def fields(self) -> tuple[FormField, ...]:
         """The fields that apply now, in display order."""
-        return tuple(field for field in self.all_fields if field is not _FOLDER or self._reads_folder)
+        return tuple(field for field in self.all_fields if field is not _FOLDER or self._reads_path)
 
     @property
     def all_fields(self) -> tuple[FormField, ...]:
@@ -161,7 +161,7 @@ class NewRunForm(Observable):
                 self._expected = expected_result(assembly.config)
                 self._estimate = expected_time(resolved, self._runs_dir)
             except UserError as error:
-                default = "folder" if self._reads_folder else "settings"
+                default = "folder" if self._reads_path else "settings"
                 errors[_field_key(error.message, default)] = str(error)
         return errors
 
@@ -176,15 +176,15 @@ class NewRunForm(Observable):
         return plan.resolve(config).config
 
     @property
-    def _reads_folder(self) -> bool:
+    def _reads_path(self) -> bool:
         dataset = registry.datasets().get(self["data"])
-        return dataset is not None and dataset.reads_folder
+        return dataset is not None and dataset.reads_path
 
     def _apply_preset(self, preset: Preset) -> None:
         schedule = preset.settings.get("schedule", {})
         unit = next((unit for unit in LENGTH_UNITS if schedule.get(unit) is not None), "epochs")
         dataset = _dataset_name(preset)
-        keeps_folder = self._reads_folder and registry.data_kind(dataset) == "images"
+        keeps_folder = self._reads_path and registry.data_kind(dataset) == "images"
         if not keeps_folder:
             self._values["data"] = dataset
         self._expected = preset.expected
@@ -200,11 +200,11 @@ class NewRunForm(Observable):
         match key:
             case "data":
                 layer = {"name": self["data"]}
-                if self._reads_folder:
-                    folder = self["folder"].strip()
-                    if not folder:
-                        raise ConfigError("data.path: choose a folder with IDX files")
-                    layer["path"] = str(Path(folder).expanduser())
+                if self._reads_path:
+                    place = self["folder"].strip()
+                    if not place:
+                        raise ConfigError("data.path: choose a folder of images or IDX files, or a file of arrays")
+                    layer = presets.data_settings(Path(place))
                 return {"data": layer}
             case "length":
                 return {"schedule": {self["unit"]: _parse_length(self["length"], self["unit"])}}
@@ -253,7 +253,9 @@ def _dataset_name(preset: Preset) -> str:
     return data if isinstance(data, str) else str(data.get("name", "mnist"))
 
 
-_FOLDER = FormField("folder", "Folder", "text", "Contains IDX files with the standard names, gzipped or not.")
+_FOLDER = FormField(
+    "folder", "Folder or file", "text", "Images (subfolders are classes), IDX files, or a file .npy, .npz, .csv."
+)
 _LENGTH = FormField("length", "Length", "number", "Training length; a run can be stopped and resumed at any time.")
 _UNIT = FormField("unit", "in", "choice", "Unit of the length.", tuple(Choice(unit, unit) for unit in LENGTH_UNITS))
 _SEED = FormField("seed", "Seed", "number", "The same seed gives the same run, up to rounding.")

@@ -10,7 +10,7 @@ from trainers import arguments
 from trainers.config import Section
 from trainers.data import idx
 from trainers.data.catalog import Binarization
-from trainers.data.dataset import ImageData, Images, Labels, PointData, Points
+from trainers.data.dataset import ImageData, Images, Labels, PointData, plot_bounds
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.errors import DataError
 from trainers.registry import DataSet
@@ -63,7 +63,7 @@ def from_arrays(data: Any, labels: Any = None) -> DataSet:
     # Describe them like a data set on disk.
     loaded: ImageData | PointData
     if train.ndim == 2:
-        loaded = PointData(DATASET_NAME, train, test, _bounds(train), train_labels, test_labels)
+        loaded = PointData(DATASET_NAME, train, test, plot_bounds(train), train_labels, test_labels)
     else:
         loaded = ImageData(DATASET_NAME, train, test, train_labels, test_labels)
     is_point_data = isinstance(loaded, PointData)
@@ -176,14 +176,6 @@ def _images(array: NDArray[Any], name: str) -> Images:
     elif array.dtype != np.uint8:
         raise DataError(f"{name}: dtype {array.dtype}; expected uint8, bool or floats in [0, 1]", "convert it")
     return np.ascontiguousarray(array.transpose(0, 2, 3, 1), dtype=np.uint8)
-
-
-def _bounds(points: Points) -> tuple[float, float, float, float]:
-    """Return plot limits (x0, x1, y0, y1) around all but 0.2 % of the points, with a margin."""
-    low, high = np.quantile(points, (0.001, 0.999), axis=0)
-    margin = np.maximum(0.15 * (high - low), 1e-3)
-    (x0, y0), (x1, y1) = low - margin, high + margin
-    return float(x0), float(x1), float(y0), float(y1)
 
 
 def _labels(value: Any, count: int) -> Labels | None:

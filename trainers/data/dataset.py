@@ -10,7 +10,7 @@ from trainers.errors import DataError
 
 Images = NDArray[np.uint8]  # (N, H, W, C)
 Points = NDArray[np.float32]  # (N, 2)
-Labels = NDArray[np.uint8]  # (N,)
+Labels = NDArray[np.integer[Any]]  # (N,)
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class ImageData:
         test: (M, H, W, C), uint8.
         train_labels: (N,), or None without labels.
         test_labels: (M,), or None without labels.
+        class_names: Names of the labels 0, 1, …; empty where they are unknown.
 
     Raises:
         DataError: if a shape or dtype differs.
@@ -33,6 +34,7 @@ class ImageData:
     test: Images
     train_labels: Labels | None = None
     test_labels: Labels | None = None
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for split, images in (("training", self.train), ("test", self.test)):
@@ -135,3 +137,11 @@ def _check_splits(data: ImageData | PointData) -> None:
         if labels is not None and (labels.shape != (len(items),) or labels.dtype.kind not in "iu"):
             message = f"data set '{data.name}': {split} labels of shape {labels.shape} and dtype {labels.dtype}"
             raise DataError(message, f"use integers of shape ({len(items)},), one for each example")
+
+
+def plot_bounds(points: Points) -> tuple[float, float, float, float]:
+    """Return plot limits (x0, x1, y0, y1) around all but 0.2 % of the points, with a margin."""
+    low, high = np.quantile(points, (0.001, 0.999), axis=0)
+    margin = np.maximum(0.15 * (high - low), 1e-3)
+    (x0, y0), (x1, y1) = low - margin, high + margin
+    return float(x0), float(x1), float(y0), float(y1)

@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from trainers.errors import DataError
 MAX_FILE_BYTES = 8 << 30  # a larger file, uncompressed, is refused
 MAX_SIDE_PX = 4096
 _UNSIGNED_BYTE_CODE = 0x08  # the code of uint8 in the magic number
+_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}  # of the values, by code
+_INT32_CODE = 0x0C  # of QMNIST's labels
 _MAX_DEFLATE_RATIO = 1100  # uncompressed bytes per compressed byte; deflate reaches about 1032
 _GZIP_MAGIC = b"\x1f\x8b"
 _DOWNLOAD_AGAIN = "download it again"
@@ -32,11 +34,12 @@ class Header:
 
     dims: tuple[int, ...]
     num_header_bytes: int
+    value_type: str = "u1"
 
     @property
     def num_bytes(self) -> int:
-        """The declared number of values, one byte each."""
-        return prod(self.dims)
+        """The declared size of the values."""
+        return prod(self.dims) * np.dtype(self.value_type).itemsize
 
 
 def read_images(path: Path, *, limit: int | None = None) -> Images:
@@ -50,12 +53,13 @@ def read_images(path: Path, *, limit: int | None = None) -> Images:
 
 
 def read_labels(path: Path) -> Labels:
-    """Read a label file, idx1, as (N,) uint8.
+    """Read a label file, idx1 of uint8, or QMNIST's idx2 of int32 whose first column is the class, as (N,).
 
     Raises:
         DataError: if the file is unreadable, damaged or not a label file.
     """
-    return _read(path, (1,), "labels")
+    labels = _read(path, (1, 2), "labels")
+    return labels if labels.ndim == 1 else np.ascontiguousarray(labels[:, 0])
 
 
 def peek_images(path: Path) -> tuple[int, int, int, int]:
@@ -74,11 +78,11 @@ def peek_labels(path: Path) -> int:
     Raises:
         DataError: if it is not the header of a label file, or the file is truncated or too long.
     """
-    return _peek(path, (1,), "labels").dims[0]
+    return _peek(path, (1, 2), "labels").dims[0]
 
 
-def to_bytes(array: NDArray[np.uint8]) -> bytes:
-    """Return the content of an IDX file of images, (N, H, W) or (N, H, W, C), or labels, (N,)."""
+def to_bytes(array: NDArray[Any]) -> bytes:
+    """Return the content of an IDX file of uint8 images, (N, H, W) or (N, H, W, C), or labels, (N,)."""
     header = bytes((0, 0, _UNSIGNED_BYTE_CODE, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.tobytes()
 
@@ -113,7 +117,8 @@ def _read(path: Path, ranks: tuple[int, ...], content: str, limit: int | None = 
         )
     if len(data) > header.num_bytes:
         raise DataError(f"{path}: has more bytes than the {header.num_bytes:,} declared", _DOWNLOAD_AGAIN)
-    return np.frombuffer(bytearray(data), dtype=np.uint8).reshape(header.dims)  # writable: torch can share its memory
+    values = np.frombuffer(bytearray(data), dtype=header.value_type).reshape(header.dims)  # torch can share its memory
+    return values if values.dtype == np.uint8 else values.astype(np.int32)
 
 
 def _open(path: Path) -> BinaryIO:
@@ -133,21 +138,27 @@ def _is_gzip(path: Path) -> bool:
 def _parse_header(stream: BinaryIO, path: Path, ranks: tuple[int, ...], content: str) -> Header:
     # Read the magic number: two zeros, the type of the values, the number of dimensions.
     magic = _read_bytes(stream, 4, path)
-    expected = " or ".join(f"0x{(_UNSIGNED_BYTE_CODE << 8) | rank:08x}" for rank in ranks)
+    expected = " or ".join(f"0x{(_UNSIGNED_BYTE_CODE << 8) | rank:08x}" for rank in ranks if rank != 2)
     if len(magic) < 4:
         raise DataError(f"{path}: only {len(magic)} bytes; an IDX file has at least 8", _DOWNLOAD_AGAIN)
-    if magic[:3] != bytes((0, 0, _UNSIGNED_BYTE_CODE)) or magic[3] not in ranks:
+    code, rank = magic[2], magic[3]
+    is_idx = magic[:2] == b"\0\0" and code in _TYPES
+    is_int_table = content == "labels" and code == _INT32_CODE and rank == 2
+    if is_idx and code != _UNSIGNED_BYTE_CODE and not is_int_table:
+        found, value_type = f"wrong magic 0x{magic.hex()}, expected {expected}", np.dtype(_TYPES[code]).name
+        message = f"{path}: {found}: its values are of type {value_type}, not uint8"
+        raise DataError(message, "convert them to gray levels from 0 to 255")
+    if not is_idx or rank not in ranks or (rank == 2 and not is_int_table):
         hint = "use the original IDX files"
-        if magic[:3] == bytes((0, 0, _UNSIGNED_BYTE_CODE)):
-            actual = "contains labels" if magic[3] == 1 else f"does not contain {content}"
+        if is_idx:
+            actual = "contains labels" if rank == 1 else f"does not contain {content}"
             hint = f"this file {actual}; were the file names swapped?"
         raise DataError(f"{path}: wrong magic 0x{magic.hex()}, expected {expected}", hint)
     # Read the dimensions.
-    rank = magic[3]
     raw = _read_bytes(stream, 4 * rank, path)
     if len(raw) < 4 * rank:
         raise DataError(f"{path}: the file ends within its header", _DOWNLOAD_AGAIN)
-    header = Header(struct.unpack(f">{rank}I", raw), 4 + 4 * rank)
+    header = Header(struct.unpack(f">{rank}I", raw), 4 + 4 * rank, _TYPES[code])
     _check_dims(header, path)
     return header
 

@@ -8,10 +8,11 @@ from trainers.data import idx
 from trainers.data.dataset import ImageData
 from trainers.errors import DataError
 
-# train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, emnist-letters-test-images-idx3-ubyte
+# train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, emnist-letters-test-images-idx3-ubyte, qmnist-test-labels-idx2-int
 _FILE_NAME = re.compile(
-    r"(?P<prefix>.*?)[-_]?(?P<split>train|t10k|test)-(?P<content>images|labels)[-.]idx[134]-ubyte(?P<gz>\.gz)?"
+    r"(?P<prefix>.*?)[-_]?(?P<split>train|t10k|test)-(?P<content>images|labels)[-.]idx(?:[134]-ubyte|2-int)(?P<gz>\.gz)?"
 )
+_MAX_DEPTH = 2  # of subfolders that are searched: torchvision stores MNIST in MNIST/raw
 _STANDARD_FILE_NAMES = "train-images-idx3-ubyte[.gz] and t10k-images-idx3-ubyte[.gz]"
 
 
@@ -58,6 +59,24 @@ def find(folder: Path, prefix: str = "") -> IdxFiles:
         files.get(("train", "labels")),
         files.get(("test", "labels")),
     )
+
+
+def find_folder(folder: Path) -> Path | None:
+    """Return the folder with IDX files: this one, or the only such one among its subfolders; None if there is none.
+
+    Raises:
+        DataError: if several subfolders have IDX files, or the folder cannot be listed.
+    """
+    level = [folder]
+    for _ in range(_MAX_DEPTH + 1):
+        found = [each for each in level if _find_files(each)]
+        if len(found) > 1:
+            hint = f"choose one: {', '.join(map(str, found[:5]))}"
+            raise DataError(f"{folder}: {len(found)} of its subfolders have IDX files", hint)
+        if found:
+            return found[0]
+        level = [path for each in level for path in _subfolders(each)]
+    return None
 
 
 def peek(files: IdxFiles, *, transpose: bool = False) -> tuple[int, int, int]:
@@ -118,11 +137,20 @@ def _find_files(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
         raise DataError(f"{folder}: not a folder", "choose a folder with IDX files") from None
     except OSError as error:
         raise DataError(f"{folder}: cannot be listed ({error.strerror})", "check the permissions") from None
-    # Group them; the first of a kind counts, and the uncompressed one sorts first.
+    # Group them; the first of a kind counts, and the uncompressed one sorts first. Hidden files are of macOS.
     groups: dict[str, dict[tuple[str, str], Path]] = {}
     for path in paths:
-        match = _FILE_NAME.fullmatch(path.name)
-        if match:
+        match = None if path.name.startswith(".") else _FILE_NAME.fullmatch(path.name)
+        if match and path.is_dir():  # as on Kaggle: a folder of the file's name around the file
+            path = path / path.name
+        if match and path.is_file():
             split = "train" if match["split"] == "train" else "test"
             groups.setdefault(match["prefix"], {}).setdefault((split, match["content"]), path)
     return groups
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))[:100]
+    except OSError:
+        return []

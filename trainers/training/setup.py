@@ -110,6 +110,7 @@ def data_card(plan: Plan, data: ImageData | PointData) -> DataCard:
         num_train=len(data.train),
         num_test=len(data.test),
         num_classes=data.num_classes,
+        class_names=getattr(data, "class_names", ()),
         setup=", ".join(setup),
         kind="points" if is_point_data else "images",
     )

@@ -33,9 +33,11 @@ def test_paths_become_absolute_and_a_tilde_is_home(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_missing_folder_is_reported_before_anything_is_allocated(tmp_path: Path) -> None:
-    run_config = presets.assemble("vae", {"data": {"name": "idx", "path": str(tmp_path / "nowhere")}})
+    layer = {"data": {"name": "idx", "path": str(tmp_path / "nowhere")}}
     with pytest.raises(DataError, match="no such folder"):
-        plan.resolve(run_config)
+        presets.assemble("vae", layer)
+    with pytest.raises(DataError, match="no such folder"):
+        plan.resolve(presets.configure(presets.assemble("vae"), layer))
 
 
 def test_threshold_is_above_one_half() -> None:

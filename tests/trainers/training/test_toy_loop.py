@@ -17,7 +17,7 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {  # a preset, and what makes 
     "gan": ("gan-toy", {"hidden_g": [16], "hidden_d": [16]}),
     "flow": ("flow-toy", {"couplings": 2, "hidden": [16], "bins": 4}),
 }
-TOYS = [name for name, known in registry.datasets().items() if known.kind == "points"]
+TOYS = [name for name, spec in registry.datasets().items() if spec.kind == "points" and not spec.reads_path]
 
 
 def small(family: str, *layers: Any, data: str = "eight-gaussians", steps: int = 6) -> RunConfig:

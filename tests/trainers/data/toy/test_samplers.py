@@ -12,7 +12,7 @@ from trainers.data.dataset import PointData
 from trainers.data.toy import densities, samplers
 from trainers.errors import ConfigError
 
-NAMES = sorted(name for name, spec in registry.datasets().items() if spec.kind == "points")
+NAMES = sorted(name for name, spec in registry.datasets().items() if spec.kind == "points" and not spec.reads_path)
 SMOOTH = [name for name in NAMES if name != "checkerboard"]
 
 

@@ -1,0 +1,171 @@
+"""Files of arrays as people have them: NumPy's, Keras', MedMNIST's, Kaggle's; wrong ones are named in one line."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trainers import presets, registry
+from trainers.data import array_files, loading
+from trainers.data.dataset import ImageData, PointData
+from trainers.errors import DataError, UserError
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (30, 8, 6), dtype=np.uint8)
+COLOR = RNG.integers(0, 256, (30, 8, 6, 3), dtype=np.uint8)
+LABELS = np.arange(30) % 5
+
+
+def load(path: Path, **options: Any) -> ImageData | PointData:
+    layer = presets.data_settings(path)
+    spec = registry.dataset(layer.pop("name"))
+    return loading.load(spec, spec.options(**layer, **options))
+
+
+def saved(folder: Path, **arrays: Any) -> Path:
+    path = folder / "set.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("array", "shape"),
+    [
+        (IMAGES, (1, 8, 6)),
+        (COLOR, (3, 8, 6)),
+        (COLOR.transpose(0, 3, 1, 2), (3, 8, 6)),
+        (IMAGES[..., None], (1, 8, 6)),
+        (IMAGES / 255, (1, 8, 6)),
+        (IMAGES > 99, (1, 8, 6)),
+        (IMAGES.astype(np.int64), (1, 8, 6)),
+        (RNG.integers(0, 256, (30, 49), dtype=np.uint8), (1, 7, 7)),
+        (np.asfortranarray(COLOR), (3, 8, 6)),
+    ],
+)
+def test_an_array_of_images(tmp_path: Path, array: Any, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "a.npy", array)
+    data = load(tmp_path / "a.npy")
+    assert isinstance(data, ImageData) and data.image_shape == shape
+    assert (len(data.train), len(data.test)) == (27, 3)
+    assert data.train.max() > 200, "gray levels from 0 to 255"
+
+
+def test_pixels_are_those_of_the_file(tmp_path: Path) -> None:
+    for array in (COLOR, COLOR.transpose(0, 3, 1, 2)):
+        np.savez(tmp_path / "a.npz", x_train=array, x_test=array[:4])
+        data = load(tmp_path / "a.npz")
+        assert np.array_equal(data.train, COLOR) and np.array_equal(data.test, COLOR[:4])
+
+
+def test_layouts_of_keras_and_medmnist(tmp_path: Path) -> None:
+    keras = saved(tmp_path, x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:7], y_test=LABELS[:7])
+    data = load(keras)
+    assert (len(data.train), len(data.test), data.num_classes) == (30, 7, 5)
+    assert data.test_labels is not None and data.test_labels.tolist() == LABELS[:7].tolist()
+    names = {f"{split}_{kind}": value for split in ("train", "val", "test") for kind, value in
+             (("images", COLOR), ("labels", LABELS[:, None]))}  # fmt: skip
+    data = load(saved(tmp_path, **names))
+    assert isinstance(data, ImageData) and data.image_shape == (3, 8, 6) and data.num_classes == 5
+    one_hot = load(saved(tmp_path, images=IMAGES, labels=np.eye(5)[LABELS]))
+    assert one_hot.num_classes == 5
+
+
+def test_arrays_can_be_named(tmp_path: Path) -> None:
+    path = saved(tmp_path, first=IMAGES, second=IMAGES[:20], classes=LABELS)
+    with pytest.raises(DataError, match="unclear") as caught:
+        load(path)
+    assert "data.images" in caught.value.hint and "second" in caught.value.hint
+    data = load(path, images="first", labels="classes")
+    assert len(data.train) == 27 and data.num_classes == 5
+    with pytest.raises(DataError, match="has no array 'third'"):
+        load(path, images="third")
+
+
+def test_floats_of_another_range_need_it_stated(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", IMAGES / 127.5 - 1)
+    with pytest.raises(DataError, match="floats must be in") as caught:
+        load(tmp_path / "a.npy")
+    assert "--set data.value_range=" in caught.value.hint
+    data = load(tmp_path / "a.npy", value_range=(-1, 1), test_fraction=0.01)
+    assert sorted(data.train.ravel())[0] == IMAGES.min()
+
+
+def test_csv_of_kaggle_with_and_without_header(tmp_path: Path) -> None:
+    table = np.column_stack((LABELS, RNG.integers(0, 256, (30, 16))))
+    for header in ("label," + ",".join(f"pixel{i}" for i in range(16)), ""):
+        np.savetxt(tmp_path / "a.csv", table, fmt="%d", delimiter=",", header=header, comments="")
+        data = load(tmp_path / "a.csv")
+        assert isinstance(data, ImageData) and data.image_shape == (1, 4, 4) and data.num_classes == 5
+        assert data.train.max() > 200
+    np.savetxt(tmp_path / "a.csv", table[:, 1:], fmt="%d", delimiter=",")
+    assert load(tmp_path / "a.csv").train_labels is None
+
+
+@pytest.mark.parametrize("header", ["x,y", "", "x,y,class", "latitude,longitude"])
+def test_two_columns_are_points(tmp_path: Path, header: str) -> None:
+    columns = [RNG.normal(size=40), RNG.normal(size=40)] + ([np.arange(40) % 3] if "class" in header else [])
+    np.savetxt(tmp_path / "a.csv", np.column_stack(columns), delimiter=",", header=header, comments="")
+    data = load(tmp_path / "a.csv")
+    assert isinstance(data, PointData) and len(data.train) == 36 and data.num_classes == (3 if "class" in header else 0)
+    everything = np.concatenate((data.train, data.test))
+    assert np.allclose(np.sort(everything[:, 1]), np.sort(columns[1]), atol=1e-5)
+
+
+def test_arrays_of_points(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", RNG.normal(size=(40, 2)))
+    assert isinstance(load(tmp_path / "a.npy"), PointData)
+    data = load(saved(tmp_path, points=RNG.normal(size=(40, 2)), labels=np.arange(40) % 2))
+    assert isinstance(data, PointData) and data.num_classes == 2
+
+
+def test_python_objects_are_never_loaded(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.array([{"a": 1}], dtype=object))
+    with pytest.raises(DataError, match="Python objects, which are never loaded"):
+        load(tmp_path / "a.npy")
+    with pytest.raises(DataError, match="never loaded"):
+        load(saved(tmp_path, images=np.array([IMAGES, 1], dtype=object)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.npy", b""),
+        ("a.npy", b"\x93NUMPY\x01\x00\xff\xff"),
+        ("a.npz", b"PK\x05\x06"),
+        ("a.npz", b"not a zip"),
+        ("a.csv", b""),
+        ("a.csv", b"x,y\n"),
+        ("a.csv", b"1,2\n3,b\n"),
+        ("a.csv", b"\xff\xfe\x00\x01"),
+        ("a.csv", b"1,2,3,4,5,6\n1,2,3,4,5,6\n"),
+    ],
+)
+def test_a_wrong_file_is_one_line(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        load(tmp_path / name)
+    assert name in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": IMAGES, "labels": LABELS[:9]}, "labels of shape"),
+        ({"images": IMAGES, "labels": LABELS + 0.5}, "integers from 0"),
+        ({"images": IMAGES, "labels": LABELS - 1}, "integers from 0"),
+        ({"images": RNG.random((30, 8, 6, 5))}, "is not one of images"),
+        ({"images": RNG.integers(-9, 999, (30, 8, 6))}, "expected 0 to 255"),
+        ({"images": IMAGES[:1]}, "at least 2"),
+        ({"x_train": IMAGES, "x_test": IMAGES[:, :4]}, "training shape"),
+    ],
+)
+def test_wrong_arrays_are_named(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        load(saved(tmp_path, **arrays))
+
+
+def test_the_number_of_examples_is_known_from_headers(tmp_path: Path) -> None:
+    path = saved(tmp_path, images=IMAGES)
+    options = array_files.ImageFileOptions(path=str(path))
+    assert array_files.count(options) == len(array_files.load_images(options).train)

@@ -1,0 +1,419 @@
+"""Files of arrays: `.npy`, `.npz` (also of Keras and MedMNIST) and `.csv` (also of Kaggle), of images or 2-D points.
+
+Pickled objects in them are never loaded.
+"""
+
+import csv
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
+
+from trainers.config import Section
+from trainers.data import idx
+from trainers.data.catalog import ImageOptions, is_nearly_binary
+from trainers.data.dataset import ImageData, Images, Labels, PointData, plot_bounds
+from trainers.data.preprocess import EVALUATION_SEED
+from trainers.errors import DataError
+from trainers.registry import DataSet, DataTraits, ImageShape
+
+EXTENSIONS = frozenset((".npy", ".npz", ".csv"))
+MAX_FILE_BYTES = idx.MAX_FILE_BYTES
+_NUM_TRAIT_IMAGES = 256
+_MAX_CLASSES = 1000
+# Names of arrays in .npz files, by role, the usual ones first: Keras, MedMNIST, scikit-learn, Kaggle.
+_NAMES = {
+    "train": ("x_train", "train_images", "train_x", "train", "images", "data", "x", "imgs", "arr_0"),
+    "train_labels": ("y_train", "train_labels", "train_y", "labels", "targets", "target", "y", "arr_1"),
+    "test": ("x_test", "test_images", "test_x", "test"),
+    "test_labels": ("y_test", "test_labels", "test_y"),
+}
+
+
+class FileSection(Section):
+    """Options of every file of arrays."""
+
+    path: str
+    test_fraction: float = Field(0.1, gt=0, lt=1)  # of the examples, where the file has no test split
+    split_seed: int = Field(EVALUATION_SEED, ge=0)
+
+    @field_validator("path")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        if not value or "\0" in value:
+            raise ValueError("choose a file .npy, .npz or .csv")
+        return str(Path(value).expanduser().resolve())
+
+
+class ImageFileOptions(FileSection, ImageOptions):
+    """Options of a file of images."""
+
+    images: str = ""  # ".npz": name of the array of images; empty: by usual names
+    labels: str = ""  # ".npz": name of the array of labels; empty: by usual names
+    layout: Literal["auto", "channels-first", "channels-last"] = "auto"
+    value_range: tuple[float, float] | None = None  # of floats: black and white; None: [0, 1]
+
+
+class PointFileOptions(FileSection):
+    """Options of a file of points."""
+
+    points: str = ""  # ".npz": name of the array of points
+
+
+class Arrays(NamedTuple):
+    """The arrays of a file by role, as stored; the test split may be missing."""
+
+    train: NDArray[Any]
+    train_labels: NDArray[Any] | None
+    test: NDArray[Any] | None
+    test_labels: NDArray[Any] | None
+
+
+def kind_of(path: Path) -> str:
+    """Return the name of the data set that reads a file: "points-file" for two numbers per example.
+
+    Raises:
+        DataError: if the file cannot be read.
+    """
+    if path.suffix.lower() == ".csv":
+        return "points-file" if len(_csv_head(path)[1]) in (2, 3) else "arrays-file"
+    shapes = _shapes(path)
+    is_points = all(len(shape) <= 2 for shape in shapes.values()) and any(
+        len(shape) == 2 and shape[1] == 2 for shape in shapes.values()
+    )
+    return "points-file" if is_points else "arrays-file"
+
+
+def load_images(options: ImageFileOptions) -> ImageData:
+    """Return the images of a file.
+
+    Raises:
+        DataError: if the file cannot be read, or its arrays are no images.
+    """
+    path = Path(options.path)
+    arrays = _read(path, options.images, options.labels)
+    train = _to_images(arrays.train, path, options)
+    train_labels = _to_labels(arrays.train_labels, len(train), path)
+    if arrays.test is None:
+        first, second = _split(len(train), options, path)
+        test, test_labels = train[second], None if train_labels is None else train_labels[second]
+        train, train_labels = train[first], None if train_labels is None else train_labels[first]
+    else:
+        test = _to_images(arrays.test, path, options)
+        test_labels = _to_labels(arrays.test_labels, len(test), path)
+    limit, limit_test = slice(options.limit), slice(options.limit_test)
+    return ImageData(
+        path.stem,
+        train[limit],
+        test[limit_test],
+        None if train_labels is None else train_labels[limit],
+        None if test_labels is None else test_labels[limit_test],
+    )
+
+
+def peek_images(options: ImageFileOptions) -> ImageShape:
+    """Return the image shape (C, H, W), reading only headers of `.npy` and `.npz` and the first line of `.csv`.
+
+    Raises:
+        DataError: as `load_images`.
+    """
+    path = Path(options.path)
+    if path.suffix.lower() == ".csv":
+        columns = len(_csv_head(path)[1])
+        side = _square_side(columns) or _square_side(columns - 1)
+        if side is None:
+            raise DataError(f"{path}: {columns} columns are no square images, nor a label and square images")
+        return 1, side, side
+    name = _name(_shapes(path), "train", options.images, path)
+    return _shape_of_images(_shapes(path)[name], path, options)
+
+
+def image_traits(options: ImageFileOptions) -> DataTraits:
+    """Return the properties on which settings of a model depend."""
+    shape = peek_images(options)
+    if shape[0] == 3:
+        return DataTraits(shape, "images", is_nearly_binary=False)
+    path = Path(options.path)
+    stored = _read(path, options.images, options.labels, _NUM_TRAIT_IMAGES).train
+    return DataTraits(shape, "images", is_nearly_binary(_to_images(stored[:_NUM_TRAIT_IMAGES], path, options)))
+
+
+def count(options: FileSection) -> int | None:
+    """Return the number of training examples; None where a whole file would have to be read for it."""
+    path = Path(options.path)
+    if path.suffix.lower() == ".csv":
+        return None
+    shapes = _shapes(path)
+    name = _name(shapes, "train", getattr(options, "images", "") or getattr(options, "points", ""), path)
+    total = shapes[name][0]
+    if not any(test in shapes for test in _NAMES["test"]):
+        total -= max(1, round(options.test_fraction * total))
+    return min(total, getattr(options, "limit", None) or total)
+
+
+def load_points(options: PointFileOptions) -> PointData:
+    """Return the points of a file: two columns; a third of integers is the class.
+
+    Raises:
+        DataError: if the file cannot be read, or has no points.
+    """
+    path = Path(options.path)
+    arrays = _read(path, options.points, "")
+    points, labels = arrays.train, arrays.train_labels
+    if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind not in "iuf":
+        raise DataError(f"{path}: an array of shape {points.shape}; expected points (N, 2)", "give two columns")
+    points = points.astype(np.float32)
+    if not np.isfinite(points).all():
+        raise DataError(f"{path}: contains NaN or infinite coordinates", "remove these points")
+    classes = _to_labels(labels, len(points), path)
+    if arrays.test is not None:
+        train, test = points, arrays.test.astype(np.float32)
+        train_classes, test_classes = classes, _to_labels(arrays.test_labels, len(test), path)
+    else:
+        first, second = _split(len(points), options, path)
+        train, test = points[first], points[second]
+        train_classes = None if classes is None else classes[first]
+        test_classes = None if classes is None else classes[second]
+    return PointData(path.stem, train, test, plot_bounds(train), train_classes, test_classes)
+
+
+def _read(path: Path, images: str, labels: str, max_rows: int | None = None) -> Arrays:
+    """Return the arrays of a file by role; of a CSV file at most so many rows.
+
+    Raises:
+        DataError: if it cannot be read, or has no arrays of these names.
+    """
+    if path.suffix.lower() == ".csv":
+        return _read_csv(path, max_rows)
+    shapes = _shapes(path)
+    name = _name(shapes, "train", images, path)
+    try:
+        if path.suffix.lower() == ".npy":
+            return Arrays(np.load(path, mmap_mode="r", allow_pickle=False), None, None, None)
+        with np.load(path, allow_pickle=False) as archive:
+            roles = {"train": name}
+            for role, usual in _NAMES.items():
+                if role != "train" and (present := next((each for each in usual if each in shapes), None)):
+                    roles[role] = present
+            if labels:
+                roles["train_labels"] = labels
+            if labels and labels not in shapes:
+                raise DataError(f"{path}: has no array '{labels}'", f"it has {', '.join(shapes)}")
+            arrays = {role: archive[each] for role, each in roles.items()}
+    except (OSError, ValueError, zipfile.BadZipFile, KeyError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})", "make it anew") from None
+    return Arrays(arrays["train"], arrays.get("train_labels"), arrays.get("test"), arrays.get("test_labels"))
+
+
+def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each array of a file by name, reading only headers.
+
+    Raises:
+        DataError: if it is damaged, too large, or has objects that would have to be unpickled.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            with path.open("rb") as stream:
+                headers = {"arr_0": _npy_header(stream)}
+        else:
+            with zipfile.ZipFile(path) as archive:
+                headers = {}
+                for name in archive.namelist():
+                    if name.endswith(".npy"):
+                        with archive.open(name) as member:
+                            headers[name.removesuffix(".npy")] = _npy_header(member)
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+        text = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+        raise DataError(f"{path}: not a file of arrays ({text})", "save it with numpy.save or numpy.savez") from None
+    shapes = {}
+    for name, (shape, dtype) in headers.items():
+        if dtype.hasobject:
+            hint = "save it as numbers: array.astype('uint8')"
+            raise DataError(f"{path}: array '{name}' holds Python objects, which are never loaded", hint)
+        if int(np.prod(shape, dtype=np.float64)) * dtype.itemsize > MAX_FILE_BYTES:
+            raise DataError(f"{path}: array '{name}' of shape {shape} needs more than {MAX_FILE_BYTES >> 30} GiB")
+        shapes[name] = shape
+    if not shapes:
+        raise DataError(f"{path}: has no arrays", "save it with numpy.savez")
+    return shapes
+
+
+def _npy_header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    version = npy_format.read_magic(stream)
+    read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    return shape, dtype
+
+
+def _name(shapes: Mapping[str, tuple[int, ...]], role: str, requested: str, path: Path) -> str:
+    """Return the name of the array of a role: the requested one, one of a usual name, else the only large one."""
+    if requested:
+        if requested not in shapes:
+            raise DataError(f"{path}: has no array '{requested}'", f"it has {', '.join(shapes)}")
+        return requested
+    for usual in _NAMES[role]:
+        matching = [name for name in shapes if name.lower() == usual]
+        if matching:
+            return matching[0]
+    large = [name for name, shape in shapes.items() if len(shape) >= 2]
+    if len(large) == 1:
+        return large[0]
+    hint = f"set data.images to one of {', '.join(shapes)}"
+    raise DataError(f"{path}: which of its arrays are the images is unclear", hint)
+
+
+def _shape_of_images(shape: tuple[int, ...], path: Path, options: ImageFileOptions) -> ImageShape:
+    """Return (C, H, W) of an array of images (N, H, W), (N, H, W, C), (N, C, H, W) or (N, H · W).
+
+    Raises:
+        DataError: for any other shape.
+    """
+    hint = "expected (N, H, W), (N, H, W, C), (N, C, H, W), or (N, H · W) for square gray images"
+    if len(shape) == 2 and (side := _square_side(shape[1])) is not None:
+        return 1, side, side
+    if len(shape) == 3 and 0 not in shape:
+        return 1, shape[1], shape[2]
+    if len(shape) == 4 and 0 not in shape:
+        is_first, is_last = shape[1] in (1, 3), shape[3] in (1, 3)
+        first = options.layout == "channels-first" or (options.layout == "auto" and is_first and not is_last)
+        if first and is_first:
+            return shape[1], shape[2], shape[3]
+        if not first and is_last:
+            return shape[3], shape[1], shape[2]
+    raise DataError(f"{path}: an array of shape {shape} is not one of images", hint)
+
+
+def _to_images(array: NDArray[Any], path: Path, options: ImageFileOptions) -> Images:
+    """Return images as (N, H, W, C), uint8."""
+    channels, height, width = _shape_of_images(array.shape, path, options)
+    if max(height, width) > idx.MAX_SIDE_PX:
+        raise DataError(f"{path}: {height}×{width} images, larger than {idx.MAX_SIDE_PX} pixels per side")
+    # Bring the values to 0..255.
+    if options.value_range is not None:
+        low, high = options.value_range
+        if not low < high:
+            raise DataError(f"data.value_range: {options.value_range} is empty", "give black and white, such as [-1,1]")
+        array = np.rint((array.astype(np.float32) - low) * np.float32(255 / (high - low))).clip(0, 255)
+    elif array.dtype.kind == "f":
+        low, high = float(array.min()), float(array.max())
+        if not 0 <= low <= high <= 1:
+            hint = f"say which values are black and white, such as --set data.value_range=[{low:g},{high:g}]"
+            raise DataError(f"{path}: values from {low:g} to {high:g}; floats must be in [0, 1]", hint)
+        array = np.rint(array * 255)
+    elif array.dtype == np.bool_:
+        array = array * np.uint8(255)
+    elif array.dtype != np.uint8:
+        low, high = int(array.min()), int(array.max())
+        if array.dtype.kind not in "iu" or low < 0 or high > 255:
+            hint = f"say which values are black and white: --set data.value_range=[{low},{high}]"
+            raise DataError(f"{path}: {array.dtype} values from {low} to {high}; expected 0 to 255", hint)
+    array = array.astype(np.uint8, copy=False)
+    # Bring the axes to (N, H, W, C).
+    if array.ndim == 4 and array.shape[1:] == (channels, height, width) != (height, width, channels):
+        array = array.transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(array).reshape(len(array), height, width, channels)
+
+
+def _to_labels(labels: NDArray[Any] | None, count: int, path: Path) -> Labels | None:
+    """Return labels as (N,), or None; one-hot and (N, 1) labels are taken too."""
+    if labels is None:
+        return None
+    if labels.ndim == 2 and labels.shape[1] > 1 and (labels.sum(axis=1) == 1).all() and labels.max() == 1:
+        labels = labels.argmax(axis=1)
+    labels = labels.reshape(len(labels), -1)[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.shape != (count,):
+        raise DataError(f"{path}: labels of shape {labels.shape} for {count:,} examples", "give one for each")
+    whole = labels.astype(np.int64) if labels.dtype.kind in "iufb" else None
+    if whole is None or (whole != labels).any() or whole.min() < 0 or whole.max() >= _MAX_CLASSES:
+        raise DataError(f"{path}: labels must be integers from 0 to {_MAX_CLASSES - 1}", "renumber the classes")
+    return whole.astype(np.uint8 if whole.max() < 256 else np.int32)
+
+
+def _split(count: int, options: FileSection, path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of the training and of the test split, both in random order."""
+    if count < 2:
+        raise DataError(f"{path}: has {count} example; at least 2 are needed", "add some")
+    order = np.random.default_rng(options.split_seed).permutation(count)
+    num_test = min(max(1, round(options.test_fraction * count)), count - 1)
+    return order[num_test:], order[:num_test]
+
+
+def _csv_head(path: Path) -> tuple[list[str], list[str]]:
+    """Return the header of a CSV file, empty if it has none, and the first line of values."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            lines = [line for _, line in zip(range(2), csv.reader(stream), strict=False)]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a CSV file ({error})", "save it as UTF-8 text with commas") from None
+    if not lines:
+        raise DataError(f"{path}: empty", "choose another file")
+    try:
+        [float(value) for value in lines[0]]
+    except ValueError:
+        if len(lines) < 2:
+            raise DataError(f"{path}: has a header and no values", "choose another file") from None
+        return lines[0], lines[1]
+    return [], lines[0]
+
+
+def _read_csv(path: Path, max_rows: int | None) -> Arrays:
+    """Return the columns of a CSV file. The label is titled so, is the first beside a square image, or the third."""
+    header, first = _csv_head(path)
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            table = np.loadtxt(
+                stream, np.float32, delimiter=",", skiprows=1 if header else 0, ndmin=2, max_rows=max_rows
+            )
+    except (OSError, ValueError, UnicodeDecodeError) as error:
+        message = f"{path}: not a table of numbers ({' '.join(str(error).split())[:120]})"
+        raise DataError(message, "give a comma-separated row of numbers for each example") from None
+    titles = [title.strip().lower() for title in header]
+    column = next((titles.index(name) for name in ("label", "class", "target", "y") if name in titles), None)
+    if column == 1 and len(first) == 2:
+        column = None  # the coordinates x and y
+    if column is None and _square_side(len(first)) is None and _square_side(len(first) - 1) is not None:
+        column = 0
+    if column is None and len(first) == 3:
+        column = 2
+    if column is None:
+        return Arrays(_whole(table), None, None, None)
+    return Arrays(_whole(np.delete(table, column, axis=1)), table[:, column], None, None)
+
+
+def _whole(table: NDArray[np.float32]) -> NDArray[Any]:
+    """Return gray levels as uint8 where all values are whole numbers from 0 to 255 and some exceed 1."""
+    is_whole = table.size and table.shape[1] > 3 and (np.rint(table) == table).all()
+    return table.astype(np.uint8) if is_whole and table.min() >= 0 and 1 < table.max() <= 255 else table
+
+
+def _square_side(count: int) -> int | None:
+    side = round(count**0.5)
+    return side if side > 1 and side * side == count else None
+
+
+IMAGE_ARRAYS = DataSet(
+    name="arrays-file",
+    title="a file of images: .npy, .npz (Keras, MedMNIST), .csv (Kaggle)",
+    options=ImageFileOptions,
+    load=load_images,
+    peek=peek_images,
+    count=count,
+    traits=image_traits,
+    location=("path", "images", "labels", "layout", "value_range"),
+)
+
+POINT_ARRAYS = DataSet(
+    name="points-file",
+    title="a file of 2-D points: .npy, .npz or .csv with two columns",
+    options=PointFileOptions,
+    load=load_points,
+    peek=lambda options: (2, 1, 1),
+    count=count,
+    kind="points",
+    location=("path", "points"),
+)

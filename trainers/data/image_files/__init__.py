@@ -1,0 +1,1 @@
+"""Folders of image files: found by stated rules, decoded to one size, cached as arrays."""
