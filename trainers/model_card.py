@@ -50,6 +50,19 @@ class DataCard(BaseModel):
     class_names: tuple[str, ...] = ()  # of the labels 0, 1, …; empty where they are unknown
     setup: str = ""  # "dynamic binarization"
     kind: Literal["images", "points"] = "images"  # "points": 2-D, image_shape is (2, 1, 1)
+    fingerprint: str = ""  # of examples of both splits; empty in cards of earlier versions
+
+    def difference(self, other: "DataCard") -> str:
+        """Return in which way other data differ from these, which are of a run; empty if they do not.
+
+        Cards of earlier versions have no fingerprint; nothing differs from their data.
+        """
+        if not self.fingerprint:
+            return ""
+        then, now = (f"{card.num_train:,} + {card.num_test:,} {card.kind}" for card in (self, other))
+        if then != now:
+            return f"then {then}, now {now}"
+        return "" if self.fingerprint == other.fingerprint else f"as many {self.kind} as then, but others"
 
 
 class ModelCard(BaseModel):

@@ -1,5 +1,6 @@
 """Configurations from a preset and layers of settings over it."""
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -160,9 +161,10 @@ def data_settings(data: str | Path) -> dict[str, Any]:
                 raise ConfigError(f"data: '{data}' needs a path", "give the folder or file itself")
             return {"name": spec.name}
     if not Path(data).expanduser().exists():
-        names = ", ".join(name for name, spec in registry.datasets().items() if not spec.reads_path)
-        message = f"data: '{data}' is neither a data set nor a folder or file"
-        raise ConfigError(message, f"known: {names}; or give a path to images, arrays, IDX files or points")
+        names = [name for name, spec in registry.datasets().items() if not spec.reads_path]
+        close = difflib.get_close_matches(str(data), names, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}; or a path to images or arrays"
+        raise ConfigError(f"data: '{data}' is neither a data set nor a folder or file", hint)
     settings: dict[str, Any] = registry.resolve("trainers.data.locate:data_settings")(Path(data))
     return settings
 
@@ -274,22 +276,24 @@ def _location_keys() -> frozenset[str]:
 def _data_defaults(base: Layer, values: Layer, explicit: frozenset[str]) -> dict[str, DataDefault]:
     """Return what the family chooses for the data, where that differs from the values."""
     family = registry.family(str(values["model"].get("name")))
+    name, options = values["data"].get("name"), {key: v for key, v in values["data"].items() if key != "name"}
+    spec = registry.dataset(str(name))
     # Read the traits of another data set than the preset's own.
     traits: DataTraits | None = None
-    name = values["data"].get("name")
     if name != base["data"]["name"]:
-        spec = registry.dataset(str(name))
-        options = {key: value for key, value in values["data"].items() if key != "name"}
         traits = spec.read_traits(parse_section(spec.options, options, "data"))
-    # Let the family choose, with the defaults of its options filled in.
-    fields = family.options.model_fields.items()
-    filled = {f"model.{key}": field.get_default(call_default_factory=True) for key, field in fields}
-    current = {**filled, **flatten(values)}
-    defaults = family.data_defaults(current, explicit, traits)
-    # A data set need not have every option that a family would choose.
-    data_keys = {f"data.{option}" for option in registry.dataset(str(name)).options.model_fields}
-    changed = {key: each for key, each in defaults.items() if key not in explicit and current.get(key) != each.value}
-    return {key: each for key, each in changed.items() if key in data_keys or not key.startswith("data.")}
+    # Let the family choose, with the defaults of all options filled in.
+    settings: dict[str, Any] = {}
+    for section, fields in (("model", family.options.model_fields), ("data", spec.options.model_fields)):
+        settings |= {f"{section}.{key}": field.default for key, field in fields.items() if not field.is_required()}
+    settings |= flatten(values)
+    defaults = family.data_defaults(settings, explicit, traits)
+    return {
+        key: default
+        for key, default in defaults.items()
+        if key not in explicit and settings.get(key) != default.value
+        if not key.startswith("data.") or key in settings
+    }
 
 
 def _changeable_preset(preset: registry.Preset, config: RunConfig) -> str:

@@ -81,17 +81,11 @@ class PluginFailure:
 
 
 class DataTraits(NamedTuple):
-    """Properties of a data set on which settings of a model depend.
+    """Properties of a data set on which settings of a model depend."""
 
-    Args:
-        shape: (C, H, W) of an image; (2, 1, 1) for 2-D points.
-        kind: "images" or "points".
-        is_nearly_binary: Whether nearly all pixels are black or white; None if it is unknown.
-    """
-
-    shape: ImageShape
+    shape: ImageShape  # (C, H, W) of an image; (2, 1, 1) for 2-D points
     kind: DataKind
-    is_nearly_binary: bool | None = None
+    is_nearly_binary: bool | None = None  # whether nearly all pixels are black or white; None if it is unknown
 
 
 class DataDefault(NamedTuple):
@@ -213,16 +207,7 @@ _FAMILIES = {
     "gan": "trainers.families.gan.spec:GAN",
     "flow": "trainers.families.flow.spec:FLOW",
 }
-_POINT_DATASET_NAMES = (
-    "moons",
-    "circles",
-    "rings",
-    "pinwheel",
-    "checkerboard",
-    "spirals",
-    "eight-gaussians",
-    "swiss-roll",
-)
+_POINT_DATASET_NAMES = "moons circles rings pinwheel checkerboard spirals eight-gaussians swiss-roll"
 _IMAGE_DATASETS = {
     "mnist": "trainers.data.catalog:MNIST",
     "images": "trainers.data.image_files.spec:IMAGES",
@@ -230,7 +215,7 @@ _IMAGE_DATASETS = {
     "idx": "trainers.data.catalog:IDX_FOLDER",
 }
 _POINT_DATASETS = {
-    **{name: f"trainers.data.catalog:{name.upper().replace('-', '_')}" for name in _POINT_DATASET_NAMES},
+    **{name: f"trainers.data.catalog:{name.upper().replace('-', '_')}" for name in _POINT_DATASET_NAMES.split()},
     "points-file": "trainers.data.array_files:POINT_ARRAYS",
 }
 

@@ -33,7 +33,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 def config(folder: Path, *layers: Mapping[str, Any], steps: int = 12, preset: str = "vae-2d") -> RunConfig:
     """A tiny run of a preset on a folder of IDX files, on one thread."""
     base = {
-        "data": {"name": "idx", "path": str(folder)},
+        "data": {"name": "idx", "path": str(folder), "binarization": "dynamic" if preset.startswith("vae") else "none"},
         "model": {"hidden": [16, 8], "activation": "relu"},
         "optim": {"batch_size": 32, "lr": 1e-3},
         "schedule": {"steps": steps, "warmup_steps": 0},

@@ -145,8 +145,8 @@ def _parse_header(stream: BinaryIO, path: Path, ranks: tuple[int, ...], content:
     is_idx = magic[:2] == b"\0\0" and code in _TYPES
     is_int_table = content == "labels" and code == _INT32_CODE and rank == 2
     if is_idx and code != _UNSIGNED_BYTE_CODE and not is_int_table:
-        found, value_type = f"wrong magic 0x{magic.hex()}, expected {expected}", np.dtype(_TYPES[code]).name
-        message = f"{path}: {found}: its values are of type {value_type}, not uint8"
+        wrong, value_type = f"wrong magic 0x{magic.hex()}, expected {expected}", np.dtype(_TYPES[code]).name
+        message = f"{path}: {wrong}: its values are of type {value_type}, not uint8"
         raise DataError(message, "convert them to gray levels from 0 to 255")
     if not is_idx or rank not in ranks or (rank == 2 and not is_int_table):
         hint = "use the original IDX files"

@@ -69,12 +69,12 @@ def find_folder(folder: Path) -> Path | None:
     """
     level = [folder]
     for _ in range(_MAX_DEPTH + 1):
-        found = [each for each in level if _find_files(each)]
-        if len(found) > 1:
-            hint = f"choose one: {', '.join(map(str, found[:5]))}"
-            raise DataError(f"{folder}: {len(found)} of its subfolders have IDX files", hint)
-        if found:
-            return found[0]
+        matching = [each for each in level if _find_files(each)]
+        if len(matching) > 1:
+            hint = f"choose one: {', '.join(map(str, matching[:5]))}"
+            raise DataError(f"{folder}: {len(matching)} of its subfolders have IDX files", hint)
+        if matching:
+            return matching[0]
         level = [path for each in level for path in _subfolders(each)]
     return None
 

@@ -14,8 +14,9 @@ from trainers import registry
 from trainers.config import RunConfig
 from trainers.data import loading, preprocess
 from trainers.data.dataset import ImageData, PointData
+from trainers.data.fingerprint import fingerprint
 from trainers.data.preprocess import DevicePoints
-from trainers.errors import CheckpointError
+from trainers.errors import CheckpointError, DataError
 from trainers.families.interface import Encodes, Model, build
 from trainers.families.nn import chunk_size
 from trainers.families.weights import load_weights
@@ -87,13 +88,26 @@ class LoadedModel:
 
     @property
     def data(self) -> ImageData | PointData:
-        """The run's data."""
-        return _load_data(self.config.data.name, self.config.data_options())[0]
+        """The run's data.
+
+        Raises:
+            DataError: if they cannot be read, or are not those on which the model was trained.
+        """
+        return self._load_data()[0]
 
     @property
     def test(self) -> preprocess.TestImages | DevicePoints:
         """The test data, preprocessed for the model."""
-        return _load_data(self.config.data.name, self.config.data_options())[1]
+        return self._load_data()[1]
+
+    def _load_data(self) -> tuple[ImageData | PointData, preprocess.TestImages | DevicePoints]:
+        options, card = self.config.data_options(), self.card.data
+        data, test, present = _load_data(self.config.data.name, options)
+        now = card.model_copy(update={"num_train": len(data.train), "num_test": len(data.test), "fingerprint": present})
+        if difference := card.difference(now):
+            message = f"{getattr(options, 'path', card.name)}: these are not the data of the run: {difference}"
+            raise DataError(message, "put the run's own data there; what needs no data still works")
+        return data, test
 
     @property
     def points(self) -> PointData:
@@ -198,9 +212,10 @@ def to_channels_last(model: Model) -> Model:
 
 
 @lru_cache(maxsize=2)
-def _load_data(name: str, options: Any) -> tuple[ImageData | PointData, preprocess.TestImages | DevicePoints]:
-    """Return a run's data, read once for all its snapshots, and the preprocessed test data."""
+def _load_data(name: str, options: Any) -> tuple[ImageData | PointData, preprocess.TestImages | DevicePoints, str]:
+    """Return a run's data, read once for all its snapshots, the preprocessed test data, and the fingerprint."""
     data = loading.load(registry.dataset(name), options)
     if isinstance(data, PointData):
-        return data, DevicePoints(data.test)
-    return data, preprocess.TestImages(data.test, getattr(options, "binarization", "none"))
+        return data, DevicePoints(data.test), fingerprint(data)
+    binarization = getattr(options, "binarization", "none")
+    return data, preprocess.TestImages(data.test, binarization), fingerprint(data)

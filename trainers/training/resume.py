@@ -8,15 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainers.errors import CheckpointError
+from trainers.errors import CheckpointError, DataError
 from trainers.events import Alert, Arrays, CheckpointReady, ResumeState
 from trainers.families.weights import load_weights, model_arrays
+from trainers.model_card import DataCard
 from trainers.step import optim
 from trainers.training import setup
 from trainers.training.alerts import AlertMonitor
 from trainers.training.session import ResumableState, TrainingSession
 
 STATE_VERSION = 1
+_DATA_KEYS = ("name", "num_train", "num_test", "kind", "fingerprint")
 _RESUME_OLDER = "resume an older checkpoint, or start a new run"
 
 
@@ -44,6 +46,7 @@ def checkpoint(session: TrainingSession, reason: Literal["schedule", "requested"
         "shown_at": state.snapshot_step,
         "figures": finite,
         "machine": setup.fingerprint(session),
+        "data": session.data_card.model_dump(mode="json", include=set(_DATA_KEYS)),
     }
     return CheckpointReady(session.step, arrays, meta, reason)
 
@@ -53,7 +56,9 @@ def restore(session: TrainingSession, resume: ResumeState) -> list[Alert]:
 
     Raises:
         CheckpointError: if the checkpoint is of another model, or damaged.
+        DataError: if the run was trained on other data.
     """
+    _check_data(session, resume.meta.get("data"))
     # Step, time, changed settings and the alert monitor.
     meta: Mapping[str, Any] = resume.meta
     try:
@@ -86,6 +91,20 @@ def restore(session: TrainingSession, resume: ResumeState) -> list[Alert]:
     )
     message = f"the resumed training may differ in rounding from an uninterrupted one: {changes}"
     return [Alert(session.step, "warning", "resume_not_exact", message)]
+
+
+def _check_data(session: TrainingSession, saved: object) -> None:
+    """Refuse to go on with other data than those of the checkpoint; earlier versions did not record them."""
+    if not isinstance(saved, dict):
+        return
+    try:
+        earlier = DataCard(**{key: saved[key] for key in _DATA_KEYS})
+    except (KeyError, ValueError):
+        raise CheckpointError("the checkpoint's description of the data is damaged", _RESUME_OLDER) from None
+    if difference := earlier.difference(session.data_card):
+        where = getattr(session.plan.data_options, "path", "") or session.data_card.name
+        message = f"{where}: these are not the data of the run: {difference}"
+        raise DataError(message, "put the run's own data there, or start a new run")
 
 
 def _with_prefix(prefix: str, arrays: Arrays) -> dict[str, NDArray[np.generic]]:

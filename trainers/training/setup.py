@@ -12,6 +12,7 @@ from trainers.compiled.policy import CompilePolicy
 from trainers.config import ExecutionConfig
 from trainers.data import loading, preprocess
 from trainers.data.dataset import ImageData, PointData
+from trainers.data.fingerprint import fingerprint as fingerprint_data
 from trainers.data.preprocess import DevicePoints
 from trainers.errors import ConfigError
 from trainers.evaluation.points import PointReference
@@ -113,6 +114,7 @@ def data_card(plan: Plan, data: ImageData | PointData) -> DataCard:
         class_names=getattr(data, "class_names", ()),
         setup=", ".join(setup),
         kind="points" if is_point_data else "images",
+        fingerprint=fingerprint_data(data),
     )
 
 

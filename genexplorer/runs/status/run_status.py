@@ -270,8 +270,12 @@ def _summarize(folder: Path) -> RunStatus:
     data_kind = "images"  # also for a data set whose package is not installed
     with contextlib.suppress(ConfigError):
         data_kind = registry.data_kind(data)
+    # Data at a path are known by its last part.
+    section = values.get("data")
+    place = section.get("path") if isinstance(section, Mapping) else None
+    dataset = one_line(Path(place).name, 64) if isinstance(place, str) and place else data
     return replace(
-        status, preset=one_line(values.get("preset", ""), 64), family=family, dataset=data, data_kind=data_kind
+        status, preset=one_line(values.get("preset", ""), 64), family=family, dataset=dataset, data_kind=data_kind
     )
 
 

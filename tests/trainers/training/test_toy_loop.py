@@ -90,7 +90,10 @@ def test_a_resume_on_points_is_exact(family: str) -> None:
         ({"model": {"likelihood": "bernoulli"}}, r"model\.likelihood: 'bernoulli' is for pixels"),
         ({"model": {"architecture": "conv"}}, r"model\.architecture: 'conv' is for images"),
         ({"model": {"latent_dim": 3}}, r"model\.latent_dim"),
-        ({"data": {"name": "mnist"}}, r"model\.likelihood: 'normal' is for 2-D points"),
+        (
+            {"data": {"name": "mnist"}, "model": {"likelihood": "normal"}},
+            r"model\.likelihood: 'normal' is for 2-D points",
+        ),
     ],
 )
 def test_a_vae_that_does_not_fit_points_is_refused(changes: dict[str, Any], message: str) -> None:

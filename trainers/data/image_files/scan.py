@@ -57,25 +57,25 @@ def scan(folder: Path) -> ImageFolder:
     Raises:
         DataError: if the folder cannot be listed or has no images.
     """
-    found: list[tuple[tuple[str, ...], os.stat_result]] = []
+    entries: list[tuple[tuple[str, ...], os.stat_result]] = []
     others: Counter[str] = Counter()
     for parts, status in _walk(folder):
         extension = Path(parts[-1]).suffix.lower()
         if extension in EXTENSIONS:
-            found.append((parts, status))
+            entries.append((parts, status))
         else:
             others[extension or "no extension"] += 1
-    if not found:
+    if not entries:
         kinds = ", ".join(f"{count:,} {name}" for name, count in others.most_common(3))
         contents = f"it has {kinds} files" if others else "it is empty"
         raise DataError(f"{folder}: no images in this folder; {contents}", f"put {_extensions_text()} files there")
-    found.sort(key=lambda entry: _natural_key(entry[0]))
-    splits = _splits([parts for parts, _ in found])
-    below_split = [parts[1:] if split else parts for (parts, _), split in zip(found, splits, strict=True)]
+    entries.sort(key=lambda entry: _natural_key(entry[0]))
+    splits = _splits([parts for parts, _ in entries])
+    below_split = [parts[1:] if split else parts for (parts, _), split in zip(entries, splits, strict=True)]
     classes = _classes(below_split)
     files = tuple(
         ImageFile("/".join(parts), status.st_size, status.st_mtime_ns, split, name)
-        for (parts, status), split, name in zip(found, splits, classes, strict=True)
+        for (parts, status), split, name in zip(entries, splits, classes, strict=True)
     )
     names = tuple(sorted(set(classes) - {""}, key=lambda name: _natural_key((name,))))
     return ImageFolder(folder, files, names, tuple(others.most_common()))

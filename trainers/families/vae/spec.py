@@ -87,7 +87,7 @@ def data_defaults(settings: Mapping[str, Any], explicit: frozenset[str], traits:
             defaults["data.binarization"] = DataDefault("dynamic", "model.likelihood=bernoulli models binary pixels")
     # Else the pixels decide.
     elif traits is not None and "data.binarization" not in explicit:
-        if traits.shape[0] == 1 and traits.is_nearly_binary is not False:
+        if traits.shape[0] == 1 and traits.is_nearly_binary is not False and binarization is not None:
             binary = binarization if is_binary else "dynamic"
             defaults["data.binarization"] = DataDefault(binary, "nearly all pixels are black or white")
             defaults["model.likelihood"] = DataDefault("bernoulli", "nearly all pixels are black or white")
