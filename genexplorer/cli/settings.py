@@ -126,7 +126,7 @@ def _flag_layer(flags: Mapping[str, Any], assignments: Sequence[str], data: str 
     for flag, value in flags.items():
         if value is not None:
             layer.add(FLAGS[flag].key, value, flag)
-    for key, value in (presets.flatten({"data": presets.data_settings(data)}) if data is not None else {}).items():
+    for key, value in (_data_settings(data) if data is not None else {}).items():
         layer.add(key, value, "--data")
     for assignment in assignments:
         key, value = parse_assignment(assignment, "--set")
@@ -144,6 +144,19 @@ def _environment_layer(environment: Mapping[str, str]) -> SettingsLayer:
             raise ConfigError(f"{variable}: not a setting", f"for instance {ENVIRONMENT_PREFIX}MODEL__BETA=4")
         layer.add(key, parse_value(environment[variable]), variable)
     return layer
+
+
+def _data_settings(data: str) -> dict[str, Any]:
+    """Return the settings of `--data`, by dotted key.
+
+    Raises:
+        ConfigError: if there is no such data set or path; it names the flag.
+        DataError: if the path is no data set.
+    """
+    try:
+        return presets.flatten({"data": presets.data_settings(data)})
+    except ConfigError as error:
+        raise ConfigError(error.message.replace(f"data: '{data}'", f"--data {data}:", 1), error.hint) from None
 
 
 def to_toml(config: RunConfig) -> str:

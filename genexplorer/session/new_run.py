@@ -204,7 +204,10 @@ class NewRunForm(Observable):
                     place = self["folder"].strip()
                     if not place:
                         raise ConfigError("data.path: choose a folder of images or IDX files, or a file of arrays")
-                    layer = presets.data_settings(Path(place))
+                    try:
+                        layer = presets.data_settings(Path(place))
+                    except UserError as error:
+                        raise ConfigError(f"data.path: {error.message}", error.hint) from None
                 return {"data": layer}
             case "length":
                 return {"schedule": {self["unit"]: _parse_length(self["length"], self["unit"])}}
@@ -241,11 +244,15 @@ def _data_field(default: str) -> FormField:
     """Return the field of data sets, which have the same kind as the preset's own: another kind needs other options."""
     data_kind = registry.data_kind(default)
     datasets = [dataset for dataset in registry.datasets().values() if dataset.kind == data_kind]
-    choices = tuple(
+    choices = [
         Choice(dataset.name, dataset.title if data_kind == "images" else f"{dataset.name}: {dataset.title}")
         for dataset in datasets
-    )
-    return FormField("data", "Data", "choice", "The data set.", choices)
+        if not dataset.reads_path
+    ]
+    # One choice for everything at a path, which is found out by what is there.
+    own = next((dataset.name for dataset in datasets if dataset.reads_path), None)
+    choices += [Choice(own, "your own: a folder or file")] if own else []
+    return FormField("data", "Data", "choice", "The data set.", tuple(choices))
 
 
 def _dataset_name(preset: Preset) -> str:

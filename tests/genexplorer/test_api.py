@@ -142,7 +142,7 @@ def test_a_finished_run_cannot_be_paused(runs_dir: Path) -> None:
         ("vea-2d", {}, "did you mean 'vae-2d'"),
         ("vae-2d", {"epochs": -1}, r"schedule\.epochs"),
         ("vae-2d", {"settings": {"model.bteta": 4}}, "did you mean 'beta'"),
-        ("vae-2d", {"data": "/no/such/folder"}, "no data set '/no/such/folder'"),
+        ("vae-2d", {"data": "/no/such/folder"}, "'/no/such/folder' is neither a data set nor a folder or file"),
         ("vae-2d", {"tags": "abc"}, r'tags: expected a list such as \["baseline"\], got \'abc\''),
         ("vae-2d", {"tags": [3]}, "tags: expected texts"),
         ("vae-2d", {"tags": [" "]}, "a tag cannot be empty"),

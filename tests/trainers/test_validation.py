@@ -44,7 +44,7 @@ def sections() -> Iterator[tuple[type[BaseModel], str, dict[str, Any]]]:
     for family in registry.families().values():
         yield family.options, "model", {}
     for dataset in registry.datasets().values():
-        yield dataset.options, "data", {"path": "/x"} if dataset.reads_folder else {}
+        yield dataset.options, "data", {"path": "/x"} if dataset.reads_path else {}
 
 
 def test_every_setting_refuses_a_value_in_our_own_words() -> None:

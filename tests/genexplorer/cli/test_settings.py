@@ -9,7 +9,7 @@ import pytest
 from genexplorer.cli import settings
 from genexplorer.cli.setting_flags import parse_sizes
 from genexplorer.cli.settings import to_toml
-from genexplorer.errors import ConfigError
+from genexplorer.errors import ConfigError, DataError
 from genexplorer.session import command_lines
 from genexplorer.session.settings_text import parse_value
 from trainers import registry
@@ -95,8 +95,7 @@ def test_set_reaches_every_setting() -> None:
         ({"environment": {"GENEXPLORER__MODEL__BTA": "4"}}, ["model.bta", "GENEXPLORER__MODEL__BTA"]),
         ({"environment": {"GENEXPLORER__": "4"}}, ["GENEXPLORER__", "not a setting"]),
         ({"data": "no-such-data"}, ["--data no-such-data", "mnist"]),
-        ({"data": __file__}, ["is a file"]),
-        ({"data": "idx"}, ["--data idx", "--data DIR"]),
+        ({"data": "idx"}, ["--data idx", "give the folder or file itself"]),
         ({"preset": "vae2d"}, ["vae2d", "did you mean 'vae-2d'?"]),
         ({"preset": None}, ["choose a preset", "vae-2d"]),
         ({"preset": "uva2019-vae", "flags": {"--beta": 2.0}}, ["uva2019-vae", "--beta", "'vae'"]),
@@ -149,6 +148,12 @@ def test_an_invalid_file_is_named(tmp_path: Path, text: str, arguments: str) -> 
     with pytest.raises(ConfigError) as caught:
         resolve(preset, config_file=toml_file(tmp_path, text))
     assert arguments in str(caught.value)
+
+
+def test_a_file_that_is_no_data_set_is_named() -> None:
+    with pytest.raises(DataError, match="not a data set") as caught:
+        resolve(data=__file__)
+    assert ".npz" in caught.value.hint
 
 
 def test_a_missing_or_oversized_file_is_an_error(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def reader(tmp_path: Path) -> RunReader:
 def test_the_list_knows_it(reader: RunReader) -> None:
     (run,) = RunStore(reader.folder.parent).list()
     assert (run.state, run.name, run.tags, run.preset, run.dataset) == (
-        *(State.SUCCEEDED, "old-timer", ("schema-1",), "vae-2d", "idx"),
+        *(State.SUCCEEDED, "old-timer", ("schema-1",), "vae-2d", "small-digits"),
     )
     assert (run.step, run.total_steps, run.attempt, run.images_seen) == (8, 8, 2, 2048)
     assert run.primary_metric == "test/elbo_ema" and run.primary_value == pytest.approx(-35.3464, abs=1e-3)

@@ -88,7 +88,7 @@ def test_without_a_display_one_line_and_the_command(
     assert "no display" in said.err and "genexplorer manifold brave-fox --out manifold.png" in said.err
     monkeypatch.setenv("DISPLAY", ":4711")
     assert main([]) == 9
-    assert "does not answer" in capsys.readouterr().err
+    assert "does not respond" in capsys.readouterr().err
 
 
 def test_a_run_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
