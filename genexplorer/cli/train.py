@@ -1,6 +1,7 @@
 """`genexplorer train`: start a training in the background from a preset and settings, and watch it."""
 
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
