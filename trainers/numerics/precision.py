@@ -7,12 +7,13 @@ Reference: Micikevicius et al. 2018, arXiv:1710.03740 (mixed precision); Kalamka
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
 
-from trainers.config import ExecutionConfig
+if TYPE_CHECKING:  # the doctor asks for `has_bfloat16` alone, and should not import pydantic
+    from trainers.config import ExecutionConfig
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ class AutocastContext:
             return function(*arguments)
 
 
-def use_bfloat16(execution: ExecutionConfig, device: torch.device, supported: bool) -> bool:
+def use_bfloat16(execution: "ExecutionConfig", device: torch.device, supported: bool) -> bool:
     """Return whether a training uses bfloat16.
 
     "auto" does where the device is faster with it and the model is known to reach the same metrics, but not under
