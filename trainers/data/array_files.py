@@ -17,8 +17,7 @@ from pydantic import Field, field_validator
 from trainers.config import Section
 from trainers.data import idx
 from trainers.data.catalog import ImageOptions, is_nearly_binary
-from trainers.data.dataset import ImageData, Images, Labels, PointData, plot_bounds
-from trainers.data.preprocess import EVALUATION_SEED
+from trainers.data.dataset import EVALUATION_SEED, ImageData, Images, Labels, PointData, plot_bounds
 from trainers.errors import DataError
 from trainers.registry import DataSet, DataTraits, ImageShape
 

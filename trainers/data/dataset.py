@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from trainers.errors import DataError
 
+EVALUATION_SEED = 20190101  # of test noise, sample images and static binarization: the same in every run, for any seed
 Images = NDArray[np.uint8]  # (N, H, W, C)
 Points = NDArray[np.float32]  # (N, 2)
 Labels = NDArray[np.integer[Any]]  # (N,)

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainers.data.dataset import EVALUATION_SEED as EVALUATION_SEED
 from trainers.data.dataset import Images, Points
 
-EVALUATION_SEED = 20190101  # of test noise, sample images and static binarization: the same in every run, for any seed
 _DESCRIPTIONS = {
     "threshold": "threshold binarization (> 0.5)",
     "static": "static binarization (drawn once, fixed seed)",

@@ -7,11 +7,10 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from trainers.data.catalog import ImageOptions, is_nearly_binary
-from trainers.data.dataset import ImageData
+from trainers.data.dataset import EVALUATION_SEED, ImageData
 from trainers.data.image_files import prepare as preparing
 from trainers.data.image_files.decode import DecodeError, Fit, ImageFormat, decode
 from trainers.data.image_files.scan import ImageFolder, scan
-from trainers.data.preprocess import EVALUATION_SEED
 from trainers.errors import DataError
 from trainers.registry import DataSet, DataTraits, ImageShape
 
