@@ -3,7 +3,8 @@
     python -m tests.screenshots [--runs-dir DIR] [--only gan] [--readme] [--folder DIR] [--out assets/pictures]
 
 The command line, the workers, the terminal and the window are real, and keys are pressed by xdotool. Presets without a
-run in the runs folder are trained first. With --readme, only the sizes that the README shows are taken.
+run in the runs folder are trained first; of several runs the newest is taken. With --readme, only the sizes that the
+README shows are taken. To take screenshots of runs that exist: `--runs-dir runs --only vae-2d --out build/readme`.
 """
 
 import argparse
