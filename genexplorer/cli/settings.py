@@ -153,6 +153,12 @@ def _data_settings(data: str) -> dict[str, Any]:
         ConfigError: if there is no such data set or path; it names the flag.
         DataError: if the path is no data set.
     """
+    if any("\ud800" <= character <= "\udfff" for character in data):
+        escaped = os.fsencode(data).decode("utf-8", "backslashreplace")
+        raise ConfigError(
+            f"--data {escaped}: the name has bytes that are not UTF-8, which no file of a run can store",
+            "rename the file or folder",
+        )
     try:
         return presets.flatten({"data": presets.data_settings(data)})
     except ConfigError as error:
