@@ -16,6 +16,7 @@ from typing import Any, Literal, TextIO
 import typer
 
 from genexplorer.errors import UserError
+from genexplorer.runs.sanitize import plain
 from genexplorer.session import plain_marks
 
 _NOTEBOOK_PREFIXES = ("COLAB_", "KAGGLE_KERNEL_", "DATABRICKS_RUNTIME_")
@@ -62,8 +63,8 @@ def _printable(text: str, stream: TextIO) -> str:
 
 
 def print_error(error: UserError) -> None:
-    """Print an error and its hint on standard error."""
-    print_stderr(f"{style('error', 'error', sys.stderr)}: {error}")
+    """Print an error and its hint on standard error; names of files in it may hold anything."""
+    print_stderr(f"{style('error', 'error', sys.stderr)}: {plain(str(error))}")
 
 
 def print_warning(text: str) -> None:

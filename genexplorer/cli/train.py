@@ -14,6 +14,7 @@ from genexplorer.cli import completion, output
 from genexplorer.cli.options import AsJson, RunsDir, open_store
 from genexplorer.cli.setting_flags import HELP_SECTION_MODEL, HELP_SECTION_SETTINGS, with_setting_flags
 from genexplorer.errors import ConfigError
+from genexplorer.runs.sanitize import one_line
 
 if TYPE_CHECKING:
     from genexplorer.runs.record import RunStatus
@@ -117,7 +118,7 @@ def train(
     )
     output.print_plugin_failures()
     for note in plan.notes:
-        output.print_stderr(note)
+        output.print_stderr(one_line(note))
     if write_config is not None:
         text = settings.to_toml(plan.config)
         if str(write_config) == "-":
@@ -180,7 +181,7 @@ def _prepare_data(plan: "Plan") -> None:
             plan.data_options, lambda done, total: show_progress(done / total, f"{done:,} of {total:,} files")
         )
     if skipped:
-        output.print_stderr(f"{output.style('warning', 'warning', sys.stderr)}: {skipped}")
+        output.print_stderr(f"{output.style('warning', 'warning', sys.stderr)}: {one_line(skipped, 400)}")
 
 
 def _choose_watch_mode(*, detach: bool, plain: bool, foreground: bool, as_json: bool) -> WatchMode:
