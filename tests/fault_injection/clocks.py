@@ -158,7 +158,7 @@ def _check_reported_times(run: Path, reader_shift: float) -> None:
         assert done.returncode == 0, done.stderr[-300:]
         output += done.stdout
     assert not re.search(r"[-−]\d+ (s|min|h|d)\b", output), output
-    assert [listed["state"] for listed in json.loads(done.stdout)] == ["running"]
+    assert [listed["status"] for listed in json.loads(done.stdout)] == ["running"]
 
 
 CASES = (
