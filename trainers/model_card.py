@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from trainers.errors import DataError
+
 AxisLength = Annotated[int, Field(ge=1, le=65_536)]  # size of one axis; bounded, since cards may come from elsewhere
 
 
@@ -52,17 +54,28 @@ class DataCard(BaseModel):
     kind: Literal["images", "points"] = "images"  # "points": 2-D, image_shape is (2, 1, 1)
     fingerprint: str = ""  # of examples of both splits; empty in cards of earlier versions
 
-    def difference(self, other: "DataCard") -> str:
-        """Return in which way other data differ from these, which are of a run; empty if they do not.
+    def check_same(self, num_train: int, num_test: int, fingerprint: str, where: str) -> None:
+        """Refuse data that are not those of this card, which is of a run. Cards of earlier versions take all data.
 
-        Cards of earlier versions have no fingerprint; nothing differs from their data.
+        Args:
+            num_train: Number of training examples that there are now.
+            num_test: Number of test examples.
+            fingerprint: From `trainers.data.fingerprint`.
+            where: Path or name of the data.
+
+        Raises:
+            DataError: naming the data then and now.
         """
-        if not self.fingerprint:
-            return ""
-        then, now = (f"{card.num_train:,} + {card.num_test:,} {card.kind}" for card in (self, other))
-        if then != now:
-            return f"then {then}, now {now}"
-        return "" if self.fingerprint == other.fingerprint else f"as many {self.kind} as then, but others"
+        if not self.fingerprint or fingerprint == self.fingerprint:
+            return
+        then, now = f"{self.num_train:,} + {self.num_test:,}", f"{num_train:,} + {num_test:,}"
+        difference = (
+            f"then {then} {self.kind}, now {now} {self.kind}"
+            if then != now
+            else f"as many {self.kind} as then, but others"
+        )
+        hint = "put the run's own data there; what needs no data still works"
+        raise DataError(f"{where}: these are not the data of the run: {difference}", hint)
 
 
 class ModelCard(BaseModel):

@@ -1,7 +1,7 @@
 """Configurations from a preset and layers of settings over it."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ class Assembly(NamedTuple):
     Args:
         config: The configuration.
         data_defaults: Settings that the family chose for the data instead of the preset's, by key, with the reasons.
-        dropped: Options of another data set that somebody set and that this one does not have, by key.
+        dropped: Options of another data set in a layer that this one does not have, by key.
     """
 
     config: RunConfig
@@ -80,14 +80,7 @@ def assemble_for_data(preset_name: str, *layers: Layer) -> Assembly:
                     f"{key}: preset '{preset.name}' fixes it at {fixed.get(key)!r} to reproduce {preset.publication}"
                 )
                 raise ConfigError(message, f"start from '{_changeable_preset(preset, config)}' to change it")
-    # Report what the data set does not have.
-    options, location = registry.dataset(config.data.name).options.model_fields, _location_keys()
-    dropped = {
-        key: value
-        for key, value in explicit.items()
-        if key.startswith("data.") and key != "data.name" and key.partition(".")[2] not in {*options, *location}
-    }
-    return Assembly(config, defaults, dropped)
+    return Assembly(config, defaults, _dropped_data_options(config, base, layers))
 
 
 def parse_preset(preset: registry.Preset) -> RunConfig:
@@ -258,19 +251,35 @@ def _without_replaced_keys(key: str, below: Any, above: Mapping[str, Any]) -> Ma
 
 def _kept_data_options(below: Mapping[str, Any], above: Mapping[str, Any], *, is_other: bool) -> Mapping[str, Any]:
     """Return the options of a data set that another one, or the same at another place, takes over."""
-    location = _location_keys()
-    if is_other:
-        specs = registry.datasets()
-        name = str(above["name"])
-        fields = specs[name].options.model_fields if name in specs else {}
-        return {key: value for key, value in below.items() if key in fields and key not in location}
-    if "path" in above and above["path"] != below.get("path"):
-        return {key: value for key, value in below.items() if key not in location}
-    return below
+    spec = _find_dataset(below.get("name"))
+    if not is_other and above.get("path", below.get("path")) == below.get("path"):
+        return below
+    location = spec.location if spec else ()
+    other = _find_dataset(above.get("name")) if is_other else spec
+    fields = other.options.model_fields if other else {}
+    return {key: value for key, value in below.items() if key not in location and (key in fields or key == "name")}
 
 
-def _location_keys() -> frozenset[str]:
-    return frozenset(key for spec in registry.datasets().values() for key in spec.location)
+def _dropped_data_options(config: RunConfig, base: Layer, layers: Sequence[Layer]) -> dict[str, Any]:
+    """Return the options of other data sets that layers set and that the data set of a configuration does not have."""
+    fields, name = registry.dataset(config.data.name).options.model_fields, base["data"]["name"]
+    dropped: dict[str, Any] = {}
+    for layer in layers:
+        section = layer.get("data", {})
+        name = section if isinstance(section, str) else section.get("name", name)
+        spec = _find_dataset(name)
+        ignored = {"name", *fields, *(spec.location if spec else ())}
+        if isinstance(section, Mapping):
+            dropped |= {f"data.{key}": value for key, value in section.items() if key not in ignored}
+    return dropped
+
+
+def _find_dataset(name: object) -> registry.DataSet | None:
+    """Return the data set of a name; None if there is none, which is reported where the configuration is parsed."""
+    try:
+        return registry.dataset(str(name))
+    except ConfigError:
+        return None
 
 
 def _data_defaults(base: Layer, values: Layer, explicit: frozenset[str]) -> dict[str, DataDefault]:

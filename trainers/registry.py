@@ -117,7 +117,7 @@ class Family:
         check: Raises ConfigError where (options, data options, image shape, kind of data) do not go together.
         data_defaults: Function of (settings, explicit keys, traits of the data) that returns settings which suit the
             data better than those of the preset. `settings` are all values by dotted key, `explicit` the keys that
-            somebody set, which are never changed; the traits are None for the preset's own data set.
+            a layer sets, which are never changed; the traits are None for the preset's own data set.
         parameter_count: The number of parameters by arithmetic; by default they are counted on torch's meta device.
     """
 

@@ -182,9 +182,12 @@ def train(config: "RunConfig") -> str:
     from trainers import registry
     from trainers.presets import assemble, flatten, unset_keys
 
-    base = assemble(config.preset)
+    base, dataset = assemble(config.preset), registry.dataset(config.data.name)
     defaults = flatten(base.model_dump(mode="json"))
-    from_folder = registry.dataset(config.data.name).reads_path  # then --data is the folder
+    if config.data.name != base.data.name:
+        fields = dataset.options.model_fields.items()
+        defaults |= {f"data.{key}": field.default for key, field in fields if f"data.{key}" not in defaults}
+    from_folder = dataset.reads_path  # then --data is the path
     options: list[object] = []
     for key, value in flatten(config.model_dump(mode="json")).items():
         is_default = key in defaults and defaults[key] == value

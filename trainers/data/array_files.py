@@ -12,12 +12,18 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
 
-from trainers.config import Section
 from trainers.data import idx
-from trainers.data.catalog import ImageOptions, is_nearly_binary
-from trainers.data.dataset import EVALUATION_SEED, ImageData, Images, Labels, PointData, plot_bounds
+from trainers.data.catalog import ImageOptions, SplitOptions, is_nearly_binary
+from trainers.data.dataset import (
+    ImageData,
+    Images,
+    Labels,
+    PointData,
+    num_test_examples,
+    plot_bounds,
+    split_indices,
+)
 from trainers.errors import DataError
 from trainers.registry import DataSet, DataTraits, ImageShape
 
@@ -34,22 +40,7 @@ _NAMES = {
 }
 
 
-class FileSection(Section):
-    """Options of every file of arrays."""
-
-    path: str
-    test_fraction: float = Field(0.1, gt=0, lt=1)  # of the examples, where the file has no test split
-    split_seed: int = Field(EVALUATION_SEED, ge=0)
-
-    @field_validator("path")
-    @classmethod
-    def _absolute(cls, value: str) -> str:
-        if not value or "\0" in value:
-            raise ValueError("choose a file .npy, .npz or .csv")
-        return str(Path(value).expanduser().resolve())
-
-
-class ImageFileOptions(FileSection, ImageOptions):
+class ImageFileOptions(SplitOptions, ImageOptions):
     """Options of a file of images."""
 
     images: str = ""  # ".npz": name of the array of images; empty: by usual names
@@ -58,7 +49,7 @@ class ImageFileOptions(FileSection, ImageOptions):
     value_range: tuple[float, float] | None = None  # of floats: black and white; None: [0, 1]
 
 
-class PointFileOptions(FileSection):
+class PointFileOptions(SplitOptions):
     """Options of a file of points."""
 
     points: str = ""  # ".npz": name of the array of points
@@ -99,7 +90,7 @@ def load_images(options: ImageFileOptions) -> ImageData:
     train = _to_images(arrays.train, path, options)
     train_labels = _to_labels(arrays.train_labels, len(train), path)
     if arrays.test is None:
-        first, second = _split(len(train), options, path)
+        first, second = _split(len(train), options)
         test, test_labels = train[second], None if train_labels is None else train_labels[second]
         train, train_labels = train[first], None if train_labels is None else train_labels[first]
     else:
@@ -142,7 +133,7 @@ def image_traits(options: ImageFileOptions) -> DataTraits:
     return DataTraits(shape, "images", is_nearly_binary(_to_images(stored[:_NUM_TRAIT_IMAGES], path, options)))
 
 
-def count(options: FileSection) -> int | None:
+def count(options: SplitOptions) -> int | None:
     """Return the number of training examples; None where a whole file would have to be read for it."""
     path = Path(options.path)
     if path.suffix.lower() == ".csv":
@@ -150,8 +141,8 @@ def count(options: FileSection) -> int | None:
     shapes = _shapes(path)
     name = _name(shapes, "train", getattr(options, "images", "") or getattr(options, "points", ""), path)
     total = shapes[name][0]
-    if not any(test in shapes for test in _NAMES["test"]):
-        total -= max(1, round(options.test_fraction * total))
+    if _usual_name(shapes, "test") is None:
+        total -= num_test_examples(total, options.test_fraction)
     return min(total, getattr(options, "limit", None) or total)
 
 
@@ -174,7 +165,7 @@ def load_points(options: PointFileOptions) -> PointData:
         train, test = points, arrays.test.astype(np.float32)
         train_classes, test_classes = classes, _to_labels(arrays.test_labels, len(test), path)
     else:
-        first, second = _split(len(points), options, path)
+        first, second = _split(len(points), options)
         train, test = points[first], points[second]
         train_classes = None if classes is None else classes[first]
         test_classes = None if classes is None else classes[second]
@@ -196,8 +187,8 @@ def _read(path: Path, images: str, labels: str, max_rows: int | None = None) -> 
             return Arrays(np.load(path, mmap_mode="r", allow_pickle=False), None, None, None)
         with np.load(path, allow_pickle=False) as archive:
             roles = {"train": name}
-            for role, usual in _NAMES.items():
-                if role != "train" and (present := next((each for each in usual if each in shapes), None)):
+            for role in _NAMES:
+                if role != "train" and (present := _usual_name(shapes, role)):
                     roles[role] = present
             if labels:
                 roles["train_labels"] = labels
@@ -255,15 +246,19 @@ def _name(shapes: Mapping[str, tuple[int, ...]], role: str, requested: str, path
         if requested not in shapes:
             raise DataError(f"{path}: has no array '{requested}'", f"it has {', '.join(shapes)}")
         return requested
-    for usual in _NAMES[role]:
-        matching = [name for name in shapes if name.lower() == usual]
-        if matching:
-            return matching[0]
+    if usual := _usual_name(shapes, role):
+        return usual
     large = [name for name, shape in shapes.items() if len(shape) >= 2]
     if len(large) == 1:
         return large[0]
     hint = f"set data.images to one of {', '.join(shapes)}"
     raise DataError(f"{path}: which of its arrays are the images is unclear", hint)
+
+
+def _usual_name(shapes: Mapping[str, tuple[int, ...]], role: str) -> str | None:
+    """Return the array that has one of the usual names of a role, in upper or lower case; None if there is none."""
+    names = {name.lower(): name for name in shapes}
+    return next((names[usual] for usual in _NAMES[role] if usual in names), None)
 
 
 def _shape_of_images(shape: tuple[int, ...], path: Path, options: ImageFileOptions) -> ImageShape:
@@ -333,13 +328,15 @@ def _to_labels(labels: NDArray[Any] | None, count: int, path: Path) -> Labels | 
     return whole.astype(np.uint8 if whole.max() < 256 else np.int32)
 
 
-def _split(count: int, options: FileSection, path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the indices of the training and of the test split, both in random order."""
+def _split(count: int, options: SplitOptions) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of the training and of the test split.
+
+    Raises:
+        DataError: if there is one example, or none.
+    """
     if count < 2:
-        raise DataError(f"{path}: has {count} example; at least 2 are needed", "add some")
-    order = np.random.default_rng(options.split_seed).permutation(count)
-    num_test = min(max(1, round(options.test_fraction * count)), count - 1)
-    return order[num_test:], order[:num_test]
+        raise DataError(f"{options.path}: has {count} example; at least 2 are needed", "add some")
+    return split_indices(count, options.test_fraction, options.split_seed)
 
 
 def _csv_head(path: Path) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ from trainers import arguments
 from trainers.config import Section
 from trainers.data import idx
 from trainers.data.catalog import Binarization
-from trainers.data.dataset import ImageData, Images, Labels, PointData, plot_bounds
+from trainers.data.dataset import ImageData, Images, Labels, PointData, plot_bounds, split_indices
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.errors import DataError
 from trainers.registry import DataSet
@@ -53,8 +53,7 @@ def from_arrays(data: Any, labels: Any = None) -> DataSet:
         train, train_labels = _values(data, "data"), _labels(labels, len(data))
         if len(train) < 2:
             raise DataError("data: 1 example; at least 2 are needed", "pass more, or a (train, test) pair")
-        order = np.random.default_rng(EVALUATION_SEED).permutation(len(train))
-        test_indices, indices = np.split(order, [max(1, round(_TEST_FRACTION * len(train)))])
+        indices, test_indices = split_indices(len(train), _TEST_FRACTION, EVALUATION_SEED)
         test_labels = None if train_labels is None else train_labels[test_indices]
         train_labels = None if train_labels is None else train_labels[indices]
         train, test = train[indices], train[test_indices]
@@ -110,7 +109,7 @@ def save_images(folder: str | Path, data: Any, labels: Any = None) -> Path:
         gray = pixels[..., 0] if pixels.shape[3] == 1 else pixels
         write_bytes(folder / f"{split}-images-idx{gray.ndim}-ubyte", idx.to_bytes(gray))
         if classes is not None:
-            write_bytes(folder / f"{split}-labels-idx1-ubyte", idx.to_bytes(classes))
+            write_bytes(folder / f"{split}-labels-idx1-ubyte", idx.to_bytes(classes.astype(np.uint8)))
     return folder
 
 

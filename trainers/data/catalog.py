@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from trainers.config import Section
 from trainers.data import idx, idx_folder
-from trainers.data.dataset import ImageData, Images
+from trainers.data.dataset import EVALUATION_SEED, ImageData, Images
 from trainers.errors import DataError
 from trainers.registry import DataSet, DataTraits, ImageShape
 
@@ -25,23 +25,35 @@ class ImageOptions(Section):
     limit_test: int | None = Field(None, ge=1)  # likewise for test images; recorded in the setup of every metric
 
 
-class MnistOptions(ImageOptions):
-    """Options of the bundled MNIST."""
-
-
-class IdxFolderOptions(ImageOptions):
-    """Options of a folder of IDX files."""
+class PathOptions(Section):
+    """Options of data at a path."""
 
     path: str
-    prefix: str = ""  # selects a data set in a folder with several: "emnist-letters"
-    transpose: bool | None = None  # swap rows and columns; None: only for EMNIST, which is stored transposed
 
     @field_validator("path")
     @classmethod
     def _absolute(cls, value: str) -> str:
         if not value or "\0" in value:
-            raise ValueError("choose a folder with IDX files")
+            raise ValueError("choose a folder or file")
         return str(Path(value).expanduser().resolve())
+
+
+class SplitOptions(PathOptions):
+    """Options of data at a path that may have no test split of their own."""
+
+    test_fraction: float = Field(0.1, gt=0, lt=1)  # of the examples, for the test split
+    split_seed: int = Field(EVALUATION_SEED, ge=0)  # of that choice
+
+
+class MnistOptions(ImageOptions):
+    """Options of the bundled MNIST."""
+
+
+class IdxFolderOptions(PathOptions, ImageOptions):
+    """Options of a folder of IDX files."""
+
+    prefix: str = ""  # selects a data set in a folder with several: "emnist-letters"
+    transpose: bool | None = None  # swap rows and columns; None: only for EMNIST, which is stored transposed
 
 
 class PointOptions(Section):

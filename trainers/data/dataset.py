@@ -146,3 +146,14 @@ def plot_bounds(points: Points) -> tuple[float, float, float, float]:
     margin = np.maximum(0.15 * (high - low), 1e-3)
     (x0, y0), (x1, y1) = low - margin, high + margin
     return float(x0), float(x1), float(y0), float(y1)
+
+
+def num_test_examples(count: int, test_fraction: float) -> int:
+    """Return the number of test examples of data without a test split: at least one, and not all."""
+    return min(max(1, round(test_fraction * count)), max(1, count - 1))
+
+
+def split_indices(count: int, test_fraction: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of the training and of the test split of data without one, both in random order."""
+    order, num_test = np.random.default_rng(seed).permutation(count), num_test_examples(count, test_fraction)
+    return order[num_test:], order[:num_test]

@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,8 +81,8 @@ def peek_labels(path: Path) -> int:
     return _peek(path, (1, 2), "labels").dims[0]
 
 
-def to_bytes(array: NDArray[Any]) -> bytes:
-    """Return the content of an IDX file of uint8 images, (N, H, W) or (N, H, W, C), or labels, (N,)."""
+def to_bytes(array: NDArray[np.uint8]) -> bytes:
+    """Return the content of an IDX file of images, (N, H, W) or (N, H, W, C), or labels, (N,)."""
     header = bytes((0, 0, _UNSIGNED_BYTE_CODE, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape)
     return header + array.tobytes()
 

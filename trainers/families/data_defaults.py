@@ -1,6 +1,8 @@
 """Settings that families choose for the size of images. No torch."""
 
+from collections.abc import Mapping
 from math import prod
+from typing import Any
 
 from trainers.registry import DataDefault, DataDefaults, ImageShape
 
@@ -11,17 +13,16 @@ _MAX_BATCH_VALUES = 1 << 20  # of all images of a batch
 _MIN_BATCH_SIZE = 8
 
 
-def network_for_size(shape: ImageShape, architecture: str) -> DataDefaults:
-    """Return the architecture for an image shape and, if it is convolutional, its channels.
+def network_for_size(shape: ImageShape, settings: Mapping[str, Any], explicit: frozenset[str]) -> DataDefaults:
+    """Return the architecture for an image shape (C, H, W) and, if it is convolutional, its channels.
 
-    Args:
-        shape: (C, H, W).
-        architecture: The present one, "mlp" or "conv".
+    `settings` and `explicit` are those of `Family.data_defaults`.
     """
     _, height, width = shape
     size = f"{height}×{width}"
     side = min(height, width)
-    if architecture == "mlp" and (prod(shape) <= MAX_MLP_VALUES or side < 2 * _SMALLEST_MAP_PX):
+    is_small = prod(shape) <= MAX_MLP_VALUES or side < 2 * _SMALLEST_MAP_PX
+    if settings["model.architecture"] == "mlp" and (is_small or "model.architecture" in explicit):
         return {}
     defaults = {"model.architecture": DataDefault("conv", f"images of {size} are large for a multilayer network")}
     # Halve the image until it is small.
@@ -40,4 +41,4 @@ def batch_size_for_size(shape: ImageShape, batch_size: int) -> DataDefaults:
     if batch_size <= limit:
         return {}
     lower = 1 << (limit.bit_length() - 1)
-    return {"optim.batch_size": DataDefault(lower, f"{'×'.join(map(str, shape))} values in each image")}
+    return {"optim.batch_size": DataDefault(lower, f"images of {'×'.join(map(str, shape))} values")}

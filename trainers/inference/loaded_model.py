@@ -16,7 +16,7 @@ from trainers.data import loading, preprocess
 from trainers.data.dataset import ImageData, PointData
 from trainers.data.fingerprint import fingerprint
 from trainers.data.preprocess import DevicePoints
-from trainers.errors import CheckpointError, DataError
+from trainers.errors import CheckpointError
 from trainers.families.interface import Encodes, Model, build
 from trainers.families.nn import chunk_size
 from trainers.families.weights import load_weights
@@ -103,10 +103,7 @@ class LoadedModel:
     def _load_data(self) -> tuple[ImageData | PointData, preprocess.TestImages | DevicePoints]:
         options, card = self.config.data_options(), self.card.data
         data, test, present = _load_data(self.config.data.name, options)
-        now = card.model_copy(update={"num_train": len(data.train), "num_test": len(data.test), "fingerprint": present})
-        if difference := card.difference(now):
-            message = f"{getattr(options, 'path', card.name)}: these are not the data of the run: {difference}"
-            raise DataError(message, "put the run's own data there; what needs no data still works")
+        card.check_same(len(data.train), len(data.test), present, getattr(options, "path", card.name))
         return data, test
 
     @property

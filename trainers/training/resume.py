@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainers.errors import CheckpointError, DataError
+from trainers.errors import CheckpointError
 from trainers.events import Alert, Arrays, CheckpointReady, ResumeState
 from trainers.families.weights import load_weights, model_arrays
 from trainers.model_card import DataCard
@@ -101,10 +101,9 @@ def _check_data(session: TrainingSession, saved: object) -> None:
         earlier = DataCard(**{key: saved[key] for key in _DATA_KEYS})
     except (KeyError, ValueError):
         raise CheckpointError("the checkpoint's description of the data is damaged", _RESUME_OLDER) from None
-    if difference := earlier.difference(session.data_card):
-        where = getattr(session.plan.data_options, "path", "") or session.data_card.name
-        message = f"{where}: these are not the data of the run: {difference}"
-        raise DataError(message, "put the run's own data there, or start a new run")
+    present = session.data_card
+    where = getattr(session.plan.data_options, "path", "") or present.name
+    earlier.check_same(present.num_train, present.num_test, present.fingerprint, where)
 
 
 def _with_prefix(prefix: str, arrays: Arrays) -> dict[str, NDArray[np.generic]]:

@@ -83,10 +83,11 @@ def test_each_choice_is_explained(folders: dict[str, Path]) -> None:
 
 
 def test_networks_grow_with_the_image() -> None:
-    assert network_for_size((1, 28, 28), "mlp") == {}
-    assert network_for_size((1, 1, 5000), "mlp") == {}, "too flat to be halved"
+    mlp, conv = {"model.architecture": "mlp"}, {"model.architecture": "conv"}
+    assert network_for_size((1, 28, 28), mlp, frozenset()) == {}
+    assert network_for_size((1, 1, 5000), mlp, frozenset()) == {}, "too flat to be halved"
+    assert network_for_size((3, 128, 128), mlp, frozenset({"model.architecture"})) == {}, "chosen by a person"
     for side, layers in ((28, 2), (64, 3), (128, 4), (512, 6)):
-        channels = network_for_size((3, side, side), "conv")["model.channels"].value
-        assert len(channels) == layers
+        assert len(network_for_size((3, side, side), conv, frozenset())["model.channels"].value) == layers
     assert batch_size_for_size((1, 28, 28), 128) == {}
     assert batch_size_for_size((3, 128, 128), 128)["optim.batch_size"].value == 16

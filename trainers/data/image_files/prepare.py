@@ -6,22 +6,24 @@ The arrays of all processes of a machine share the pages of these files.
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.data.dataset import Images, Labels
+from trainers.data.dataset import Images, Labels, num_test_examples
 from trainers.data.image_files.decode import DecodeError, ImageFormat, ImageHeader, decode, read_header
 from trainers.data.image_files.scan import ImageFile, ImageFolder
 from trainers.errors import DataError
 from trainers.storage.atomic_files import write_json
-from trainers.storage.cache import CACHE_VARIABLE, cached_folder
+from trainers.storage.cache import CACHE_VARIABLE, cached_folder, data_cache_dir
 
 Progress = Callable[[int, int], None]  # called with the numbers of files done and of all files
 _VERSION = 1  # of the arrays; another one makes the cache anew
@@ -72,13 +74,16 @@ def prepare(
         DataError: if fewer than two images can be decoded, all are equal, or the cache cannot be written.
     """
     settings = {"version": _VERSION, "format": asdict(image_format), "test": test_fraction, "seed": split_seed}
-    key = _key(folder, settings)
     make = partial(
-        _make, folder=folder, image_format=image_format, test_fraction=test_fraction, split_seed=split_seed,
+        _make,
+        folder=folder,
+        image_format=image_format,
+        test_fraction=test_fraction,
+        split_seed=split_seed,
         on_progress=on_progress,
-    )  # fmt: skip
-    try:
-        place = cached_folder(key, make)
+    )
+    with _cache_errors(folder):
+        place = cached_folder(_key("images", folder, settings), make)
         info = json.loads((place / _INFO_FILE).read_bytes())
         images = np.load(place / _IMAGES_FILE, mmap_mode="r", allow_pickle=False)
         labels = np.load(place / _LABELS_FILE, allow_pickle=False) if folder.class_names else None
@@ -90,16 +95,46 @@ def prepare(
             tuple(info["skipped"]),
             info["num_skipped"],
         )
-    except (OSError, ValueError, KeyError) as error:
-        hint = f"set {CACHE_VARIABLE} to a folder with free space"
-        raise DataError(f"{folder.folder}: the prepared images cannot be stored or read ({error})", hint) from None
 
 
-@lru_cache(maxsize=4)
-def headers(folder: ImageFolder) -> tuple[ImageHeader | None, ...]:
-    """Return the header of each file of a folder; None for one that is no image."""
-    with ThreadPoolExecutor(_num_threads()) as pool:
-        return tuple(pool.map(partial(_header, folder.folder), folder.files, chunksize=_CHUNK_FILES))
+@dataclass(frozen=True)
+class HeaderSummary:
+    """The headers of the images of a folder in short.
+
+    Args:
+        height: Pixels, the most frequent.
+        width: Pixels, likewise.
+        has_one_size: Whether all images have this height and width.
+        is_gray: Whether no image has colors.
+    """
+
+    height: int
+    width: int
+    has_one_size: bool
+    is_gray: bool
+
+
+def summarize_headers(folder: ImageFolder) -> HeaderSummary:
+    """Read the headers of all images of a folder, once for the same files.
+
+    Raises:
+        DataError: if none is an image, or the cache cannot be written.
+    """
+
+    def make(place: Path) -> None:
+        with ThreadPoolExecutor(_num_threads()) as pool:
+            read = partial(_header, folder.folder)
+            headers = [header for header in pool.map(read, folder.files, chunksize=_CHUNK_FILES) if header is not None]
+        if not headers:
+            raise DataError(f"{folder.folder}: none of {len(folder.files):,} files is an image", "check the files")
+        sizes = Counter((header.height, header.width) for header in headers)
+        (height, width), _ = sizes.most_common(1)[0]
+        summary = HeaderSummary(height, width, len(sizes) == 1, all(header.is_gray for header in headers))
+        write_json(place / _INFO_FILE, asdict(summary))
+
+    with _cache_errors(folder):
+        place = cached_folder(_key("headers", folder, {"version": _VERSION}), make)
+        return HeaderSummary(**json.loads((place / _INFO_FILE).read_bytes()))
 
 
 def random_order(files: Sequence[ImageFile], seed: int) -> tuple[NDArray[np.int64], int | None]:
@@ -112,11 +147,6 @@ def random_order(files: Sequence[ImageFile], seed: int) -> tuple[NDArray[np.int6
         return order, None
     is_test = np.array([file.split == "test" for file in files])[order]
     return np.concatenate((order[is_test], order[~is_test])), int(is_test.sum())
-
-
-def num_test_images(count: int, test_fraction: float) -> int:
-    """Return the number of test images of a folder without splits of its own."""
-    return min(max(1, round(test_fraction * count)), max(1, count - 1))
 
 
 def _make(
@@ -149,7 +179,7 @@ def _make(
         num_test += num_own_test is not None and position < num_own_test
     # Refuse what no model can be trained on.
     count = len(labels)
-    num_test = num_test_images(count, test_fraction) if num_own_test is None else num_test
+    num_test = num_test_examples(count, test_fraction) if num_own_test is None else num_test
     if count < 2 or not 0 < num_test < count:
         reason = f" ({'; '.join(skipped[:3])})" if skipped else ""
         message = f"{folder.folder}: {count - num_test} training and {num_test} test images can be decoded{reason}"
@@ -195,9 +225,19 @@ def _num_threads() -> int:
     return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def _key(folder: ImageFolder, settings: dict[str, Any]) -> str:
-    """Return a key of the files' paths, sizes and times, and of everything that their arrays depend on."""
+@contextmanager
+def _cache_errors(folder: ImageFolder) -> Iterator[None]:
+    """Turn errors of the cache in the block into a `DataError`."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        hint = f"free space in {data_cache_dir()} or delete it, or set {CACHE_VARIABLE} to another folder"
+        raise DataError(f"{folder.folder}: prepared images cannot be stored or read ({error})", hint) from None
+
+
+def _key(kind: str, folder: ImageFolder, settings: dict[str, Any]) -> str:
+    """Return a key of the files' paths, sizes and times, and of everything else that a cached folder depends on."""
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for file in folder.files:
         digest.update(f"{file.path}\0{file.size_bytes}\0{file.modified_ns}\n".encode(errors="surrogateescape"))
-    return f"images-{digest.hexdigest()[:40]}"
+    return f"{kind}-{digest.hexdigest()[:40]}"

@@ -20,6 +20,7 @@ _IGNORED_NAMES = frozenset(("__macosx", "thumbs.db", "desktop.ini"))
 _TRAIN_NAMES = frozenset(("train", "training"))
 _TEST_NAMES = frozenset(("test", "testing", "val", "valid", "validation"))
 MAX_CLASSES = 1000
+MAX_FILES = 2_000_000  # a folder with more is taken for a mistake, such as / or a home folder
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def has_images(folder: Path) -> bool:
 def _walk(folder: Path) -> Iterator[tuple[tuple[str, ...], os.stat_result]]:
     """Yield the path, as its parts below the folder, and status of each file that is not ignored."""
     visited: set[tuple[int, int]] = set()
+    num_files = 0
     pending: list[tuple[str, ...]] = [()]
     while pending:
         parts = pending.pop()
@@ -111,6 +113,9 @@ def _walk(folder: Path) -> Iterator[tuple[tuple[str, ...], os.stat_result]]:
                 if entry.is_dir():
                     pending.append((*parts, entry.name))
                 elif entry.is_file():
+                    num_files += 1
+                    if num_files > MAX_FILES:
+                        raise DataError(f"{folder}: more than {MAX_FILES:,} files", "choose the folder of the data")
                     yield (*parts, entry.name), entry.stat()
             except OSError:  # a link to nothing, or a loop of links
                 continue

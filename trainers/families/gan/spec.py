@@ -69,7 +69,7 @@ def data_defaults(settings: Mapping[str, Any], explicit: frozenset[str], traits:
     return {
         "model.output": DataDefault("tanh", "the data are images"),
         "data.binarization": DataDefault("none", "samples of a GAN have gray levels"),
-        **network_for_size(traits.shape, settings["model.architecture"]),
+        **network_for_size(traits.shape, settings, explicit),
         **batch_size_for_size(traits.shape, settings["optim.batch_size"]),
     }
 

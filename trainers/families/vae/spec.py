@@ -73,7 +73,7 @@ def data_defaults(settings: Mapping[str, Any], explicit: frozenset[str], traits:
             "model.architecture": DataDefault("mlp", "the data are 2-D points"),
             "model.latent_dim": DataDefault(2, "the data are 2-D points"),
         }
-    # Of likelihood and binarization, the one that somebody set decides on the other.
+    # Of likelihood and binarization, the one that is set explicitly decides on the other.
     defaults: dict[str, DataDefault] = {}
     if "data.binarization" in explicit and "model.likelihood" not in explicit:
         if is_binary and likelihood != "bernoulli":
@@ -97,7 +97,7 @@ def data_defaults(settings: Mapping[str, Any], explicit: frozenset[str], traits:
             if not needs_gray:
                 defaults["model.likelihood"] = DataDefault("discretized-logistic", reason)
     if traits is not None:
-        defaults |= network_for_size(traits.shape, settings["model.architecture"])
+        defaults |= network_for_size(traits.shape, settings, explicit)
         defaults |= batch_size_for_size(traits.shape, settings["optim.batch_size"])
     return defaults
 

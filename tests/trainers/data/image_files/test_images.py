@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trainers.data.image_files import folder as images
 from trainers.data.image_files import prepare as preparing
-from trainers.data.image_files import spec
 from trainers.data.image_files.decode import DecodeError, ImageFormat, decode, read_header
 from trainers.data.image_files.scan import scan
 from trainers.data.image_files.spec import ImageFolderOptions
@@ -24,7 +24,6 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv(cache.CACHE_VARIABLE, str(folder))
     cache.data_cache_dir.cache_clear()
-    preparing.headers.cache_clear()
     return folder
 
 
@@ -139,7 +138,7 @@ def test_subfolders_are_classes_in_natural_order(tmp_path: Path) -> None:
     folder = scan(tmp_path)
     assert folder.class_names == ("class 1", "class 2", "class 10")
     assert [file.path for file in folder.files][:2] == ["class 1/9.png", "class 1/10.png"]
-    data = spec.load(options(tmp_path, test_fraction=0.4))
+    data = images.load(options(tmp_path, test_fraction=0.4))
     assert data.class_names == folder.class_names and data.train_labels is not None and data.num_classes <= 3
 
 
@@ -150,7 +149,7 @@ def test_images_beside_subfolders_or_in_a_single_one_have_no_classes(tmp_path: P
 
 def test_train_and_test_folders_are_the_splits(tmp_path: Path) -> None:
     put(tmp_path, *(f"{split}/{name}/{i}.png" for split in ("Train", "val") for name in ("a", "b") for i in range(3)))
-    data = spec.load(options(tmp_path))
+    data = images.load(options(tmp_path))
     assert len(data.train) == len(data.test) == 6 and data.class_names == ("a", "b")
     put(tmp_path / "three", "train/a.png", "test/b.png", "other/c.png")
     assert not scan(tmp_path / "three").files[0].split, "a third folder: these are classes"
@@ -158,7 +157,7 @@ def test_train_and_test_folders_are_the_splits(tmp_path: Path) -> None:
 
 def test_a_split_follows_the_seed(tmp_path: Path) -> None:
     put(tmp_path, *(f"{i}.png" for i in range(40)))
-    first, again, other = (spec.load(options(tmp_path, split_seed=seed)).test for seed in (1, 1, 2))
+    first, again, other = (images.load(options(tmp_path, split_seed=seed)).test for seed in (1, 1, 2))
     assert len(first) == 4 and np.array_equal(first, again) and not np.array_equal(first, other)
 
 
@@ -178,13 +177,13 @@ def test_ignored_files_links_and_loops(tmp_path: Path) -> None:
 
 
 def test_images_of_one_size_stay_as_they_are_and_others_are_resized(tmp_path: Path) -> None:
-    assert spec.peek(options(put(tmp_path / "equal", "a.png", "b.png", size=(30, 20)))) == (3, 20, 30)
-    assert spec.peek(options(put(tmp_path / "gray", "a.png", "b.png", mode="L"))) == (1, 20, 20)
+    assert images.peek(options(put(tmp_path / "equal", "a.png", "b.png", size=(30, 20)))) == (3, 20, 30)
+    assert images.peek(options(put(tmp_path / "gray", "a.png", "b.png", mode="L"))) == (1, 20, 20)
     put(tmp_path / "sizes", "a.png")
     noise(1, (31, 20)).save(tmp_path / "sizes" / "b.png")
-    assert spec.peek(options(tmp_path / "sizes")) == (3, 64, 64)
-    assert spec.peek(options(tmp_path / "sizes", size=16, channels=1)) == (1, 16, 16)
-    assert spec.load(options(tmp_path / "sizes", size=16, channels=1)).image_shape == (1, 16, 16)
+    assert images.peek(options(tmp_path / "sizes")) == (3, 64, 64)
+    assert images.peek(options(tmp_path / "sizes", size=16, channels=1)) == (1, 16, 16)
+    assert images.load(options(tmp_path / "sizes", size=16, channels=1)).image_shape == (1, 16, 16)
 
 
 def test_unreadable_files_are_skipped_counted_and_named(tmp_path: Path) -> None:
@@ -192,51 +191,51 @@ def test_unreadable_files_are_skipped_counted_and_named(tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"no image")
     (tmp_path / "cut.png").write_bytes((tmp_path / "0.png").read_bytes()[:200])
     calls: list[tuple[int, int]] = []
-    line = spec.prepare(options(tmp_path), lambda done, total: calls.append((done, total)))
+    line = images.prepare(options(tmp_path), lambda done, total: calls.append((done, total)))
     assert line.startswith("2 of 10 files are skipped: ") and "bad.png: not an image" in line and "cut.png: " in line
     assert calls[-1] == (10, 10)
-    data = spec.load(options(tmp_path))
+    data = images.load(options(tmp_path))
     assert len(data.train) + len(data.test) == 8
 
 
 def test_too_few_or_equal_images_get_one_line(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no images in this folder; it is empty"):
-        spec.peek(options(tmp_path / "empty"))
+        images.peek(options(tmp_path / "empty"))
     (tmp_path / "empty" / "a.txt").write_text("x")
     with pytest.raises(DataError, match=r"it has 1 \.txt files"):
-        spec.peek(options(tmp_path / "empty"))
+        images.peek(options(tmp_path / "empty"))
     with pytest.raises(DataError, match="0 training and 1 test images"):
-        spec.load(options(put(tmp_path / "one", "a.png")))
+        images.load(options(put(tmp_path / "one", "a.png")))
     for name in ("a", "b", "c"):
         put(tmp_path / "equal" / name, "a.png")
     with pytest.raises(DataError, match="all images are identical"):
-        spec.load(options(tmp_path / "equal"))
+        images.load(options(tmp_path / "equal"))
     with pytest.raises(DataError, match="cannot be listed"):
-        spec.peek(options(tmp_path / "missing"))
+        images.peek(options(tmp_path / "missing"))
 
 
 def test_the_second_start_decodes_nothing_and_a_change_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path, *(f"{i}.png" for i in range(6)))
-    first = spec.load(options(tmp_path))
+    first = images.load(options(tmp_path))
     counts: list[int] = []
-    spec.prepare(options(tmp_path), lambda done, total: counts.append(done))
+    images.prepare(options(tmp_path), lambda done, total: counts.append(done))
     assert not counts
-    assert isinstance(spec.load(options(tmp_path)).train, np.memmap)
+    assert isinstance(images.load(options(tmp_path)).train, np.memmap)
     noise(99).save(tmp_path / "0.png")
-    spec.prepare(options(tmp_path), lambda done, total: counts.append(done))
+    images.prepare(options(tmp_path), lambda done, total: counts.append(done))
     assert counts[-1] == 6
-    assert len(spec.load(options(tmp_path)).train) == len(first.train)
+    assert len(images.load(options(tmp_path)).train) == len(first.train)
 
 
 def test_a_moved_folder_needs_no_decoding(tmp_path: Path) -> None:
     put(tmp_path / "before", "a.png", "b.png")
-    spec.load(options(tmp_path / "before"))
+    images.load(options(tmp_path / "before"))
     (tmp_path / "before").rename(tmp_path / "after")
     counts: list[int] = []
-    spec.prepare(options(tmp_path / "after"), lambda done, total: counts.append(done))
+    images.prepare(options(tmp_path / "after"), lambda done, total: counts.append(done))
     assert not counts
 
 
@@ -248,7 +247,23 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(preparing, "cached_folder", full)
     with pytest.raises(DataError, match="No space left on device"):
-        spec.load(options(tmp_path))
+        images.load(options(tmp_path))
+
+
+def test_a_folder_with_very_many_files_is_taken_for_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainers.data.image_files.scan.MAX_FILES", 3)
+    with pytest.raises(DataError, match="more than 3 files"):
+        images.peek(options(put(tmp_path, "a.png", "b.png", "c.png", "d.png")))
+
+
+def test_a_damaged_cache_names_the_folder_to_delete(tmp_path: Path, own_cache: Path) -> None:
+    put(tmp_path, "a.png", "b.png")
+    images.load(options(tmp_path))
+    for stored in own_cache.glob("*/images.npy"):
+        stored.write_bytes(b"x")
+    with pytest.raises(DataError, match="cannot be stored or read") as caught:
+        images.load(options(tmp_path))
+    assert str(own_cache) in caught.value.hint
 
 
 def test_mutated_files_are_decoded_or_refused_in_one_line(tmp_path: Path) -> None:
