@@ -7,6 +7,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from trainers.errors import DataError
 
+ClassName = Annotated[str, Field(max_length=255)]
 AxisLength = Annotated[int, Field(ge=1, le=65_536)]  # size of one axis; bounded, since cards may come from elsewhere
 
 
@@ -49,10 +50,16 @@ class DataCard(BaseModel):
     num_train: int
     num_test: int
     num_classes: int = 0  # 0 where there are no labels
-    class_names: tuple[str, ...] = ()  # of the labels 0, 1, …; empty where they are unknown
+    class_names: tuple[ClassName, ...] = Field(
+        (), max_length=1000
+    )  # of the labels 0, 1, …; empty where they are unknown
     setup: str = ""  # "dynamic binarization"
     kind: Literal["images", "points"] = "images"  # "points": 2-D, image_shape is (2, 1, 1)
     fingerprint: str = ""  # of examples of both splits; empty in cards of earlier versions
+
+    def class_name(self, label: int) -> str:
+        """Return the name of a class: "tulip", or its number where no name is known."""
+        return self.class_names[label] if 0 <= label < len(self.class_names) else str(label)
 
     def check_same(self, num_train: int, num_test: int, fingerprint: str, where: str) -> None:
         """Refuse data that are not those of this card, which is of a run. Cards of earlier versions take all data.

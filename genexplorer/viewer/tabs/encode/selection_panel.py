@@ -1,6 +1,8 @@
 """The widgets that choose an image: a page of test images, a file, or the drawing canvas."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ from genexplorer.viewer.tabs.encode.image_selection import IMAGE_SUFFIXES, Image
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.controls import check_box, fill_box, set_entries, set_value, spin_box, tool_button
 from genexplorer.viewer.widgets.images import ImageView, montage, to_qimage
+
+if TYPE_CHECKING:
+    from trainers.model_card import DataCard
 
 THUMBNAIL_COLUMNS = 8
 THUMBNAIL_GAP_PX = 2  # between two thumbnails, in pixels of the images
@@ -100,6 +105,7 @@ class SelectionPanel(QWidget):
         self.setFixedWidth(scaled(WIDTH_PX))
         self._selection = selection
         self._is_point_data = False
+        self._class_name: Callable[[int], str] = str
         # Create the widgets.
         self.index = spin_box(0, 0, "index of the test image", prefix="#")
         self.label = _LabelBox()
@@ -139,9 +145,10 @@ class SelectionPanel(QWidget):
         has_room = self.height() >= scaled(_LARGE_CANVAS_MIN_HEIGHT_PX)
         self.canvas.set_side(scaled(CANVAS_SIDE_PX if has_room else SMALL_CANVAS_SIDE_PX))
 
-    def set_data_kind(self, *, is_point_data: bool) -> None:
-        """Show the widgets for points or images; a point is chosen by a click in the plane."""
-        self._is_point_data = is_point_data
+    def set_data(self, data: "DataCard") -> None:
+        """Show the widgets for points, which a click in the plane chooses, or images, and the names of the classes."""
+        self._is_point_data = is_point_data = data.kind == "points"
+        self._class_name = data.class_name
         self._test_heading.setText("Test point" if is_point_data else "Test image")
         for widget in (self.thumbnails, self._open_button, self.inverted, self.canvas, self._clear_button):
             widget.setVisible(not is_point_data)
@@ -156,7 +163,7 @@ class SelectionPanel(QWidget):
         custom = f"x = {selection.name}" if selection.kind != "test" else "Click or drag in the plane of the data."
         set_value(self.index, selection.index, max(0, selection.num_test - 1))
         # The classes to which stepping can be restricted.
-        classes = [(f"only {label}", label) for label in selection.classes]
+        classes = [(f"only {self._class_name(label)}", label) for label in selection.classes]
         set_entries(self.label, [("any label", None), *classes], selection.label)
         selected = selection.index if selection.kind == "test" else None
         self.thumbnails.show_page(loader.thumbnails, loader.thumbnail_indices, selected)

@@ -130,7 +130,7 @@ class EncodeTab(ModelTab):
         """Encode the chosen image with the snapshot."""
         self.loader.set_step(step)
         size, method = int(np.prod(card.latent_shape)), self.method
-        self.selection_panel.set_data_kind(is_point_data=self.is_point_data)
+        self.selection_panel.set_data(card.data)
         if not self.is_point_data:
             self.selection_panel.canvas.set_shape(card.image_shape)
         else:
@@ -325,7 +325,7 @@ class EncodeTab(ModelTab):
         views.history.set_history(None if self.search.result is None else self.search.result.history, self._hint())
 
     def _caption(self, label: int) -> str:
-        suffix = f"  label {label}" if label >= 0 else ""
+        suffix = f"  label {self.card.data.class_name(label)}" if label >= 0 and self.card is not None else ""
         return f"x   #{self.selection.index}{suffix}" if self.selection.kind == "test" else f"x   {self.selection.name}"
 
     def _hint(self) -> str:

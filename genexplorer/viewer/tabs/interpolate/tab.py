@@ -299,7 +299,9 @@ class InterpolateTab(ModelTab):
             panel.refresh(self.is_point_data)
             endpoint, image_caption = self.endpoints[name], "decoded"
             if endpoint.kind == "test":
-                image_caption = f"test image, label {endpoint.label}" if endpoint.label >= 0 else "test image"
+                image_caption = "test image"
+                if endpoint.label >= 0 and self.card is not None:
+                    image_caption += f", label {self.card.data.class_name(endpoint.label)}"
             decoded = frames.images[-position] if frames is not None and endpoint.z is not None else None
             panel.show_image(endpoint.x if endpoint.x is not None else decoded, image_caption)
 

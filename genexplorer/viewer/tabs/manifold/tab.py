@@ -145,6 +145,7 @@ class ManifoldTab(ModelTab):
         self.plane_controls.show_step(step)
         if self.plane_controls.has_plane:
             self._request_selection()
+        self.view.class_name = card.data.class_name
         self.view.show_step(step, card.image_shape)  # first, or the tiles of the former step would be requested
         self._show_plane()
         self.path_panel.request_frames()
@@ -293,7 +294,7 @@ class ManifoldTab(ModelTab):
         if nearest is None:
             inspector.set_nearest(None, "")
         else:
-            label = f", class {nearest.label}" if nearest.label >= 0 else ""
+            label = f", class {self.view.class_name(nearest.label)}" if nearest.label >= 0 else ""
             step = "" if nearest.step == self.step else f" at step {nearest.step:,}"
             caption = f"nearest test image: #{nearest.index}{label}\ndistance {nearest.distance:.3f}{step}"
             inspector.set_nearest(nearest.image, caption)
@@ -303,7 +304,7 @@ class ManifoldTab(ModelTab):
             hint = "Click a point to see its image and reconstruction." if can_encode else ""
             inspector.set_pair(None, None, hint, "")
         else:
-            label = f"{picked.label}  " if picked.label >= 0 else ""
+            label = f"{self.view.class_name(picked.label)}  " if picked.label >= 0 else ""
             metrics = "\n".join(f"{name} {formatting.number(value, unit)}" for name, value, unit in picked.metrics)
             inspector.set_pair(picked.x, picked.recon, f"test image {label}#{picked.index}", metrics)
 

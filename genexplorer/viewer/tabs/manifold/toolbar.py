@@ -1,5 +1,7 @@
 """The row above the plane: coordinates, tiles, points, ellipses, path, home; and the classes of the points."""
 
+from collections.abc import Mapping
+
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QButtonGroup,
@@ -25,9 +27,10 @@ from genexplorer.viewer.widgets.controls import (
     set_entries,
     tool_button,
 )
-from genexplorer.viewer.widgets.labels import literal_tooltip, muted
+from genexplorer.viewer.widgets.labels import literal_tooltip, menu_text, muted
 
 TILE_CHOICES = (10, 20, 30, 40)
+_MAX_NAME_LENGTHS = 54  # of the names of all classes on their buttons, so that these fit beside each other
 _MAX_CLASS_BUTTONS = 12  # more classes than these go into a menu
 
 
@@ -99,9 +102,16 @@ class ClassLegend(QWidget):
         self.summary = muted()
         self._content: tuple[object, ...] = ()
 
-    def show_classes(self, classes: tuple[int, ...], hidden: frozenset[int], palette: Palette, summary: str) -> None:
-        """Show a button for each class, crossed out where hidden, and a line with the number of points."""
-        content = (classes, hidden, palette.name, scale())
+    def show_classes(self, classes: Mapping[int, str], hidden: frozenset[int], palette: Palette, summary: str) -> None:
+        """Show a button for each class, crossed out where hidden, and a line with the number of points.
+
+        Args:
+            classes: Names of the classes, by label.
+            hidden: Labels of the classes that are hidden.
+            palette: Colors.
+            summary: The line.
+        """
+        content = (tuple(classes.items()), hidden, palette.name, scale())
         self.summary.setText(summary)
         if content == self._content:
             return
@@ -116,14 +126,16 @@ class ClassLegend(QWidget):
         if len(classes) > _MAX_CLASS_BUTTONS:
             self._row.addWidget(self._menu(classes, hidden))
         else:
-            for label in classes:
-                self._row.addWidget(self._button(label, label in hidden, palette))
+            max_length = _MAX_NAME_LENGTHS // max(1, len(classes))
+            for label, name in classes.items():
+                text = _class_text(label, name, max_length)
+                self._row.addWidget(self._button(label, name, text, label in hidden, palette))
         self._row.addSpacing(scaled(GAP))
         self._row.addWidget(self.summary, 1)
 
-    def _button(self, label: int, hidden: bool, palette: Palette) -> QToolButton:
+    def _button(self, label: int, name: str, text: str, hidden: bool, palette: Palette) -> QToolButton:
         button = _ClassButton()
-        button.setText(glyph(label))
+        button.setText(menu_text(text))
         button.setProperty("flat", "true")
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         font = button.font()
@@ -138,18 +150,19 @@ class ClassLegend(QWidget):
             f"padding: {scaled(2)}px {scaled(7)}px; }}"
             f"QToolButton:hover, QToolButton:focus {{ border-color: {palette.accent}; }}"
         )
-        name = "no label" if label < 0 else f"class {label}"
-        button.setToolTip(f"{name}: {'show' if hidden else 'hide'} · double click: this class only")
+        title = name if label < 0 else f"class {name}"
+        action = "show" if hidden else "hide"
+        button.setToolTip(literal_tooltip(f"{title}: {action} · double click: this class only"))
         button.clicked.connect(lambda: self.toggled.emit(label))
         button.doubled.connect(lambda: self.alone.emit(label))
         self.buttons[label] = button
         return button
 
-    def _menu(self, classes: tuple[int, ...], hidden: frozenset[int]) -> QToolButton:
+    def _menu(self, classes: Mapping[int, str], hidden: frozenset[int]) -> QToolButton:
         button = tool_button(f"{len(classes)} classes ▾", "Hide or show classes")
         menu = QMenu(button)
-        for label in classes:
-            action = menu.addAction(glyph(label))
+        for label, name in classes.items():
+            action = menu.addAction(menu_text(_class_text(label, name, _MAX_NAME_LENGTHS)))
             if action is not None:
                 action.setCheckable(True)
                 action.setChecked(label not in hidden)
@@ -157,6 +170,13 @@ class ClassLegend(QWidget):
         button.setMenu(menu)
         button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         return button
+
+
+def _class_text(label: int, name: str, max_length: int) -> str:
+    """Return the glyph of a class, as the points have it, and its name where it has one: "3 tulip"."""
+    if label < 0 or name == str(label):
+        return glyph(label)
+    return f"{glyph(label)} {name if len(name) <= max_length else name[: max_length - 1] + '…'}"
 
 
 class _ClassButton(QToolButton):
