@@ -1,5 +1,6 @@
 """A pseudo-terminal with a program in it, and the screen that its output draws."""
 
+import codecs
 import fcntl
 import os
 import re
@@ -9,7 +10,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from rich.cells import cell_len
@@ -22,6 +23,9 @@ _TOKEN = re.compile(
     r"|\x1b[P\]_].*?(?:\x1b\\|\x07)"  # titles and queries
     r"|[\r\n]|[^\x1b]"
 )
+_UNFINISHED = re.compile(
+    r"\x1b(?:\[[?>=<]?[\d;]*[ $]?|[P\]_][^\x07\x1b]*\x1b?)?$"
+)  # a sequence whose end is not read yet
 
 
 class Terminal:
@@ -69,13 +73,13 @@ class Terminal:
             assert time.monotonic() < deadline, self.output[-2000:]
             self._read(0.2)
 
-    def read_until_line(self, pattern: str) -> list[str]:
-        """Collect output until a line of the screen matches, and return the screen."""
+    def read_until_screen(self, expected: Callable[[list[str]], bool]) -> None:
+        """Collect output until the lines of the screen are as expected."""
         deadline = time.monotonic() + DEADLINE_S
         while True:
-            screen = screen_of(self.output.decode(errors="replace"))
-            if any(re.search(pattern, line) for line in screen):
-                return screen
+            screen = screen_of(self.output)
+            if expected(screen):
+                return
             assert time.monotonic() < deadline, "\n".join(screen)
             self._read(0.2)
 
@@ -100,11 +104,16 @@ class Terminal:
                 return
 
 
-def screen_of(output: str) -> list[str]:
-    """Return the lines that output has drawn, each as wide as the last cell written; colors are ignored."""
+def screen_of(output: bytes) -> list[str]:
+    """Return the lines that output has drawn, each as wide as the last cell written; colors are ignored.
+
+    The output may end anywhere: a character or an escape sequence of which only the first bytes have come is left out.
+    """
+    text_read = codecs.getincrementaldecoder("utf-8")("replace").decode(output)
+    drawn = _UNFINISHED.sub("", text_read[max(text_read.rfind("\x1b[?1049h"), 0) :])
     cells: dict[tuple[int, int], str] = {}
     row, column = 0, 0
-    for token in _TOKEN.finditer(output[max(output.rfind("\x1b[?1049h"), 0) :]):
+    for token in _TOKEN.finditer(drawn):
         text = token.group()
         if token.group("position"):
             row, column = (int(number) - 1 for number in token.group("position").split(";"))

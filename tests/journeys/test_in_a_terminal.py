@@ -1,5 +1,6 @@
 """In a terminal, training opens the dashboard at the terminal's size; quitting it leaves the training running."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -40,13 +41,24 @@ def test_make_demo_fills_the_terminal(shell: Shell, columns: int) -> None:
     command = ["make", "-f", str(MAKEFILE), "-o", "setup", f"BIN={binaries}", "demo"]
     environment = {**shell.environment, "PYTHONPATH": str(MAKEFILE.parent), "MAKEFLAGS": ""}
     with Terminal(command, shell.folder, environment, columns=columns, rows=40) as terminal:
-        terminal.read_until_line(r"q +quit")
-        screen = terminal.read_until_line(r"step [\d,]+ of [\d,]+")  # of the new run, whose name is random
-        assert max(map(len, screen)) == columns, "nothing is drawn beyond the last column, nothing left empty before it"
+        terminal.read_until_screen(lambda lines: any(re.search(r"q +quit", line) for line in lines))
+        terminal.read_until_screen(
+            # The name of the new run is random. Nothing is drawn beyond the last column, nothing left empty before it.
+            lambda lines: (
+                any(re.search(r"step [\d,]+ of [\d,]+", line) for line in lines) and max(map(len, lines)) == columns
+            )
+        )
         terminal.press(b"q")
         terminal.read_until(b"\x1b[?1049l")
     shell("runs", "stop", "latest")
 
 
 def test_the_screen_follows_cursor_moves() -> None:
-    assert screen_of("old\x1b[?1049h\x1b[2J\x1b[2;3H\x1b[1;31mab\x1b[0m\r\ncd\x1b[1;1Hx") == ["x", "  ab", "cd"]
+    assert screen_of(b"old\x1b[?1049h\x1b[2J\x1b[2;3H\x1b[1;31mab\x1b[0m\r\ncd\x1b[1;1Hx") == ["x", "  ab", "cd"]
+
+
+def test_the_screen_of_output_that_is_cut_anywhere_shows_nothing_that_was_not_drawn() -> None:
+    output = "\x1b[?1049h\x1b]0;title\x07\x1bPquery\x1b\\\x1b[2;3H\x1b[1;31m▸●\x1b[0m\r\n\x1b[?2026$pcd".encode()
+    for length in range(output.index(b"\x1b]"), len(output)):
+        shown = "".join(screen_of(output[:length])).replace(" ", "")
+        assert "▸●cd".startswith(shown), output[:length]
