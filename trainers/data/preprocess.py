@@ -28,9 +28,14 @@ def describe_setup(binarization: str, split: str = "train") -> str:
 
 
 def to_tensor(images: Images) -> Tensor:
-    """Convert (N, H, W, C) uint8 to an (N, C, H, W) uint8 tensor; grayscale images share memory where possible."""
-    owned = images if images.flags.writeable and images.flags.c_contiguous else images.copy()
-    return torch.from_numpy(owned).permute(0, 3, 1, 2).contiguous()
+    """Convert (N, H, W, C) uint8 to a contiguous (N, C, H, W) uint8 tensor.
+
+    It shares the memory of images that are gray, or stored as (N, C, H, W) like the decoded images in the cache, unless
+    they are read-only.
+    """
+    channels_first = images.transpose(0, 3, 1, 2)
+    owned = np.ascontiguousarray(channels_first)
+    return torch.from_numpy(owned if owned.flags.writeable else owned.copy())
 
 
 def to_float(pixels: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ from trainers.storage.atomic_files import write_json
 from trainers.storage.cache import CACHE_VARIABLE, cached_folder, data_cache_dir
 
 Progress = Callable[[int, int], None]  # called with the numbers of files done and of all files
-_VERSION = 1  # of the arrays; another one makes the cache anew
+_VERSION = 2  # of the arrays; another one makes the cache anew
 _INFO_FILE, _IMAGES_FILE, _LABELS_FILE = "info.json", "images.npy", "labels.npy"
 _MAX_LISTED_SKIPPED = 20
 _CHUNK_FILES = 64
@@ -37,7 +37,7 @@ class PreparedImages:
     """Images of one shape in random order, the test split first, mapped into memory.
 
     Args:
-        images: (M + N, H, W, C), uint8.
+        images: (M + N, H, W, C), uint8; a view of an array of (M + N, C, H, W).
         labels: Indices of `class_names`, (M + N,); None without classes.
         num_test: M.
         class_names: Names of the classes.
@@ -85,7 +85,8 @@ def prepare(
     with _cache_errors(folder):
         place = cached_folder(_key("images", folder, settings), make)
         info = json.loads((place / _INFO_FILE).read_bytes())
-        images = np.load(place / _IMAGES_FILE, mmap_mode="r", allow_pickle=False)
+        # Copy on write: torch can use the pages that all processes share as they are.
+        images = np.load(place / _IMAGES_FILE, mmap_mode="c", allow_pickle=False).transpose(0, 2, 3, 1)
         labels = np.load(place / _LABELS_FILE, allow_pickle=False) if folder.class_names else None
         return PreparedImages(
             images[: info["count"]],
@@ -162,7 +163,7 @@ def _make(
     order, num_own_test = random_order(folder.files, split_seed)
     files = [folder.files[index] for index in order]
     label_of = {name: index for index, name in enumerate(folder.class_names)}
-    shape = (len(files), image_format.height, image_format.width, image_format.channels)
+    shape = (len(files), image_format.channels, image_format.height, image_format.width)  # as batches are
     images = np.lib.format.open_memmap(place / _IMAGES_FILE, "w+", np.uint8, shape)
     labels: list[int] = []
     skipped: list[str] = []
@@ -173,8 +174,8 @@ def _make(
             skipped.append(f"{file.path}: {pixels}")
             continue
         count = len(labels)
-        images[count] = pixels
-        all_equal = all_equal and np.array_equal(images[0], pixels)
+        images[count] = pixels.transpose(2, 0, 1)
+        all_equal = all_equal and np.array_equal(images[0], images[count])
         labels.append(label_of.get(file.class_name, 0))
         num_test += num_own_test is not None and position < num_own_test
     # Refuse what no model can be trained on.

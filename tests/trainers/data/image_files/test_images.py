@@ -13,6 +13,7 @@ from trainers.data.image_files import prepare as preparing
 from trainers.data.image_files.decode import DecodeError, ImageFormat, decode, read_header
 from trainers.data.image_files.scan import scan
 from trainers.data.image_files.spec import ImageFolderOptions
+from trainers.data.preprocess import to_tensor
 from trainers.errors import DataError
 from trainers.storage import cache
 
@@ -228,6 +229,13 @@ def test_the_second_start_decodes_nothing_and_a_change_is_noticed(
     images.prepare(options(tmp_path), lambda done, total: counts.append(done))
     assert counts[-1] == 6
     assert len(images.load(options(tmp_path)).train) == len(first.train)
+
+
+def test_training_uses_the_mapped_file_without_a_copy(tmp_path: Path) -> None:
+    data = images.load(options(put(tmp_path / "data", *(f"{i}.png" for i in range(8)))))
+    tensor = to_tensor(data.train)
+    assert np.shares_memory(tensor.numpy(), data.train)
+    assert np.array_equal(tensor.permute(0, 2, 3, 1).numpy(), data.train)
 
 
 def test_a_moved_folder_needs_no_decoding(tmp_path: Path) -> None:
