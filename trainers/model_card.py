@@ -59,7 +59,8 @@ class DataCard(BaseModel):
 
     def class_name(self, label: int) -> str:
         """Return the name of a class: "tulip", or its number where no name is known."""
-        return self.class_names[label] if 0 <= label < len(self.class_names) else str(label)
+        name = self.class_names[label] if 0 <= label < len(self.class_names) else ""
+        return name or str(label)
 
     def check_same(self, num_train: int, num_test: int, fingerprint: str, where: str) -> None:
         """Refuse data that are not those of this card, which is of a run. Cards of earlier versions take all data.

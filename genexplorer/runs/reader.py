@@ -245,4 +245,6 @@ def _sanitize(value: object) -> object:
         return one_line(value, 400)
     if isinstance(value, dict):
         return {one_line(key, 100): _sanitize(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sanitize(item) for item in value]
     return value

@@ -10,10 +10,11 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from genexplorer.dashboard.charts.chart import Grid, StyledText
+from genexplorer.dashboard.charts.class_legend import class_glyph
 from genexplorer.dashboard.widgets import CellWidget
+from genexplorer.session.class_scheme import NO_CLASSES, ClassScheme
 from genexplorer.session.plane import DEFAULT_BOUNDS, Bounds, Plane
 
-_CLASS_GLYPHS = "0123456789abcdefghijklmnopqrstuvwxyz"
 CURSOR_STEP, FINE_CURSOR_STEP = 0.1, 0.02  # in the coordinates of the plane
 _MAX_TICKS = 4  # on each axis
 _RING_RADII = (1.0, 2.0)  # in standard deviations of the prior
@@ -25,6 +26,7 @@ class LabeledPoints:
 
     positions: NDArray[np.float64]  # (N, 2)
     labels: NDArray[np.int64]  # (N,), −1 where unknown
+    scheme: ClassScheme = NO_CLASSES
 
 
 class ScatterView(CellWidget):
@@ -98,10 +100,10 @@ class ScatterView(CellWidget):
             inside = (across >= 0) & (across <= 1) & (down >= 0) & (down <= 1)
             x = margin + np.minimum(across[inside] * columns, columns - 1).astype(np.int64)
             y = np.minimum(down[inside] * rows, rows - 1).astype(np.int64)
+            scheme = points.scheme.with_labels(points.labels.tolist())
             for column, row, label in zip(x.tolist(), y.tolist(), points.labels[inside].tolist(), strict=True):
-                is_labeled = label >= 0
-                glyph = _CLASS_GLYPHS[label % len(_CLASS_GLYPHS)] if is_labeled else "·"
-                grid.write(column, row, glyph, f"class{label % 10}" if is_labeled else "unknown")
+                style = f"class{scheme.color(label) % 10}" if label >= 0 else "unknown"
+                grid.write(column, row, class_glyph(label, scheme), style)
         # The cursor, on top of the points.
         cell = plane.cell(plane.from_z(self.cursor), rows, columns) if self.cursor is not None else None
         if cell is not None:

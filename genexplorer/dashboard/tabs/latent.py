@@ -16,6 +16,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
 
+from genexplorer.dashboard.charts.class_legend import class_legend
 from genexplorer.dashboard.charts.scatter import LabeledPoints, LatentPlaneView, ScatterView
 from genexplorer.dashboard.details import RunDetails, TiledImage
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
@@ -25,6 +26,7 @@ from genexplorer.dashboard.widgets import Text
 from genexplorer.explore.client import ExplorerClient
 from genexplorer.explore.protocol import Array, Failure, Lane, Progress, Response, Result
 from genexplorer.session import formatting
+from genexplorer.session.class_scheme import ClassScheme, class_scheme
 from genexplorer.session.plane import Bounds, data_bounds
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 _NUM_POINTS = 400  # encoded test images, and points of 2-D data
 _POINTS_INTERVAL_S = 10.0  # encoding slows the training a little, so points are not requested at every snapshot
 _DATA_AXIS_NAMES = ("x₁", "x₂")
+_MAX_LEGEND_LINES, _MAX_LEGEND_LINES_WHERE_LOW, _TALL_ROWS = 6, 2, 20
 _DEFAULT_DATA_BOUNDS: Bounds = (-3.0, 3.0, -3.0, 3.0)  # of 2-D data whose own bounds are unknown
 
 ClientFactory = Callable[[Callable[[Response], None], Callable[[str], None]], ExplorerClient]
@@ -145,6 +148,7 @@ class LatentPane(Horizontal):
         self._snapshot_step: int | None = None  # step of the snapshot that requests are sent to
         self._planes: list[AffinePlane] = []
         self._plane_index = 0
+        self._labels = np.zeros(0, np.int64)  # of the points that are shown
         # The requests made for it.
         self._first_request_number = 0  # responses to earlier requests belong to other runs
         self._last_inputs: dict[str, tuple[object, ...]] = {}  # of the last requests for "planes", "decode", "points"
@@ -157,6 +161,7 @@ class LatentPane(Horizontal):
             yield self._image
             yield self._data_view
             yield Text(id="latent-text")
+            yield Text(id="class-legend")
         yield Text(id="latent-reason")
 
     def on_unmount(self) -> None:
@@ -215,6 +220,8 @@ class LatentPane(Horizontal):
         self._image.show(None, "Loading the model…\n(a few seconds)", large_tiles=True)
         self._data_view.show_points(None)
         self._data_view.show_cursor(None)
+        self._labels = np.zeros(0, np.int64)
+        self._show_legend()
         self._show_description("Loading the model… (a few seconds)" if is_2d else "")
         self._show_plane()
 
@@ -322,12 +329,32 @@ class LatentPane(Horizontal):
                 self._last_inputs.pop("decode", None)  # decode again: the description now offers other planes
                 self._request_decode()
             case "encodings":
-                self._plane_view.show_points(_labeled_points(arrays["mu"], arrays["labels"]))
+                self._show_points(self._plane_view, arrays["mu"], arrays["labels"])
             case "project":
-                self._plane_view.show_points(_labeled_points(arrays["coords"], arrays["labels"]))
+                self._show_points(self._plane_view, arrays["coords"], arrays["labels"])
             case "points":
                 self._data_view.show_plane(_DATA_AXIS_NAMES, data_bounds(meta) or _DEFAULT_DATA_BOUNDS)
-                self._data_view.show_points(_labeled_points(arrays["points"], arrays["labels"]))
+                self._show_points(self._data_view, arrays["points"], arrays["labels"])
+
+    def _show_points(self, view: ScatterView, positions: Array, labels: Array) -> None:
+        """Show points in the colors of their classes, and the legend of these."""
+        scheme = ClassScheme() if self._card is None else class_scheme(self._card.data)
+        points = LabeledPoints(np.asarray(positions, np.float64)[:, :2], np.asarray(labels, np.int64), scheme)
+        view.show_points(points)
+        self._labels = points.labels
+        self._show_legend()
+
+    def _show_legend(self) -> None:
+        legend, side = self.query_one("#class-legend", Text), self.query_one("#latent-side")
+        scheme = ClassScheme() if self._card is None else class_scheme(self._card.data)
+        max_lines = _MAX_LEGEND_LINES if self.size.height > _TALL_ROWS else _MAX_LEGEND_LINES_WHERE_LOW
+        content = class_legend(self._labels.tolist(), scheme, max(side.size.width, 1), max_lines)
+        legend.display = bool(content.plain)
+        legend.show_text(content)
+
+    def on_resize(self) -> None:
+        """Fit the legend to the width."""
+        self._show_legend()
 
     def _add_plane(self, plane: AffinePlane, *, first: bool = False) -> None:
         """Add a plane at the start or the end of the list; the displayed one stays, or is the first to arrive."""
@@ -387,10 +414,6 @@ def unavailable_reason(run: RunDetails | None) -> str:
         return "Reading the model card…"
     reason = no_plane_reason(run.card)
     return f"No latent plane: {reason}.\n2: samples · n: train a 2-D VAE" if reason else ""
-
-
-def _labeled_points(positions: Array, labels: Array) -> LabeledPoints:
-    return LabeledPoints(np.asarray(positions, np.float64)[:, :2], np.asarray(labels, np.int64))
 
 
 def _pair_text(x: float, y: float) -> str:

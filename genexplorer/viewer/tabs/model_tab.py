@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import QWidget
 
 from genexplorer.errors import UserError
 from genexplorer.session import command_lines
+from genexplorer.session.class_scheme import ClassScheme
 from genexplorer.session.plane import data_bounds
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
@@ -184,7 +185,9 @@ class ModelTab(Tab):
 
         def show(response: ModelResponse) -> None:
             points = np.asarray(response.arrays["points"], np.float64)
-            plot.set_data(points, np.asarray(response.arrays["labels"], np.int64), data_bounds(response.meta))
+            labels = np.asarray(response.arrays["labels"], np.int64)
+            colors = ClassScheme().with_labels(labels.tolist()).colors(labels)
+            plot.set_data(points, colors, data_bounds(response.meta))
 
         request = ModelRequest("points", show, {"count": _NUM_BACKGROUND_POINTS, "split": "test"}, {}, self.step)
         self.requests.send("preview", "cloud", request)

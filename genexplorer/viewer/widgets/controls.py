@@ -108,7 +108,9 @@ def set_entries(box: QComboBox, entries: Sequence[tuple[str, object]], selected:
             for label, data in entries:
                 box.addItem(label, data)
         values = [data for _, data in entries]
-        box.setCurrentIndex(values.index(selected) if selected in values else 0)
+        index = values.index(selected) if selected in values else 0
+        if box.currentIndex() != index:  # else an editable box would replace what is being typed
+            box.setCurrentIndex(index)
     return differ
 
 

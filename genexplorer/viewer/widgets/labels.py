@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections.abc import Iterable
 
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QPainter, QPaintEvent
@@ -83,6 +84,14 @@ def formula(content: str) -> str:
 def literal_tooltip(content: str) -> str:
     """Return a tooltip that Qt does not parse as markup."""
     return f"<qt>{html.escape(content)}</qt>" if content else ""
+
+
+def color_key(entries: Iterable[tuple[str, str]]) -> str:
+    """Return rich text that names colors: pairs of a color "#RRGGBB" and a literal name."""
+    return " &nbsp; ".join(
+        f'<span style="color: {color}">●</span>&nbsp;{html.escape(name).replace(" ", "&nbsp;")}'
+        for color, name in entries
+    )
 
 
 def menu_text(content: str) -> str:

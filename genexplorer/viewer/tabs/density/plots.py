@@ -98,7 +98,7 @@ class DataPlot(PlanePlot):
         """Draw the layers that are switched on."""
         state, scene, at_data = self._state, self._scene, self.position >= 1
         classes = state.shows("classes") and scene.labels is not None
-        self.data.labels = scene.labels if classes else None
+        self.data.labels = scene.colors_of(scene.labels) if classes and scene.labels is not None else None
         self._color_data()
         self.data.setVisible(state.shows("data"))
         self.data.setOpacity(1.0 if at_data else 0.35)
@@ -179,7 +179,8 @@ class LatentPlot(PlanePlot):
         scene = self._scene
         reconstructions = scene.reconstructions
         if reconstructions is not None and reconstructions.mu.shape[1] == 2:
-            self.encodings.labels = reconstructions.labels if len(np.unique(reconstructions.labels)) > 1 else None
+            labels = reconstructions.labels
+            self.encodings.labels = scene.colors_of(labels) if len(np.unique(labels)) > 1 else None
             self.animation.move_to(reconstructions.mu)
             self.sampled_z.set_points(np.zeros((0, 2)))
         elif scene.z is not None and scene.z.shape[1] == 2 and not scene.has_encoder:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.runs.sanitize import one_line
+from genexplorer.session.class_scheme import ClassGroup, ClassScheme, class_scheme
 from genexplorer.session.observable import Observable
 from genexplorer.session.plane import Bounds, data_bounds
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
@@ -100,6 +101,7 @@ class DensityScene(Observable):
         self.has_trace = self.has_discriminator = self.has_encoder = False  # capabilities of the model
         self.data: Floats | None = None
         self.labels: NDArray[np.int64] | None = None
+        self.scheme = ClassScheme()
         self.bounds: Bounds | None = None
         self.z: Floats | None = None  # the latents of the samples, (N, d)
         self.samples: Floats | None = None
@@ -112,11 +114,21 @@ class DensityScene(Observable):
         self._truth: HeatMap | None = None
         self._model: HeatMap | None = None
 
+    def colors_of(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the index of the color of each label, (N,)."""
+        return self.scheme.with_labels(labels.tolist()).colors(labels)
+
+    @property
+    def class_groups(self) -> tuple[ClassGroup, ...]:
+        """The classes of the data, or groups of neighboring classes; empty without labels."""
+        labels = [] if self.labels is None else np.unique(self.labels).tolist()
+        return self.scheme.with_labels(labels).groups(labels) if len(labels) > 1 else ()
+
     # Requests ---------------------------------------------------------------------------------------------------
 
     def set_snapshot(self, step: int, card: ModelCard) -> None:
         """Use another snapshot, and request data, samples and reconstructions."""
-        self.step, self.num_test = step, card.data.num_test
+        self.step, self.num_test, self.scheme = step, card.data.num_test, class_scheme(card.data)
         names = ("trace", "critic", "encode")
         self.has_trace, self.has_discriminator, self.has_encoder = (card.capability(name).available for name in names)
         density = card.capability("log_prob")

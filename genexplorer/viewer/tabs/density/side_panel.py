@@ -1,10 +1,13 @@
 """The column at the right of the plane: heat map, layers with swatches, position in the flow, and seed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF, QSignalBlocker, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QIcon, QPainter, QPaintEvent, QPen, QPixmap
 from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
+from genexplorer.session.class_scheme import ClassGroup
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import round_values
 from genexplorer.viewer.style import GAP, make_pen, scale, scaled, text_font
@@ -13,7 +16,7 @@ from genexplorer.viewer.tabs.density.layers import LAYERS, HeatMapKind, LayersSt
 from genexplorer.viewer.widgets import controls
 from genexplorer.viewer.widgets.controls import Toolbar, fill_box
 from genexplorer.viewer.widgets.images import to_qimage
-from genexplorer.viewer.widgets.labels import heading, muted, vertical_rule, wrapped
+from genexplorer.viewer.widgets.labels import color_key, heading, muted, vertical_rule, wrapped
 from genexplorer.viewer.widgets.painted import PaintedWidget, unscaled_painter, unscaled_size
 
 _LINE_HEIGHT_PX, _BAR_HEIGHT_PX = 16, 12
@@ -104,6 +107,7 @@ class SidePanel(QWidget):
         super().__init__()
         self.setFixedWidth(scaled(WIDTH_PX))
         self._state, self._palette = state, palette
+        self._class_groups: Sequence[ClassGroup] = ()
         # Create the controls.
         self.heat_map_box = controls.combo_box("heat map", "Heat map (H: the next one)")
         self.heat_map_box.setMinimumContentsLength(12)
@@ -130,7 +134,10 @@ class SidePanel(QWidget):
         heat = fill_box(
             QVBoxLayout(), heading("Heat map"), Toolbar(self.heat_map_box), self.bar, self.method, spacing=GAP // 2
         )
-        layers = fill_box(QVBoxLayout(), heading("Layers"), *self.boxes.values(), spacing=GAP // 2)
+        self.class_key = wrapped("")
+        self.class_key.setTextFormat(Qt.TextFormat.RichText)
+        self.class_key.hide()
+        layers = fill_box(QVBoxLayout(), heading("Layers"), *self.boxes.values(), self.class_key, spacing=GAP // 2)
         rows = heat, GAP, layers, GAP, self._flow_row, Toolbar(self._seed_row), None
         fill_box(QVBoxLayout(inside), *rows, margins=(2 * GAP, 0, GAP, 0), spacing=GAP // 2)
         fill_box(QHBoxLayout(self), vertical_rule(), (controls.scroll_area(inside), 1), spacing=0)
@@ -158,6 +165,13 @@ class SidePanel(QWidget):
             self.boxes["classes"].setEnabled(state.shows("data"))
         self._seed_row.setVisible("samples" in names)
 
+    def show_classes(self, groups: Sequence[ClassGroup]) -> None:
+        """Name the colors of the classes, while data or encodings have them."""
+        self._class_groups = groups
+        entries = [(self._palette.class_color(group.color), group.name) for group in groups]
+        self.class_key.setText(color_key(entries))
+        self.class_key.setVisible(bool(entries))
+
     def show_heat_map(self, heat: HeatMap | None, loading: bool) -> None:
         """Show the color bar and the method of the heat map."""
         self.bar.set_heat_map(heat)
@@ -176,6 +190,7 @@ class SidePanel(QWidget):
         self.bar.recolor(palette)
         self._palette = palette
         self._show_swatches()
+        self.show_classes(self._class_groups)
 
     def _show_swatches(self) -> None:
         has_discriminator = "critic" in self._state.heat_map_kinds

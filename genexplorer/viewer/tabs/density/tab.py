@@ -278,6 +278,7 @@ class DensityTab(ModelTab):
         match self.scene.change:
             case "data":
                 self.plane.show_data()
+                self._show_classes()
             case "samples":
                 self.plane.show_samples()
                 self._show_flow()
@@ -305,8 +306,16 @@ class DensityTab(ModelTab):
         self._show_heat_map()
         self._show_flow()
         self.plane.show_layers()
+        self._show_classes()
         self.latent.setVisible(self.layers.shows("latent"))
         self.latent.show_grid(self.layers.shows("grid"))
+
+    def _show_classes(self) -> None:
+        layers, scene = self.layers, self.scene
+        is_colored = (layers.shows("data") and layers.shows("classes")) or (
+            layers.shows("latent") and scene.has_encoder
+        )
+        self.panel.show_classes(scene.class_groups if is_colored else ())
 
     def _show_heat_map(self) -> None:
         heat = self.scene.heat_map

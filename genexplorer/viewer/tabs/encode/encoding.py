@@ -76,7 +76,7 @@ class EncodingLoader(Observable):
         self.x: Array | None = None  # the image, before its latent is known
         self.label = -1
         self.thumbnails: Images | None = None
-        self.thumbnail_indices = np.zeros(0, np.int64)
+        self.thumbnail_indices = self.thumbnail_labels = np.zeros(0, np.int64)
         self.labels: NDArray[np.int64] | None = None
         self.failure = ""
         self._newest_token, self._requested_page = None, ()
@@ -129,6 +129,7 @@ class EncodingLoader(Observable):
 
         def on_result(response: ModelResponse) -> None:
             self.thumbnails, self.thumbnail_indices = np.asarray(response.arrays["x"], np.uint8), indices
+            self.thumbnail_labels = np.asarray(response.arrays["labels"], np.int64)
 
         self._request("preview", "thumbs", "test_images", on_result, {"indices": list(page)})
 

@@ -1,21 +1,22 @@
 """The widgets that choose an image: a page of test images, a file, or the drawing canvas."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QHelpEvent, QResizeEvent
+from PyQt6.QtGui import QFocusEvent, QHelpEvent, QResizeEvent
 from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QToolTip, QVBoxLayout, QWidget
 
+from genexplorer.session.class_scheme import ClassScheme, class_scheme
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.style import scaled
 from genexplorer.viewer.tabs.encode.canvas import CANVAS_SIDE_PX, SMALL_CANVAS_SIDE_PX, DrawingCanvas
 from genexplorer.viewer.tabs.encode.encoding import EncodingLoader
 from genexplorer.viewer.tabs.encode.image_selection import IMAGE_SUFFIXES, ImageSelection
 from genexplorer.viewer.widgets import labels
+from genexplorer.viewer.widgets.class_list import make_searchable
 from genexplorer.viewer.widgets.controls import check_box, fill_box, set_entries, set_value, spin_box, tool_button
 from genexplorer.viewer.widgets.images import ImageView, montage, to_qimage
 
@@ -40,6 +41,7 @@ class ThumbnailGrid(ImageView):
     def __init__(self) -> None:
         super().__init__("test images")
         self._indices = np.zeros(0, np.int64)
+        self.class_names: list[str] = []  # of the images, "" where there is none
         self._latent_size = (28, 28)
         self.max_factor = 1
         self.pressed.connect(self._pressed)
@@ -66,12 +68,19 @@ class ThumbnailGrid(ImageView):
         self.set_frame(frame)
 
     def event(self, event: QEvent | None) -> bool:
-        """Show the index of the image under the mouse."""
+        """Show the index and the class of the image under the mouse."""
         if isinstance(event, QHelpEvent):
-            number = self._position_at(self.pixel_at(event.pos().toPointF()))
-            QToolTip.showText(event.globalPos(), f"#{self._indices[number]}" if number is not None else "")
+            QToolTip.showText(event.globalPos(), self.tooltip_at(event.pos()))
             return True
         return super().event(event)
+
+    def tooltip_at(self, position: QPoint) -> str:
+        """Return the tooltip at a position of the widget: "#12  tulip"; empty beside the images."""
+        number = self._position_at(self.pixel_at(position.toPointF()))
+        if number is None:
+            return ""
+        name = self.class_names[number] if number < len(self.class_names) else ""
+        return labels.literal_tooltip(f"#{self._indices[number]}  {name}".rstrip())
 
     def _pressed(self, pixel: QPoint) -> None:
         number = self._position_at(pixel)
@@ -105,11 +114,12 @@ class SelectionPanel(QWidget):
         self.setFixedWidth(scaled(WIDTH_PX))
         self._selection = selection
         self._is_point_data = False
-        self._class_name: Callable[[int], str] = str
+        self._scheme = ClassScheme()
         # Create the widgets.
         self.index = spin_box(0, 0, "index of the test image", prefix="#")
         self.label = _LabelBox()
-        self.label.setToolTip("Step through one class only")
+        self.label.setToolTip("Step through one class only; type to find it")
+        self.label.setAccessibleName("class")
         self.thumbnails = ThumbnailGrid()
         self.canvas = DrawingCanvas()
         self.file_note = labels.muted()
@@ -148,7 +158,7 @@ class SelectionPanel(QWidget):
     def set_data(self, data: "DataCard") -> None:
         """Show the widgets for points, which a click in the plane chooses, or images, and the names of the classes."""
         self._is_point_data = is_point_data = data.kind == "points"
-        self._class_name = data.class_name
+        self._scheme = class_scheme(data)
         self._test_heading.setText("Test point" if is_point_data else "Test image")
         for widget in (self.thumbnails, self._open_button, self.inverted, self.canvas, self._clear_button):
             widget.setVisible(not is_point_data)
@@ -163,10 +173,12 @@ class SelectionPanel(QWidget):
         custom = f"x = {selection.name}" if selection.kind != "test" else "Click or drag in the plane of the data."
         set_value(self.index, selection.index, max(0, selection.num_test - 1))
         # The classes to which stepping can be restricted.
-        classes = [(f"only {self._class_name(label)}", label) for label in selection.classes]
+        classes = [(f"only {self._scheme.name(label)}", label) for label in selection.classes]
         set_entries(self.label, [("any label", None), *classes], selection.label)
         selected = selection.index if selection.kind == "test" else None
         self.thumbnails.show_page(loader.thumbnails, loader.thumbnail_indices, selected)
+        names = [self._scheme.name(label) if label >= 0 else "" for label in loader.thumbnail_labels.tolist()]
+        self.thumbnails.class_names = names
         if self._is_point_data:
             self.file_note.setText(custom)
         else:
@@ -180,10 +192,18 @@ class SelectionPanel(QWidget):
 
 
 class _LabelBox(QComboBox):
-    """A combo box that signals when it is opened, so that labels are loaded only then."""
+    """A combo box that can be searched and signals when it is opened, so that labels are loaded only then."""
 
     opened = pyqtSignal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        make_searchable(self)
 
     def showPopup(self) -> None:
         self.opened.emit()
         super().showPopup()
+
+    def focusInEvent(self, event: QFocusEvent | None) -> None:
+        self.opened.emit()
+        super().focusInEvent(event)

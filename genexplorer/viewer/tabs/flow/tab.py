@@ -9,6 +9,7 @@ from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines
+from genexplorer.session.class_scheme import class_scheme
 from genexplorer.session.latent_colors import latent_legend
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP, scaled
@@ -19,7 +20,7 @@ from genexplorer.viewer.tabs.flow.trace_loader import TraceLoader
 from genexplorer.viewer.tabs.model_tab import KeyActions, ModelTab
 from genexplorer.viewer.tabs.tab import KeyHelp, SaveTarget
 from genexplorer.viewer.widgets.controls import Toolbar, fill_box, set_value, slider, spin_box, timer, tool_button
-from genexplorer.viewer.widgets.labels import muted, wrapped
+from genexplorer.viewer.widgets.labels import elided, literal_tooltip, muted, wrapped
 
 if TYPE_CHECKING:
     from trainers.model_card import ModelCard
@@ -59,8 +60,10 @@ class TraceControls(QWidget):
         self.play = tool_button("▶ Play", "Play through the stages (Enter); ← → step", checkable=True)
         # Lay out and connect the widgets.
         pair = fill_box(QHBoxLayout(), self.forward, self.inverse, spacing=0)
+        self.class_label = elided()
         input_widgets = self.index_label, self.index, self.seed_label, self.seed, self.resample, self.temperature_label
-        fill_box(QHBoxLayout(self), pair, GAP, *input_widgets, (self.temperature, 1), None, self.play)
+        row = pair, GAP, *input_widgets, (self.temperature, 1), (self.class_label, 1), None, self.play
+        fill_box(QHBoxLayout(self), *row)
         self.forward.clicked.connect(lambda: selection.set_direction("forward"))
         self.inverse.clicked.connect(lambda: selection.set_direction("inverse"))
         self.index.valueChanged.connect(selection.set_index)
@@ -72,7 +75,7 @@ class TraceControls(QWidget):
         """Show the selection."""
         selection, forward = self._selection, self._selection.direction == "forward"
         (self.forward if forward else self.inverse).setChecked(True)
-        image_widgets: tuple[QWidget, ...] = (self.index_label, self.index)
+        image_widgets: tuple[QWidget, ...] = (self.index_label, self.index, self.class_label)
         sample_widgets: tuple[QWidget, ...] = (self.seed_label, self.seed, self.temperature_label, self.temperature)
         for widget in (*image_widgets, *sample_widgets):
             widget.setVisible((widget in image_widgets) == forward)
@@ -233,6 +236,11 @@ class FlowTab(ModelTab):
     def _show(self) -> None:
         trace = self.loader.trace
         self.controls.index_label.setText("test point" if self.is_point_data else "test image")
+        name = ""
+        if trace is not None and trace.label >= 0 and self.card is not None:
+            name = class_scheme(self.card.data).name(trace.label)
+        self.controls.class_label.setText(f"class {name}" if name else "")
+        self.controls.class_label.setToolTip(literal_tooltip(name))
         self.selection.count = 0 if trace is None else len(trace.stages)
         hint = self.loader.failure or "computing…"
         self.strip.set_trace(trace, self.loader.batch, f"No trace: {hint}" if self.loader.failure else hint)

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from genexplorer.session.class_scheme import ClassScheme
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.tabs.flow.trace import Floats, PointBatch, Trace, TraceSelection, parse_trace
@@ -37,7 +38,9 @@ class TraceLoader(Observable):
         forward = trace.direction == "forward"
         labels, base = self._labels, points[-1] if forward else points[0]
         has_labels = forward and labels is not None and len(labels) == len(base)
-        return PointBatch(points, labels if labels is not None and has_labels else sector_indices(base))
+        if labels is None or not has_labels:
+            return PointBatch(points, sector_indices(base))
+        return PointBatch(points, ClassScheme().with_labels(labels.tolist()).colors(labels))
 
     def load(self, step: int, *, is_point_data: bool) -> None:
         """Request the trace at a snapshot, and, for 2-D data, those of many points."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, QSizeF, Qt
 from PyQt6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QTransform
 
+from genexplorer.session.class_scheme import ClassScheme
 from genexplorer.session.palette import DARK
 from genexplorer.session.plane import Plane
 from genexplorer.viewer.plots.plane_layers import PlaneLayer, to_pixels
@@ -143,8 +144,10 @@ class PointLayer(LatentLayer):
 
     def __init__(self) -> None:
         super().__init__(10)
+        self.scheme = ClassScheme()
         self._cloud: PointCloud | None = None
         self._atlas: GlyphAtlas | None = None
+        self._styled: tuple[object, ...] = ()  # the classes and the scheme of the atlas
         self._ratio = 1.0
         self._coordinates = np.zeros((0, 2))
         self._glyphs = np.zeros(0, bool)
@@ -152,8 +155,14 @@ class PointLayer(LatentLayer):
     def set_style(self, font: QFont, ratio: float) -> None:
         """Render the glyphs again, as for other classes or another screen."""
         classes = self._cloud.classes if self._cloud is not None else ()
-        self._atlas, self._ratio = GlyphAtlas(classes, TILE_PALETTE, font, ratio), ratio
+        scheme = self.scheme.with_labels(classes)
+        self._atlas, self._ratio = GlyphAtlas(classes, scheme, TILE_PALETTE, font, ratio), ratio
+        self._styled = classes, scheme
         self.update()
+
+    def has_style_for(self, classes: tuple[int, ...]) -> bool:
+        """Return whether the glyphs are those of these classes."""
+        return self._styled == (classes, self.scheme.with_labels(classes))
 
     def set_cloud(self, cloud: PointCloud | None) -> None:
         """Show other points. The caller calls `set_style` when their classes differ."""

@@ -188,10 +188,9 @@ class ManifoldPlot(BasePlot):
 
     def set_cloud(self, cloud: PointCloud | None) -> None:
         """Show other points, or none; `place_points` sets their positions."""
-        former = self._cloud
         self._cloud = cloud
         self.points.set_cloud(cloud)
-        if cloud is not None and (former is None or former.classes != cloud.classes):
+        if cloud is not None and not self.points.has_style_for(cloud.classes):
             self.points.set_style(text_font(self.tick_pt), self.ratio)
         self.points.setVisible(cloud is not None)
 

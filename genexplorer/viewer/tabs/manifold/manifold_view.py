@@ -1,6 +1,6 @@
 """The plane with its toolbar: draws tiles, encodings and details, and requests the visible ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from PyQt6.QtCore import QPoint, pyqtSignal
 from PyQt6.QtGui import QColor, QImage
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
+from genexplorer.session.class_scheme import ClassScheme
 from genexplorer.session.formatting import count as short_count
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Coords
@@ -90,7 +91,6 @@ class ManifoldView(QWidget):
         self._waiting_message = ""
         self._shift = np.zeros(2)
         self.image_shape = (1, 28, 28)
-        self.class_name: Callable[[int], str] = str  # the name of a label
         self._hovered = -1
         fill_box(QVBoxLayout(self), self.toolbar, (self.plot, 1), spacing=GAP // 2)
         # Connect the toolbar.
@@ -119,6 +119,15 @@ class ManifoldView(QWidget):
         self.data.subscribe(self._show_hover)
         self.selection.subscribe(self._show_selection)
         self.restore({})
+
+    @property
+    def scheme(self) -> ClassScheme:
+        """Names and colors of the classes."""
+        return self.plot.points.scheme
+
+    @scheme.setter
+    def scheme(self, scheme: ClassScheme) -> None:
+        self.plot.points.scheme = scheme
 
     @property
     def coords(self) -> Coords:
@@ -316,8 +325,7 @@ class ManifoldView(QWidget):
             summary = f"{visible:,}{'' if visible == total else f' of {short_count(total)}'} test images"
         classes = () if cloud is None else cloud.classes
         hidden = frozenset[int]() if cloud is None else cloud.hidden
-        names = {label: "no label" if label < 0 else self.class_name(label) for label in classes}
-        legend.show_classes(names, hidden, self.colors, summary)
+        legend.show_classes(classes, self.scheme.with_labels(classes), hidden, self.colors, summary)
 
     def _show_outlines(self) -> None:
         cloud, plane = self.encodings.cloud, self.plot.visible_range.plane
@@ -365,7 +373,7 @@ class ManifoldView(QWidget):
             return
         # Show the card.
         label, index = int(cloud.labels[self._hovered]), int(cloud.indices[self._hovered])
-        name = f"{self.class_name(label)}   #{index}" if label >= 0 else f"#{index}"
+        name = f"{self.scheme.name(label)}   #{index}" if label >= 0 else f"#{index}"
         self.card.show_point(
             name, self.data.hovered, self.data.posterior, samples_posterior=self.data.samples_posterior
         )

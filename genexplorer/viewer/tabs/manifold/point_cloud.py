@@ -48,13 +48,14 @@ class PointCloud:
         """The mask of the shown points, (N,)."""
         return ~np.isin(self.labels, list(self.hidden))
 
-    def toggled(self, label: int) -> "PointCloud":
-        """Return the cloud with one class hidden or shown again."""
-        return replace(self, hidden=self.hidden ^ {label})
+    def toggled(self, *labels: int) -> "PointCloud":
+        """Return the cloud with classes hidden, or shown again if all of them were hidden."""
+        classes = frozenset(labels)
+        return replace(self, hidden=self.hidden - classes if classes <= self.hidden else self.hidden | classes)
 
-    def only(self, label: int) -> "PointCloud":
-        """Return the cloud with only one class shown, or with all if only this one was shown."""
-        others = frozenset(self.classes) - {label}
+    def only(self, *labels: int) -> "PointCloud":
+        """Return the cloud with only these classes shown, or with all if only these were shown."""
+        others = frozenset(self.classes) - frozenset(labels)
         return replace(self, hidden=frozenset() if self.hidden == others else others)
 
     def moves_from(self, former: "PointCloud | None") -> bool:
@@ -119,16 +120,16 @@ class PointCloudLoader(Observable):
         )
         self._requests.send("job", _TOPIC, request)
 
-    def toggle(self, label: int) -> None:
-        """Hide a class or show it again."""
+    def toggle(self, labels: frozenset[int]) -> None:
+        """Hide classes or show them again."""
         if self.cloud is not None:
-            self.cloud, self.former = self.cloud.toggled(label), None
+            self.cloud, self.former = self.cloud.toggled(*labels), None
             self.notify()
 
-    def only(self, label: int) -> None:
-        """Show a class alone, or all again."""
+    def only(self, labels: frozenset[int]) -> None:
+        """Show classes alone, or all again."""
         if self.cloud is not None:
-            self.cloud, self.former = self.cloud.only(label), None
+            self.cloud, self.former = self.cloud.only(*labels), None
             self.notify()
 
     def pause(self) -> None:

@@ -10,6 +10,7 @@ from PyQt6.QtGui import QGuiApplication, QImage
 from PyQt6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session import command_lines, formatting
+from genexplorer.session.class_scheme import class_scheme
 from genexplorer.session.run_poller import AWAY_POLL_S
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
@@ -145,7 +146,7 @@ class ManifoldTab(ModelTab):
         self.plane_controls.show_step(step)
         if self.plane_controls.has_plane:
             self._request_selection()
-        self.view.class_name = card.data.class_name
+        self.view.scheme = class_scheme(card.data)
         self.view.show_step(step, card.image_shape)  # first, or the tiles of the former step would be requested
         self._show_plane()
         self.path_panel.request_frames()
@@ -294,7 +295,7 @@ class ManifoldTab(ModelTab):
         if nearest is None:
             inspector.set_nearest(None, "")
         else:
-            label = f", class {self.view.class_name(nearest.label)}" if nearest.label >= 0 else ""
+            label = f", class {self.view.scheme.name(nearest.label)}" if nearest.label >= 0 else ""
             step = "" if nearest.step == self.step else f" at step {nearest.step:,}"
             caption = f"nearest test image: #{nearest.index}{label}\ndistance {nearest.distance:.3f}{step}"
             inspector.set_nearest(nearest.image, caption)
@@ -304,7 +305,7 @@ class ManifoldTab(ModelTab):
             hint = "Click a point to see its image and reconstruction." if can_encode else ""
             inspector.set_pair(None, None, hint, "")
         else:
-            label = f"{self.view.class_name(picked.label)}  " if picked.label >= 0 else ""
+            label = f"{self.view.scheme.name(picked.label)}  " if picked.label >= 0 else ""
             metrics = "\n".join(f"{name} {formatting.number(value, unit)}" for name, value, unit in picked.metrics)
             inspector.set_pair(picked.x, picked.recon, f"test image {label}#{picked.index}", metrics)
 

@@ -1,23 +1,24 @@
 """The row above the plane: coordinates, tiles, points, ellipses, path, home; and the classes of the points."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
-    QMenu,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from genexplorer.session.class_scheme import ClassGroup, ClassScheme, shorten
 from genexplorer.session.palette import Palette
 from genexplorer.viewer.style import GAP, mix, scale, scaled
 from genexplorer.viewer.tabs.manifold.glyphs import class_color, glyph
 from genexplorer.viewer.tabs.manifold.layers import TILE_PALETTE
 from genexplorer.viewer.tabs.manifold.point_cloud import POINT_COUNTS
 from genexplorer.viewer.tabs.manifold.tiles import DEFAULT_TILES
+from genexplorer.viewer.widgets.class_list import ClassList
 from genexplorer.viewer.widgets.controls import (
     Toolbar,
     check_box,
@@ -27,11 +28,10 @@ from genexplorer.viewer.widgets.controls import (
     set_entries,
     tool_button,
 )
-from genexplorer.viewer.widgets.labels import literal_tooltip, menu_text, muted
+from genexplorer.viewer.widgets.labels import elided, literal_tooltip, menu_text
 
 TILE_CHOICES = (10, 20, 30, 40)
 _MAX_NAME_LENGTHS = 54  # of the names of all classes on their buttons, so that these fit beside each other
-_MAX_CLASS_BUTTONS = 12  # more classes than these go into a menu
 
 
 class ManifoldToolbar(QWidget):
@@ -87,32 +87,47 @@ class ManifoldToolbar(QWidget):
 class ClassLegend(QWidget):
     """The classes of the points, each with its glyph in its color; pressing one hides or shows it.
 
+    Many classes are in groups of one color each, and in a list that can be searched.
+
     Signals:
-        toggled(int): A class should be hidden or shown.
-        alone(int): A class should be shown alone: a double click.
+        toggled(frozenset): Classes should be hidden or shown: their labels.
+        alone(frozenset): Classes should be shown alone: a double click.
     """
 
-    toggled = pyqtSignal(int)
-    alone = pyqtSignal(int)
+    toggled = pyqtSignal(frozenset)
+    alone = pyqtSignal(frozenset)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._row = fill_box(QHBoxLayout(self), spacing=2)
-        self.buttons: dict[int, QToolButton] = {}
-        self.summary = muted()
+        self.buttons: dict[int, QToolButton] = {}  # by color
+        self.class_list = ClassList()
+        self.class_list.toggled.connect(lambda label: self.toggled.emit(frozenset((label,))))
+        self.class_list.alone.connect(lambda label: self.alone.emit(frozenset((label,))))
+        self.summary = elided()
+        self._classes: frozenset[int] = frozenset()
+        self._hidden: frozenset[int] = frozenset()
         self._content: tuple[object, ...] = ()
 
-    def show_classes(self, classes: Mapping[int, str], hidden: frozenset[int], palette: Palette, summary: str) -> None:
-        """Show a button for each class, crossed out where hidden, and a line with the number of points.
+    def show_classes(
+        self, classes: Sequence[int], scheme: ClassScheme, hidden: frozenset[int], palette: Palette, summary: str
+    ) -> None:
+        """Show a button for each class or group, crossed out where hidden, and a line with the number of points.
 
         Args:
-            classes: Names of the classes, by label.
+            classes: Labels of the classes.
+            scheme: Their names and colors.
             hidden: Labels of the classes that are hidden.
             palette: Colors.
             summary: The line.
         """
-        content = (tuple(classes.items()), hidden, palette.name, scale())
+        self._classes, self._hidden = frozenset(classes), hidden
+        groups = scheme.groups(classes)
+        if scheme.is_grouped and classes:
+            summary += f" · {len(groups)} colors, each for neighboring classes"
         self.summary.setText(summary)
+        self.summary.setToolTip(literal_tooltip(summary))
+        content = (tuple(classes), scheme, hidden, palette.name, scale())
         if content == self._content:
             return
         self._content = content
@@ -122,18 +137,20 @@ class ClassLegend(QWidget):
             if widget is not None and widget is not self.summary:
                 discard(widget)
         self.buttons.clear()
-        # Add a button for each class, or a menu of many classes.
-        if len(classes) > _MAX_CLASS_BUTTONS:
-            self._row.addWidget(self._menu(classes, hidden))
-        else:
-            max_length = _MAX_NAME_LENGTHS // max(1, len(classes))
-            for label, name in classes.items():
-                text = _class_text(label, name, max_length)
-                self._row.addWidget(self._button(label, name, text, label in hidden, palette))
+        # Add a button for each class or group, and a list of many classes.
+        max_length = _MAX_NAME_LENGTHS // max(1, len(groups))
+        for group in groups:
+            labels = self._classes & frozenset(group.labels)
+            title, text = _group_texts(group, scheme, len(labels), max_length)
+            self._row.addWidget(self._button(group.color, title, text, labels, palette))
+        if scheme.is_grouped and classes:
+            self._row.addSpacing(scaled(GAP) // 2)
+            self._row.addWidget(self._list_button(classes, scheme))
         self._row.addSpacing(scaled(GAP))
         self._row.addWidget(self.summary, 1)
 
-    def _button(self, label: int, name: str, text: str, hidden: bool, palette: Palette) -> QToolButton:
+    def _button(self, color_index: int, title: str, text: str, labels: frozenset[int], palette: Palette) -> QToolButton:
+        hidden = labels <= self._hidden
         button = _ClassButton()
         button.setText(menu_text(text))
         button.setProperty("flat", "true")
@@ -142,7 +159,7 @@ class ClassLegend(QWidget):
         font.setBold(True)
         font.setStrikeOut(hidden)
         button.setFont(font)
-        color = TILE_PALETTE.muted if hidden else class_color(label, TILE_PALETTE)
+        color = TILE_PALETTE.muted if hidden else class_color(color_index, TILE_PALETTE)
         background = palette.surface if hidden else TILE_PALETTE.background
         border = mix(palette.muted, palette.background, 0.4)
         button.setStyleSheet(
@@ -150,33 +167,41 @@ class ClassLegend(QWidget):
             f"padding: {scaled(2)}px {scaled(7)}px; }}"
             f"QToolButton:hover, QToolButton:focus {{ border-color: {palette.accent}; }}"
         )
-        title = name if label < 0 else f"class {name}"
         action = "show" if hidden else "hide"
-        button.setToolTip(literal_tooltip(f"{title}: {action} · double click: this class only"))
-        button.clicked.connect(lambda: self.toggled.emit(label))
-        button.doubled.connect(lambda: self.alone.emit(label))
-        self.buttons[label] = button
+        button.setToolTip(literal_tooltip(f"{title}: {action} · double click: only this"))
+        button.setAccessibleName(title)
+        button.clicked.connect(lambda: self.toggled.emit(labels))
+        button.doubled.connect(lambda: self.alone.emit(labels))
+        self.buttons[color_index] = button
         return button
 
-    def _menu(self, classes: Mapping[int, str], hidden: frozenset[int]) -> QToolButton:
-        button = tool_button(f"{len(classes)} classes ▾", "Hide or show classes")
-        menu = QMenu(button)
-        for label, name in classes.items():
-            action = menu.addAction(menu_text(_class_text(label, name, _MAX_NAME_LENGTHS)))
-            if action is not None:
-                action.setCheckable(True)
-                action.setChecked(label not in hidden)
-                action.triggered.connect(lambda _=False, label=label: self.toggled.emit(label))
-        button.setMenu(menu)
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+    def _list_button(self, classes: Sequence[int], scheme: ClassScheme) -> QToolButton:
+        button = tool_button(f"{len(classes)} classes ▾", "Find classes, hide or show them")
+        self.class_list.show_classes(
+            [(label, _class_text(label, scheme.name(label), _MAX_NAME_LENGTHS)) for label in classes], self._hidden
+        )
+
+        def open_list() -> None:
+            self.class_list.open_below(button)
+
+        button.clicked.connect(open_list)
         return button
+
+
+def _group_texts(group: ClassGroup, scheme: ClassScheme, count: int, max_length: int) -> tuple[str, str]:
+    """Return the title of a class or group for its tooltip, and its text for a button of about `max_length` letters."""
+    if group.first == group.last:
+        title = group.name if group.first < 0 else f"class {group.name}"
+        return title, _class_text(group.first, group.name, max_length)
+    half = max(2, max_length // 2)
+    return f"{count} classes, {group.name}", f"{scheme.name(group.first)[:half]}–{scheme.name(group.last)[:half]}"
 
 
 def _class_text(label: int, name: str, max_length: int) -> str:
     """Return the glyph of a class, as the points have it, and its name where it has one: "3 tulip"."""
     if label < 0 or name == str(label):
         return glyph(label)
-    return f"{glyph(label)} {name if len(name) <= max_length else name[: max_length - 1] + '…'}"
+    return f"{glyph(label)} {shorten(name, max_length)}"
 
 
 class _ClassButton(QToolButton):

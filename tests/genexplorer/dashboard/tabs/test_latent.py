@@ -1,5 +1,6 @@
 """The latent plane, for every family, on images and on 2-D data."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from textual.pilot import Pilot
 from genexplorer.dashboard.charts.scatter import LatentPlaneView, ScatterView
 from genexplorer.dashboard.images.half_blocks import HalfBlockImage
 from genexplorer.dashboard.tabs.latent import no_plane_reason
-from tests.fixtures.fake_run import card
+from genexplorer.runs.reader import RunReader
+from tests.fixtures.fake_run import card, write_run
 from tests.genexplorer.dashboard.conftest import SMALL, MakeApp, main_of, select, shows, until
 from trainers.model_card import Capability
 
@@ -104,3 +106,18 @@ def test_reasons_for_no_plane() -> None:
     no_decoder = {"decode": Capability(available=False, reason="no decoder")}
     assert no_plane_reason(card(0).model_copy(update={"capabilities": no_decoder})) == "no decoder"
     assert no_plane_reason(card(0, "flow")) == no_plane_reason(card(0)) == ""
+
+
+async def test_class_names_are_shown_literally(make_app: MakeApp, tmp_path: Path) -> None:
+    folder = write_run(tmp_path, name="brave-fox", steps=700, pictures=False)
+    hostile = ("<b>x</b>", "[red]x[/red]", "\x1b[31mred", "a\nb", "d", "e", "f", "[bold]seven[/]")
+    for file in folder.glob("snapshots/*/card.json"):
+        values = json.loads(file.read_text())
+        values["data"]["class_names"] = hostile
+        file.write_text(json.dumps(values))
+    async with make_app(tmp_path).run_test(size=SMALL) as pilot:
+        await shows(pilot, "✓ Succeeded")
+        await pilot.press("w")
+        await shows(pilot, "7 [bold]seven[/]")
+    names = RunReader(folder).card().data.class_names
+    assert names == ("<b>x</b>", "[red]x[/red]", "red", "a b", "d", "e", "f", "[bold]seven[/]")

@@ -219,3 +219,19 @@ def test_methods_of_a_plot_are_its_own_and_not_those_of_its_plot_item(plot_type:
     tab = make("flow-points").tab
     plot = next(plot for plot in (tab.plane, tab.latent) if isinstance(plot, plot_type))
     assert plot.clear.__func__ is plot_type.clear  # type: ignore[attr-defined]
+
+
+def test_classes_are_named_beside_their_colors(make: Make, qtbot: QtBot) -> None:
+    tab = make("flow-points").tab
+    assert tab.card is not None and tab.step is not None
+    data = tab.card.data.model_copy(update={"class_names": ("<b>x</b>", "arm two"), "num_classes": 8})
+    tab.show_snapshot(tab.card.model_copy(update={"data": data}), tab.step)
+    wait_for_replies(qtbot, tab)
+    key = tab.panel.class_key
+    if not tab.layers.shows("classes"):
+        press_key(tab, Qt.Key.Key_C)
+    assert not key.isHidden() and "&lt;b&gt;x&lt;/b&gt;" in key.text() and "arm&nbsp;two" in key.text()
+    assert key.text().count("●") == 8 and "&nbsp;7" in key.text()
+    tab.layers.switch("classes", False)
+    tab.layers.switch("latent", False)
+    assert key.isHidden()

@@ -166,3 +166,34 @@ def test_the_saved_test_image_is_restored(qtbot: QtBot, run_folder: Path) -> Non
     wait_for_replies(qtbot, bench.tab)
     assert bench.tab.selection.index == 42
     bench.close()
+
+
+def test_classes_are_found_by_name_and_named_in_tooltips(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
+    tab, panel = bench.tab, bench.tab.selection_panel
+    assert tab.card is not None and tab.step is not None
+    names = ("<b>x</b>", "red fox", "snow fox", *(f"kind {number}" for number in range(3, 1000)))
+    data = tab.card.data.model_copy(update={"class_names": names, "num_classes": 1000})
+    tab.show_snapshot(tab.card.model_copy(update={"data": data}), tab.step)
+    panel.label.opened.emit()
+    wait_for_replies(qtbot, tab)
+    completer = panel.label.completer()
+    assert completer is not None
+    completer.setCompletionPrefix("FOX")
+    assert [completer.currentCompletion()] == ["only red fox"] and completer.completionCount() == 2
+    completer.activated[str].emit("only snow fox")
+    panel.label.setCurrentIndex(panel.label.findText("only snow fox"))
+    panel.label.activated.emit(panel.label.currentIndex())
+    assert tab.selection.label == 2 and tab.selection.index == 2
+    # What is being typed stays when a response arrives; what is none of the entries gives way to the selected one.
+    line = panel.label.lineEdit()
+    assert line is not None
+    line.setText("kin")
+    panel.refresh(tab.loader)
+    assert line.text() == "kin"
+    line.editingFinished.emit()
+    assert line.text() == "only snow fox"
+    tab.selection.filter(None)
+    wait_for_replies(qtbot, tab)
+    frame = panel.thumbnails
+    inside = next(QPoint(x, 8) for x in range(frame.width()) if frame.tooltip_at(QPoint(x, 8)))
+    assert frame.tooltip_at(inside) == "<qt>#0  &lt;b&gt;x&lt;/b&gt;</qt>"

@@ -157,3 +157,13 @@ def test_another_family_shows_why_there_is_no_trace(qtbot: QtBot, tmp_path: Path
     reason = bench.tab.waiting_reason()
     assert reason is not None and "no invertible transforms" in reason and bench.client.requests == []
     bench.close()
+
+
+def test_the_class_of_the_input_is_named(bench: PointsBench[FlowTab]) -> None:
+    tab = bench.tab
+    assert tab.controls.class_label.text() == "class 7" and tab.card is not None
+    names = (*"0123456", "<b>x</b>")
+    tab.card = tab.card.model_copy(update={"data": tab.card.data.model_copy(update={"class_names": names})})
+    tab.loader.notify()
+    assert tab.controls.class_label.text() == "class <b>x</b>" and "&lt;b&gt;" in tab.controls.class_label.toolTip()
+    assert tab.controls.class_label.textFormat() is Qt.TextFormat.PlainText

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -182,3 +183,33 @@ def test_no_nearest_image_is_looked_for_between_the_looks_of_a_window_left_alone
     assert bench.context.step_selection.following
     tab.on_time(bench.context.step)
     assert tab._idle_timer.remainingTime() > 1000 * AWAY_POLL_S  # each poll brings a snapshot and restarts the timer
+
+
+def test_many_classes_are_grouped_by_color_and_found_by_name(bench: Bench[ManifoldTab], qtbot: QtBot) -> None:
+    tab = bench.tab
+    wait_until_settled(qtbot, tab)
+    assert tab.card is not None and tab.step is not None
+    names = ("<b>x</b>", *(f"kind {number}" for number in range(1, 1000)))
+    data = tab.card.data.model_copy(update={"class_names": names, "num_classes": 1000})
+    tab.show_snapshot(tab.card.model_copy(update={"data": data}), tab.step)
+    cloud = tab.view.encodings.cloud
+    assert cloud is not None
+    tab.view.encodings.cloud = replace(cloud, labels=np.arange(len(cloud.labels)))
+    tab.view.encodings.notify()
+    legend = tab.view.toolbar.legend
+    assert sorted(legend.buttons) == list(range(10)) and "each for neighboring classes" in legend.summary.text()
+    assert "100 classes" in legend.buttons[0].toolTip() and "&lt;b&gt;x&lt;/b&gt;" in legend.buttons[0].toolTip()
+    # A button hides its group, the list finds one class.
+    legend.buttons[9].click()
+    assert tab.view.encodings.cloud.hidden == frozenset(range(900, 1000))
+    class_list = legend.class_list
+    class_list.search.setText("KIND 77")
+    shown = [item.text() for item in class_list._items() if not item.isHidden()]
+    assert shown[0] == "77 kind 77" and len(shown) == 11
+    class_list.search.returnPressed.emit()
+    assert tab.view.encodings.cloud.visible.sum() == 1
+    item = class_list._items()[5]
+    item.setCheckState(Qt.CheckState.Checked)
+    assert 5 not in tab.view.encodings.cloud.hidden
+    tab.view.plot.grab()  # an atlas of a thousand glyphs is drawn
+    assert tab.view.plot.points._atlas is not None and tab.view.plot.points._atlas._pixmap.height() < 10_000
