@@ -71,10 +71,10 @@ FLAGS = {
     "--likelihood": SettingFlag(
         "model.likelihood",
         str,
-        "bernoulli, gaussian or discretized-logistic for images; normal for 2-D data (VAE).",
+        "bernoulli, gaussian, discretized-logistic or logistic-mixture for images; normal for 2-D data (VAE).",
         HELP_SECTION_MODEL,
         "KIND",
-        choices=("bernoulli", "gaussian", "discretized-logistic", "normal"),
+        choices=("bernoulli", "gaussian", "discretized-logistic", "logistic-mixture", "normal"),
     ),
     "--binarization": choice_flag("data.binarization", "KIND", _BINARIZATIONS, " (images).", HELP_SECTION_MODEL),
     "--binarisation": SettingFlag(

@@ -21,6 +21,8 @@ class ImageOptions(Section):
     """Options of every stored image data set."""
 
     binarization: Binarization = "dynamic"
+    random_flip: bool = False  # mirror training images left to right with probability ½
+    random_crop: int = Field(0, ge=0, le=256)  # pixels by which training images are padded before a random crop
     limit: int | None = Field(None, ge=1)  # use only the first `limit` training images
     limit_test: int | None = Field(None, ge=1)  # likewise for test images; recorded in the setup of every metric
 

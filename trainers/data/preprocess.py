@@ -1,9 +1,12 @@
 """Preprocessing of stored pixels: binarization or scaling to [0, 1].
 
 Threshold, static and dynamic binarization yield three different data sets, so every metric names the one it used.
-Test images are preprocessed like training images. Random binarization of the test set uses a fixed seed, which makes
-metrics of different runs comparable.
+Test images are preprocessed like training images, but never augmented. Random binarization of the test set uses a
+fixed seed, which makes metrics of different runs comparable.
 """
+
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -63,16 +66,68 @@ def sample_bernoulli(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return (uniform < pixels).view(torch.uint8)
 
 
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of training images, drawn anew for each image of each batch.
+
+    Args:
+        flip: Mirror left to right with probability ½.
+        crop: Pixels, on each side, by which an image is padded with the colors of its edge before a crop to its size.
+    """
+
+    flip: bool = False
+    crop: int = 0
+
+    @classmethod
+    def of(cls, options: Any) -> Self:
+        """Return the augmentation that the options of a data set ask for."""
+        return cls(getattr(options, "random_flip", False), getattr(options, "random_crop", 0))
+
+    def __bool__(self) -> bool:
+        return self.flip or self.crop > 0
+
+    def apply(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
+        """Return changed images, (B, C, H, W), with random numbers of a generator on their device."""
+        count, channels, height, width = pixels.shape
+        device = pixels.device
+        rows, columns = (torch.arange(size, device=device).expand(count, size) for size in (height, width))
+        if self.flip:
+            is_mirrored = torch.rand((count, 1), generator=generator, device=device) < 0.5
+            columns = torch.where(is_mirrored, columns.flip(1), columns)
+        if self.crop:
+            offsets = torch.randint(-self.crop, self.crop + 1, (count, 2), generator=generator, device=device)
+            # Shifted beyond an edge, an image repeats the edge.
+            rows = (rows + offsets[:, :1]).clamp(0, height - 1)
+            columns = (columns + offsets[:, 1:]).clamp(0, width - 1)
+        image, channel = torch.arange(count, device=device), torch.arange(channels, device=device)
+        return pixels[
+            image[:, None, None, None], channel[:, None, None], rows[:, None, :, None], columns[:, None, None]
+        ]
+
+    def describe(self) -> list[str]:
+        """Return the parts of a setup: "training images mirrored at random"."""
+        parts = ["training images mirrored at random"] if self.flip else []
+        return [*parts, *([f"training images padded by {self.crop} px and cropped at random"] if self.crop else [])]
+
+
 class TrainImages:
-    """Training images on a device as uint8, binarized a batch at a time.
+    """Training images on a device as uint8, augmented and binarized a batch at a time.
 
     Args:
         images: (N, H, W, C), uint8.
         binarization: "threshold", "static", "dynamic" or "none".
         device: Device that stores the images.
+        augmentation: Random changes of each batch.
     """
 
-    def __init__(self, images: Images, binarization: str, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        images: Images,
+        binarization: str,
+        device: torch.device | str = "cpu",
+        augmentation: Augmentation = Augmentation(),
+    ) -> None:
+        self._augmentation = augmentation
         self._dynamic = binarization == "dynamic"
         pixels = to_tensor(images)
         self._pixels = (pixels if self._dynamic else fixed_pixels(pixels, binarization, "train")).to(device)
@@ -82,8 +137,13 @@ class TrainImages:
         return len(self._pixels)
 
     def take(self, indices: Tensor, generator: torch.Generator) -> Tensor:
-        """Return a batch, (B, C, H, W), float32 in [0, 1]; only dynamic binarization uses `generator`."""
+        """Return a batch, (B, C, H, W), float32 in [0, 1].
+
+        Only augmentation and dynamic binarization use `generator`.
+        """
         pixels = self._pixels.index_select(0, indices)
+        if self._augmentation:
+            pixels = self._augmentation.apply(pixels, generator)
         if self._dynamic:
             return sample_bernoulli(pixels, generator).float()
         return to_float(pixels) if self._scale else pixels.float()

@@ -59,7 +59,9 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
         reference = PointReference.of(data, plan.capabilities())
     else:
         test_data = preprocess.TestImages(data.test, plan.binarization, device)
-        train_data = preprocess.TrainImages(data.train, plan.binarization, device)
+        train_data = preprocess.TrainImages(
+            data.train, plan.binarization, device, preprocess.Augmentation.of(plan.data_options)
+        )
         sample_images = SampleImages(plan.capabilities(), model.latent_shape, data, test_data, device)
     return TrainingSession(
         plan,
@@ -102,6 +104,7 @@ def data_card(plan: Plan, data: ImageData | PointData) -> DataCard:
     setup = ["points of the plane" if is_point_data else preprocess.describe_setup(plan.binarization)]
     if is_point_data and hasattr(options, "noise"):
         setup.append(f"noise {options.noise:g}")
+    setup += preprocess.Augmentation.of(options).describe()
     # Name the part of the data.
     for name, split, images in (("limit", "training", data.train), ("limit_test", "test", data.test)):
         if getattr(options, name, None) is not None:

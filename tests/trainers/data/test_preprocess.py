@@ -1,12 +1,14 @@
 """The bundled MNIST, and the preprocessing of stored pixels."""
 
 import hashlib
+import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from trainers import plan, presets
 from trainers.data import catalog, preprocess
@@ -92,6 +94,37 @@ def test_test_images_are_the_same_for_every_evaluation() -> None:
     images = np.full((9, 5, 5, 1), 100, dtype=np.uint8)
     first, second = (preprocess.TestImages(images, "dynamic").take(slice(None)) for _ in range(2))
     assert torch.equal(first, second)
+
+
+AUGMENTATIONS = [
+    preprocess.Augmentation(flip=True),
+    preprocess.Augmentation(crop=2),
+    preprocess.Augmentation(flip=True, crop=1),
+]
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+def test_augmentation_moves_whole_images_and_follows_the_seed(augmentation: preprocess.Augmentation) -> None:
+    """Each result is the image mirrored or not, padded with its edge, and cropped at one place."""
+    image = torch.arange(2 * 4 * 5, dtype=torch.uint8).view(1, 2, 4, 5)
+    drawn = augmentation.apply(image.expand(400, -1, -1, -1), torch.Generator().manual_seed(0))
+    assert drawn.shape == (400, 2, 4, 5) and drawn.dtype == torch.uint8
+    crop, possible = augmentation.crop, set()
+    for source in (image, image.flip(3)) if augmentation.flip else (image,):
+        padded = F.pad(source.float(), (crop,) * 4, mode="replicate") if crop else source.float()
+        for row, column in itertools.product(range(2 * crop + 1), repeat=2):
+            possible.add(tuple(padded[0, :, row : row + 4, column : column + 5].flatten().tolist()))
+    assert {tuple(result.flatten().tolist()) for result in drawn.float()} == possible
+    again = augmentation.apply(image.expand(400, -1, -1, -1), torch.Generator().manual_seed(0))
+    assert torch.equal(drawn, again)
+
+
+def test_training_images_alone_are_augmented() -> None:
+    pixels = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
+    images = preprocess.TrainImages(np.repeat(pixels, 64, 0), "none", augmentation=preprocess.Augmentation(flip=True))
+    batch = images.take(torch.arange(64), torch.Generator().manual_seed(0))
+    mirrored = (batch == preprocess.to_float(torch.from_numpy(pixels)).permute(0, 3, 1, 2).flip(3)).flatten(1).all(1)
+    assert 16 < int(mirrored.sum()) < 48
 
 
 @pytest.mark.parametrize(

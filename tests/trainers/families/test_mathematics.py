@@ -11,7 +11,7 @@ from tests.trainers import tiny
 from trainers import plan, presets, registry
 from trainers.families.interface import StepContext
 from trainers.families.nn import eval_mode, kl_per_dim, reparameterize
-from trainers.families.vae.likelihoods import LIKELIHOODS, Bernoulli, DiscretizedLogistic, Gaussian
+from trainers.families.vae.likelihoods import LIKELIHOODS, Bernoulli, DiscretizedLogistic, Gaussian, LogisticMixture
 from trainers.families.vae.model import ElboEvaluator, Vae, kl_weight
 from trainers.families.vae.spec import VAE
 
@@ -74,6 +74,34 @@ def test_discretized_logistic_is_finite_far_from_its_location() -> None:
     cost = likelihood.log_prob(outputs, torch.tensor([[[[0.0, 0.5, 1.0]]]])).sum()
     cost.backward()  # type: ignore[no-untyped-call]
     assert cost.isfinite() and outputs.grad is not None and outputs.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_logistic_mixture_sums_to_one(channels: int) -> None:
+    likelihood = LogisticMixture(3)
+    outputs = torch.randn((1, likelihood.num_outputs(channels), 1, 1), generator=torch.Generator().manual_seed(0))
+    grids = torch.meshgrid(*[torch.arange(256, dtype=torch.float64) / 255] * channels, indexing="ij")
+    levels = torch.stack(grids, -1).view(-1, channels, 1, 1)  # every image of one pixel
+    mass = likelihood.log_prob(outputs.double().expand(len(levels), -1, -1, -1), levels).exp()
+    assert mass.sum().item() == pytest.approx(1, abs=1e-9)
+    mean = (mass[:, None] * levels.flatten(1)).sum(0)
+    assert likelihood.mean(outputs.double()).flatten()[0].item() == pytest.approx(mean[0].item(), abs=1e-4)
+
+
+def test_each_channel_of_a_logistic_mixture_follows_those_before_it() -> None:
+    likelihood = LogisticMixture(1)
+    outputs = torch.zeros((1, likelihood.num_outputs(3), 1, 1))
+    outputs[:, -3:] = torch.tensor([20.0, -20.0, 20.0]).view(1, 3, 1, 1)  # tanh: green +red, blue −red +green
+    red, green = 0.9, 0.8
+
+    def mass(*color: float) -> float:
+        return likelihood.log_prob(outputs, torch.tensor(color).view(1, 3, 1, 1)).item()
+
+    alone = DiscretizedLogistic()
+    expected = 0.0
+    for level, location in ((red, 0.5), (green, 0.5 + 0.4), (0.3, 0.5 - 0.4 + 0.3)):
+        expected += alone.log_prob(torch.full((1, 1, 1, 1), location - 0.5), torch.full((1, 1, 1, 1), level)).item()
+    assert mass(red, green, 0.3) == pytest.approx(expected, abs=1e-4)
 
 
 def test_gaussian_integrates_to_one() -> None:

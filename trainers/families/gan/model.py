@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import MetricSpec
 from trainers.families.gan import metrics, networks
+from trainers.families.gan.augmentation import augment
 from trainers.families.gan.losses import LOSSES, gradient_penalty, squared_gradient
 from trainers.families.gan.spec import GanOptions
 from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, WarningContext
@@ -122,10 +123,11 @@ class Gan(Model):
             z = torch.randn((count, *self.latent_shape), generator=context.generator, device=batch.device)
             with torch.set_grad_enabled(number == len(chunks)):
                 fake = context.compute(self.generate, z)
-            yield self._discriminator_objective(self._scale(real), fake.detach(), context)
+            real, augmented = (self._augment(images, context) for images in (self._scale(real), fake.detach()))
+            yield self._discriminator_objective(real, augmented, context)
         # Update G against the updated D.
         with networks.frozen(self.discriminator):
-            loss = self.loss.generator(context.compute(self.logits_of_scaled, fake))
+            loss = self.loss.generator(context.compute(self.logits_of_scaled, self._augment(fake, context)))
         yield Objective("g", loss)
 
     def penalty(self, real: Tensor, fake: Tensor, context: StepContext, interval: int) -> Tensor:
@@ -205,6 +207,9 @@ class Gan(Model):
         values |= self.loss.logit_metrics(real_logits, fake_logits)
         loss = real_loss + fake_loss + penalty
         return Objective("d", loss, {name: value.detach() for name, value in values.items()})
+
+    def _augment(self, images: Tensor, context: StepContext) -> Tensor:
+        return augment(images, self.options.diff_augment, context.generator)
 
     def _scale(self, x: Tensor) -> Tensor:
         return 2 * x - 1 if self.options.output == "tanh" else x

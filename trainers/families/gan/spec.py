@@ -34,6 +34,7 @@ class GanOptions(Section):
         1, ge=1, le=1000
     )  # steps between R1 penalties, each weighted by as many (lazy regularization)
     d_steps: int = Field(1, ge=1, le=20)  # updates of D per update of G, each on its own batch
+    diff_augment: tuple[Literal["color", "translation", "cutout"], ...] = ()  # of all that D sees, for small data sets
     lr_d_scale: float = Field(1.0, gt=0, le=100)  # learning rate of D relative to G
 
 
@@ -51,6 +52,9 @@ def check(options: GanOptions, data_options: Any, shape: ImageShape, kind: DataK
     if binarization != "none":
         message = f"data.binarization: '{binarization}' cannot be used with a GAN, whose samples have gray levels"
         raise ConfigError(message, "set data.binarization=none")
+    if kind == "points" and options.diff_augment:
+        hint = "leave model.diff_augment empty"
+        raise ConfigError("model.diff_augment: it changes images, the data are 2-D points", hint)
     if kind == "points" and options.architecture == "conv":
         hint = "set model.architecture=mlp"
         raise ConfigError("model.architecture: 'conv' is for images, the data are 2-D points", hint)

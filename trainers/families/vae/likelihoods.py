@@ -1,13 +1,16 @@
 """Likelihoods p(x|z) whose parameters are the decoder's outputs.
 
-Bernoulli, Gaussian or discretized logistic for pixels, normal for 2-D points.
+Bernoulli, Gaussian, discretized logistic or a mixture of these for pixels, normal for 2-D points.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from trainers.families.vae.spec import VaeOptions
 
 NUM_GRAY_LEVELS = 256
 _HALF_BIN_WIDTH = 0.5 / (NUM_GRAY_LEVELS - 1)
@@ -15,13 +18,20 @@ _MIN_LOG_SCALE = -7.0  # keeps the density finite where all pixels are fitted ex
 
 
 class Likelihood(nn.Module):
-    """The density or mass of data given the decoder's outputs."""
+    """The density or mass of data given the decoder's outputs, (B, P, H, W).
+
+    P is the number of channels, unless `num_outputs` says otherwise.
+    """
+
+    def num_outputs(self, channels: int) -> int:
+        """Return P, the number of the decoder's outputs for each pixel of images with so many channels."""
+        return channels
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return log p(x|z), summed over the pixels.
 
         Args:
-            outputs: Outputs of the decoder, (B, C, H, W).
+            outputs: Outputs of the decoder, (B, P, H, W).
             x: Images, (B, C, H, W), in [0, 1].
 
         Returns:
@@ -102,25 +112,108 @@ class DiscretizedLogistic(Likelihood):
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return log p(x|z), a mass over 256 levels, (B,), in nats."""
-        rate = torch.exp(-self.log_scale.clamp_min(_MIN_LOG_SCALE))
-        centered = x - (outputs + 0.5)
-        upper, lower = (centered + _HALF_BIN_WIDTH) * rate, (centered - _HALF_BIN_WIDTH) * rate
-        # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b−a)), which does not cancel in the tails.
-        inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-2 * _HALF_BIN_WIDTH * rate))
-        lowest, highest = x < _HALF_BIN_WIDTH, x > 1 - _HALF_BIN_WIDTH
-        log_mass = torch.where(lowest, F.logsigmoid(upper), torch.where(highest, F.logsigmoid(-lower), inside))
-        return log_mass.flatten(1).sum(1)
+        return _log_mass(x, outputs + 0.5, self.log_scale).flatten(1).sum(1)
 
     def mean(self, outputs: Tensor) -> Tensor:
-        """Return E[x] = Σ_k P(x ≥ k)/255, by the closed form of the corresponding integral."""
-        location = outputs + 0.5
-        scale = torch.exp(self.log_scale.clamp_min(_MIN_LOG_SCALE))
-        return (scale * (F.softplus(location / scale) - F.softplus((location - 1) / scale))).clamp(0, 1)
+        """Return E[x]."""
+        return _mean_gray_level(outputs + 0.5, self.log_scale)
 
 
-LIKELIHOODS: dict[str, type[Likelihood]] = {
-    "bernoulli": Bernoulli,
-    "gaussian": Gaussian,
-    "discretized-logistic": DiscretizedLogistic,
-    "normal": Normal,
+class LogisticMixture(Likelihood):
+    """256 gray levels: a mixture of discretized logistic distributions with parameters of its own for each pixel.
+
+    The channels of a pixel share their component. In a component, the location of each channel is shifted by multiples
+    of the channels before it, as green by red, and blue by both.
+
+    Reference: Salimans et al. 2017, sections 2.1 and 2.2, arXiv:1701.05517.
+
+    Args:
+        num_components: Number of components, K.
+    """
+
+    initial_log_scale = -2.0  # of a decoder whose outputs are 0
+
+    def __init__(self, num_components: int) -> None:
+        super().__init__()
+        self.num_components = num_components
+
+    def num_outputs(self, channels: int) -> int:
+        """Return K (1 + 2 C + C (C − 1)/2): logits, locations and log-scales, and the multiples."""
+        return self.num_components * (1 + 2 * channels + channels * (channels - 1) // 2)
+
+    def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Return log p(x|z), a mass over 256 levels, (B,), in nats."""
+        logits, locations, log_scales, multiples = self._distribution(outputs, x.shape[1])
+        levels = x[:, None]  # (B, 1, C, H, W)
+        log_mass = _log_mass(levels, locations + self._shift(multiples, levels - 0.5), log_scales).sum(2)
+        return torch.logsumexp(F.log_softmax(logits, 1) + log_mass, 1).flatten(1).sum(1)
+
+    def mean(self, outputs: Tensor) -> Tensor:
+        """Return E[x], exactly for gray images; the channels of a color follow the expected ones before them."""
+        # Invert P = K (1 + 2 C + C (C − 1)/2).
+        channels = next(c for c in range(1, outputs.shape[1] + 1) if self.num_outputs(c) == outputs.shape[1])
+        logits, locations, log_scales, multiples = self._distribution(outputs, channels)
+        means = torch.zeros_like(locations)
+        for channel in range(channels):
+            shifted = locations + self._shift(multiples, means - 0.5)
+            expected = _mean_gray_level(shifted[:, :, channel], log_scales[:, :, channel])
+            means = torch.cat((means[:, :, :channel], expected[:, :, None], means[:, :, channel + 1 :]), 2)
+        return (torch.softmax(logits, 1)[:, :, None] * means).sum(1)
+
+    def _distribution(self, outputs: Tensor, channels: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return logits, (B, K, H, W); locations in [0, 1] and log-scales, (B, K, C, H, W); multiples, (B, K, …)."""
+        count = self.num_components
+        logits, rest = outputs[:, :count], outputs[:, count:].reshape(len(outputs), count, -1, *outputs.shape[2:])
+        locations, log_scales, multiples = (
+            rest[:, :, :channels],
+            rest[:, :, channels : 2 * channels],
+            rest[:, :, 2 * channels :],
+        )
+        return logits, locations + 0.5, log_scales + self.initial_log_scale, torch.tanh(multiples)
+
+    @staticmethod
+    def _shift(multiples: Tensor, centered: Tensor) -> Tensor:
+        """Return the shift of each channel's location, (B, K, C, H, W).
+
+        Args:
+            multiples: One for each pair of a channel and one before it, (B, K, C (C − 1)/2, H, W).
+            centered: Channels in [−½, ½], (B, 1 or K, C, H, W).
+        """
+        shifts, first = [torch.zeros_like(centered[:, :, 0] * multiples.new_ones(1, multiples.shape[1], 1, 1))], 0
+        for channel in range(1, centered.shape[2]):
+            of_channel = multiples[:, :, first : first + channel]
+            shifts.append((of_channel * centered[:, :, :channel]).sum(2))
+            first += channel
+        return torch.stack(shifts, 2)
+
+
+def _log_mass(x: Tensor, location: Tensor, log_scale: Tensor) -> Tensor:
+    """Return the log-mass of each gray level under a discretized logistic distribution, whose outer bins are open.
+
+    Args:
+        x: Gray levels in [0, 1].
+        location: Locations in [0, 1].
+        log_scale: Logarithms of the scales.
+    """
+    rate = torch.exp(-log_scale.clamp_min(_MIN_LOG_SCALE))
+    centered = x - location
+    upper, lower = (centered + _HALF_BIN_WIDTH) * rate, (centered - _HALF_BIN_WIDTH) * rate
+    # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b−a)), which does not cancel in the tails.
+    inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-2 * _HALF_BIN_WIDTH * rate))
+    lowest, highest = x < _HALF_BIN_WIDTH, x > 1 - _HALF_BIN_WIDTH
+    return torch.where(lowest, F.logsigmoid(upper), torch.where(highest, F.logsigmoid(-lower), inside))
+
+
+def _mean_gray_level(location: Tensor, log_scale: Tensor) -> Tensor:
+    """Return E[x] = Σ_k P(x ≥ k)/255 in [0, 1], by the closed form of the corresponding integral."""
+    scale = torch.exp(log_scale.clamp_min(_MIN_LOG_SCALE))
+    return (scale * (F.softplus(location / scale) - F.softplus((location - 1) / scale))).clamp(0, 1)
+
+
+LIKELIHOODS: dict[str, Callable[[VaeOptions], Likelihood]] = {
+    "bernoulli": lambda options: Bernoulli(),
+    "gaussian": lambda options: Gaussian(),
+    "discretized-logistic": lambda options: DiscretizedLogistic(),
+    "logistic-mixture": lambda options: LogisticMixture(options.num_mixture_components),
+    "normal": lambda options: Normal(),
 }

@@ -13,9 +13,10 @@ LIKELIHOOD_TITLES = {  # densities and masses are never comparable, nor are two 
     "bernoulli": "Bernoulli likelihood",
     "gaussian": "Gaussian likelihood (a density)",
     "discretized-logistic": "discretized logistic likelihood (256 levels)",
+    "logistic-mixture": "mixture of discretized logistic likelihoods (256 levels)",
     "normal": "normal likelihood (a density)",
 }
-DISCRETE_LIKELIHOODS = ("bernoulli", "discretized-logistic")
+DISCRETE_LIKELIHOODS = ("bernoulli", "discretized-logistic", "logistic-mixture")
 _OBJECTIVE: tuple[tuple[str, str, Better], ...] = (
     ("elbo", "ELBO", "higher"),
     ("recon", "reconstruction error", "lower"),

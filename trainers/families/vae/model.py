@@ -14,7 +14,15 @@ from torch.quasirandom import SobolEngine
 from trainers.data.preprocess import EVALUATION_SEED
 from trainers.events import MetricSpec, Severity
 from trainers.families.interface import Evaluator, Model, ModelWarning, Objective, StepContext, WarningContext
-from trainers.families.nn import ConvDecoder, ConvEncoder, MlpDecoder, MlpEncoder, kl_per_dim, reparameterize
+from trainers.families.nn import (
+    ConvDecoder,
+    ConvEncoder,
+    MlpDecoder,
+    MlpEncoder,
+    chunk_size,
+    kl_per_dim,
+    reparameterize,
+)
 from trainers.families.vae import metrics
 from trainers.families.vae.likelihoods import LIKELIHOODS
 from trainers.families.vae.spec import VaeOptions
@@ -22,7 +30,7 @@ from trainers.registry import ImageShape
 
 T = TypeVar("T", float, Tensor)
 MAX_WARMUP_FRACTION = 0.5  # of the training that the KL warm-up may take
-_MAX_ROWS = 4096  # decoded at once to estimate the ELBO of single images, or log p(x)
+_MAX_ROWS = 4096  # of 28×28, decoded at once to estimate the ELBO of single images, or log p(x); fewer of larger ones
 _MIN_ACTIVE_FRACTION = 0.25  # of the latent dimensions; fewer active ones are a posterior collapse
 _WARMUP_PROGRESS = 0.1  # fraction of the training in which a latent dimension may still become active
 
@@ -48,14 +56,17 @@ class Vae(Model):
         self.encoder: nn.Module
         self.decoder: nn.Module
         # Build encoder, decoder and likelihood.
+        likelihood = LIKELIHOODS[options.likelihood](options)
+        output_shape = (likelihood.num_outputs(image_shape[0]), *image_shape[1:])
+        self._max_rows = chunk_size(output_shape, _MAX_ROWS)
         d, hidden, activation = options.latent_dim, options.hidden, options.activation
         if options.architecture == "conv":
             self.encoder = ConvEncoder(image_shape, options.channels, hidden, 2 * d, activation)
-            self.decoder = ConvDecoder(image_shape, options.channels, hidden, d, activation)
+            self.decoder = ConvDecoder(output_shape, options.channels, hidden, d, activation)
         else:
             self.encoder = MlpEncoder(image_shape, hidden, 2 * d, activation)
-            self.decoder = MlpDecoder(image_shape, hidden, d, activation)
-        self.likelihood = LIKELIHOODS[options.likelihood]()
+            self.decoder = MlpDecoder(output_shape, hidden, d, activation)
+        self.likelihood = likelihood
         # Draw the noise of the importance-weighted estimate, for points.
         self._importance: Tensor | None
         noise = (
@@ -99,7 +110,7 @@ class Vae(Model):
         Reference: Cranley & Patterson 1976, "Randomization of number theoretic methods for multiple integration".
         """
         uniform, estimates = sobol_uniform(metrics.NUM_IMPORTANCE_SAMPLES, self.latent_shape[0], EVALUATION_SEED), []
-        for part in torch.split(x, max(1, _MAX_ROWS // len(uniform))):
+        for part in torch.split(x, max(1, self._max_rows // len(uniform))):
             shift = torch.rand((len(part), 1, *self.latent_shape), generator=generator, dtype=uniform.dtype)
             noise = to_normal((uniform + shift).frac()).to(x.device)
             estimates.append(importance_weighted_log_prob(self, part, noise))
@@ -229,7 +240,7 @@ class Vae(Model):
         generator = torch.Generator().manual_seed(EVALUATION_SEED)
         total, remaining = torch.zeros(len(x), device=x.device), metrics.NUM_ELBO_SAMPLES
         while remaining:
-            count = min(remaining, max(1, _MAX_ROWS // len(x)))
+            count = min(remaining, max(1, self._max_rows // len(x)))
             noise = torch.randn((count, *mu.shape), generator=generator).to(x.device)
             z = (mu + torch.exp(0.5 * logvar) * noise).flatten(0, 1)
             repeated = x.expand(count, *x.shape).flatten(0, 1)

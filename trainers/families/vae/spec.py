@@ -15,7 +15,7 @@ from trainers.families.vae.theory import theory_for
 from trainers.model_card import Capability, available, manifold, unavailable
 from trainers.registry import DataDefault, DataDefaults, DataKind, DataTraits, Family, ImageShape
 
-GRAY_LIKELIHOODS = ("gaussian", "discretized-logistic")
+GRAY_LIKELIHOODS = ("gaussian", "discretized-logistic", "logistic-mixture")
 
 
 class VaeOptions(Section):
@@ -28,7 +28,10 @@ class VaeOptions(Section):
     )  # linear layers of the encoder; mirrored in the decoder
     channels: tuple[Width, ...] = Field((32, 64), min_length=1, max_length=12)  # "conv": each layer halves the image
     activation: Literal["relu", "leaky_relu", "tanh", "silu", "gelu"] = "relu"
-    likelihood: Literal["bernoulli", "gaussian", "discretized-logistic", "normal"] = "bernoulli"  # "normal": points
+    likelihood: Literal["bernoulli", "gaussian", "discretized-logistic", "logistic-mixture", "normal"] = (
+        "bernoulli"  # "normal" is for 2-D points, "bernoulli" for binary pixels, the others for gray levels
+    )
+    num_mixture_components: int = Field(10, ge=1, le=100)  # of each pixel, "logistic-mixture"
     beta: float = Field(1.0, ge=0, le=1000)  # weight of the KL; 1 gives the ELBO
     kl_warmup: int = Field(0, ge=0, le=100_000_000)  # steps over which the weight grows from 0 to beta
 

@@ -154,6 +154,7 @@ def test_points_pass_as_they_are() -> None:
             "model.output: 'tanh' does not cover the range of 2-D points",
         ),
         ({"output": "linear", "architecture": "conv"}, "points", (2, 1, 1), "none", "model.architecture"),
+        ({"output": "linear", "diff_augment": ("color",)}, "points", (2, 1, 1), "none", "model.diff_augment"),
         ({}, "images", (1, 9, 7), "dynamic", "data.binarization: 'dynamic'"),
     ],
 )
