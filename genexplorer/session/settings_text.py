@@ -46,9 +46,10 @@ def parse_assignment(text: str, given_in: str) -> tuple[str, Any]:
 
 
 def parse_value(text: str) -> Any:
-    """Parse a value as TOML; other text is taken as a string, so that quotes can be omitted."""
+    """Parse a value as TOML; other text is taken as a string, so that quotes can be omitted, also in a list."""
     try:
         parsed = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
-        return text
+        is_list = text.startswith("[") and text.endswith("]") and "[" not in text[1:]
+        return [parse_value(part.strip()) for part in text[1:-1].split(",")] if is_list else text
     return parsed["value"] if list(parsed) == ["value"] else text

@@ -68,7 +68,7 @@ def sample_bernoulli(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of training images, drawn anew for each image of each batch.
+    """Random changes of training images, others for each image of each batch.
 
     Args:
         flip: Mirror left to right with probability ½.
@@ -105,9 +105,8 @@ class Augmentation:
         ]
 
     def describe(self) -> list[str]:
-        """Return the parts of a setup: "training images mirrored at random"."""
-        parts = ["training images mirrored at random"] if self.flip else []
-        return [*parts, *([f"training images padded by {self.crop} px and cropped at random"] if self.crop else [])]
+        """Return the parts of the setup of training metrics: "random flip", "random crop (padding 4)"."""
+        return ["random flip"] * self.flip + [f"random crop (padding {self.crop})"] * bool(self.crop)
 
 
 class TrainImages:

@@ -27,13 +27,14 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
     # The model's own. Their setup begins with that of the data, with the binarization as it is in the metric's split.
     weights = "EMA weights" if session.ema.is_separate else "raw weights, there is no EMA"
     binarization, data_setup = session.plan.binarization, session.data_card.setup
+    augmented = preprocess.Augmentation.of(session.plan.data_options).describe()
     specs = []
     for spec in (*session.model.metrics(), *(session.reference.specs(session.model) if session.reference else ())):
         of_split = preprocess.describe_setup(binarization, spec.name.partition("/")[0])
         setup = data_setup.replace(preprocess.describe_setup(binarization), of_split, 1)
         title = spec.title.replace("EMA weights", weights)
         is_test = spec.name.startswith("test/")
-        own = _with_test_images(spec.setup, session) if is_test else spec.setup
+        own = _with_test_images(spec.setup, session) if is_test else ", ".join(filter(None, (*augmented, spec.setup)))
         if not is_test or _FIRST_TEST_IMAGES.search(own):  # the data's number of test images is irrelevant, or a repeat
             setup = ", ".join(part for part in setup.split(", ") if not _FIRST_TEST_IMAGES.fullmatch(part))
         specs.append(replace(spec, title=title, setup=", ".join(filter(None, (setup, own)))))

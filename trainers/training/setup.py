@@ -104,7 +104,6 @@ def data_card(plan: Plan, data: ImageData | PointData) -> DataCard:
     setup = ["points of the plane" if is_point_data else preprocess.describe_setup(plan.binarization)]
     if is_point_data and hasattr(options, "noise"):
         setup.append(f"noise {options.noise:g}")
-    setup += preprocess.Augmentation.of(options).describe()
     # Name the part of the data.
     for name, split, images in (("limit", "training", data.train), ("limit_test", "test", data.test)):
         if getattr(options, name, None) is not None:

@@ -51,6 +51,9 @@ def test_a_length_replaces_the_length_of_the_preset() -> None:
         ("[1, 2]", [1, 2]),
         ('"static"', "static"),
         ("static", "static"),
+        ("[color, cutout]", ["color", "cutout"]),  # as a shell leaves '["color", "cutout"]'
+        ("[x]y]", ["x]y"]),
+        ("[a [b]]", "[a [b]]"),
         ("none", "none"),
         ("", ""),
         ("1\nother = 2", "1\nother = 2"),

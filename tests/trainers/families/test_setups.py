@@ -41,6 +41,15 @@ def test_a_small_test_set_is_named_with_its_size(folder: Path) -> None:
     assert specs["test/samples_off_scale_ema"].title.startswith("share of out-of-range samples")
 
 
+def test_augmentation_is_named_with_metrics_of_training_batches_alone(folder: Path) -> None:
+    augmented = {"data": {"random_flip": True, "random_crop": 2}, "model": {"diff_augment": ["translation"]}}
+    specs, _ = run("gan", folder, GAN, augmented)
+    for name in ("loss_d", "loss_g", "real_logits"):
+        setup = specs[f"train/{name}"].setup
+        assert "random flip, random crop (padding 2)" in setup and "DiffAugment (translation)" in setup
+    assert not any("random flip" in s.setup or "DiffAugment" in s.setup for s in specs.values() if "test/" in s.name)
+
+
 @pytest.mark.parametrize("loss", ["non-saturating", "hinge", "least-squares", "wasserstein-gp"])
 def test_setups_of_a_gan_name_loss_threshold_and_interval(loss: str, folder: Path) -> None:
     specs, values = run("gan", folder, GAN, {"model": {"loss": loss, "r1": 2.0, "r1_every": 3}})

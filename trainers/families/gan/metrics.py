@@ -1,5 +1,6 @@
 """Declarations of the metrics of a GAN."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from trainers.events import Better, MetricSpec, eval_metrics, train_metric
@@ -38,7 +39,13 @@ _SHARED_CHARTS = {  # quantity: (title of the chart that it shares, label of its
 
 
 def specs(
-    unit: str, kind: DataKind = "images", *, loss: str = "non-saturating", centered: bool = True, r1_every: int = 1
+    unit: str,
+    kind: DataKind = "images",
+    *,
+    loss: str = "non-saturating",
+    centered: bool = True,
+    r1_every: int = 1,
+    diff_augment: Sequence[str] = (),
 ) -> tuple[MetricSpec, ...]:
     """Return the metrics of a GAN.
 
@@ -48,17 +55,19 @@ def specs(
         loss: Name of the loss, on which the values of losses depend.
         centered: Whether the decision threshold of the accuracies is 0; else it is halfway between the mean logits.
         r1_every: Steps between R1 penalties, each multiplied by as many.
+        diff_augment: Augmentations of all that the discriminator sees in training.
     """
     # Of each training step: losses, the discriminator's logits and accuracies, gradient norms.
+    batch_mean = f"DiffAugment ({', '.join(diff_augment)}), batch mean" if diff_augment else "batch mean"
     threshold = "" if centered else ", threshold halfway between the mean logits"
     specs = []
     for quantity, title, better in _LOSS_METRICS:
         has_penalty = quantity in ("loss_d", "loss_d_penalty")
         interval = f", R1 every {r1_every} steps, times {r1_every}" if r1_every > 1 and has_penalty else ""
-        setup = f"{loss} loss, batch mean{interval}"
+        setup = f"{loss} loss, {batch_mean}{interval}"
         specs.append(train_metric(quantity, title, unit, better, "objective", setup))
     for quantity, title in _DISCRIMINATOR_METRICS:
-        setup = "batch mean" + (threshold if quantity.startswith("d_accuracy") else "")
+        setup = batch_mean + (threshold if quantity.startswith("d_accuracy") else "")
         specs.append(train_metric(quantity, title, "", "neither", "discriminator", setup))
     for name, title in (("d", "discriminator"), ("g", "generator")):
         quantity = f"grad_norm_{name}"

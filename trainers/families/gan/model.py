@@ -164,6 +164,7 @@ class Gan(Model):
             loss=options.loss,
             centered=self.loss.centered,
             r1_every=options.r1_every if options.r1 else 1,
+            diff_augment=options.diff_augment,
         )
 
     def evaluator(self, num_images: int, seed: int) -> Evaluator:

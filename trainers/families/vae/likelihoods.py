@@ -163,12 +163,10 @@ class LogisticMixture(Likelihood):
     def _distribution(self, outputs: Tensor, channels: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return logits, (B, K, H, W); locations in [0, 1] and log-scales, (B, K, C, H, W); multiples, (B, K, …)."""
         count = self.num_components
-        logits, rest = outputs[:, :count], outputs[:, count:].reshape(len(outputs), count, -1, *outputs.shape[2:])
-        locations, log_scales, multiples = (
-            rest[:, :, :channels],
-            rest[:, :, channels : 2 * channels],
-            rest[:, :, 2 * channels :],
-        )
+        logits = outputs[:, :count]
+        others = outputs[:, count:].reshape(len(outputs), count, -1, *outputs.shape[2:])
+        locations, log_scales = others[:, :, :channels], others[:, :, channels : 2 * channels]
+        multiples = others[:, :, 2 * channels :]
         return logits, locations + 0.5, log_scales + self.initial_log_scale, torch.tanh(multiples)
 
     @staticmethod
