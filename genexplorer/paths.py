@@ -6,9 +6,10 @@ from pathlib import Path
 import platformdirs
 
 from trainers.errors import ConfigError
+from trainers.storage.user_folders import STATE_VARIABLE as STATE_VARIABLE
+from trainers.storage.user_folders import state_dir as state_dir
 
 RUNS_VARIABLE = "GENEXPLORER_RUNS"
-STATE_VARIABLE = "GENEXPLORER_STATE"
 _APP_NAME = "genexplorer"
 
 
@@ -27,13 +28,6 @@ def runs_dir(option: Path | None = None) -> Path:
             f"the runs folder {escaped} has a name that is not UTF-8",
             "rename it, or choose another one with --runs-dir",
         ) from None
-    return folder
-
-
-def state_dir() -> Path:
-    """Return the user's state folder (core leases, preferences); it is created if missing."""
-    folder = Path(os.environ.get(STATE_VARIABLE, "") or platformdirs.user_state_dir(_APP_NAME)).expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

@@ -60,7 +60,7 @@ def assemble_for_data(preset_name: str, *layers: Layer) -> Assembly:
     """
     # Merge the layers over those of the preset.
     preset = registry.preset(preset_name)
-    base, layers = _base(preset), tuple(with_current_names(layer) for layer in layers)
+    base, layers = _base(preset), tuple(_with_named_data(with_current_names(layer)) for layer in layers)
     values = merge_all(base, *layers)
     # Insert what the family chooses for the data.
     explicit = {key: value for layer in layers for key, value in flatten(layer).items()}
@@ -102,7 +102,7 @@ def configure(model: str | RunConfig, layer: Layer) -> RunConfig:
         DataError: as `assemble`.
     """
     if isinstance(model, RunConfig):
-        return parse(merge(model.model_dump(mode="json"), layer))
+        return parse(merge(model.model_dump(mode="json"), _with_named_data(layer)))
     return assemble(model, layer)
 
 
@@ -137,12 +137,13 @@ def changes(
         layer["seed"] = seed
     if data is not None:
         source = data_settings(data)
-        layer["data"] = {**layer.get("data", {}), **source}
+        others = {key: value for key, value in layer.get("data", {}).items() if key not in ("name", "path")}
+        layer["data"] = {**source, **others}  # options that a name stands for give way to explicit ones
     return layer
 
 
 def data_settings(data: str | Path) -> dict[str, Any]:
-    """Return the settings of the section "data" for a name or a path.
+    """Return the settings of the section "data" for a name, also one that the user added, or a path.
 
     Raises:
         ConfigError: if there is neither a data set of that name nor a path.
@@ -153,8 +154,15 @@ def data_settings(data: str | Path) -> dict[str, Any]:
             if spec.reads_path:
                 raise ConfigError(f"data: '{data}' needs a path", "give the folder or file itself")
             return {"name": spec.name}
+    named: dict[str, Any] | None = registry.resolve("trainers.data.named:find_settings")(str(data))
+    if named is not None:
+        return named
     if not Path(data).expanduser().exists():
+        if download := registry.resolve("trainers.data.downloads.catalog:find_download")(str(data)):
+            hint = f"'genexplorer data fetch {download.name}' downloads it, or give the path of a folder"
+            raise ConfigError(f"data: '{data}' is not on this machine", hint)
         names = [name for name, spec in registry.datasets().items() if not spec.reads_path]
+        names += registry.resolve("trainers.data.named:added")()
         close = difflib.get_close_matches(str(data), names, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}; or a path to images or arrays"
         raise ConfigError(f"data: '{data}' is neither a data set nor a folder or file", hint)
@@ -272,6 +280,22 @@ def _dropped_data_options(config: RunConfig, base: Layer, layers: Sequence[Layer
         if isinstance(section, Mapping):
             dropped |= {f"data.{key}": value for key, value in section.items() if key not in ignored}
     return dropped
+
+
+def _with_named_data(layer: Layer) -> Layer:
+    """Return a layer with the settings that a name of the user's, or of a downloaded data set, stands for."""
+    section = layer.get("data")
+    name = section.get("name") if isinstance(section, Mapping) else section
+    if not isinstance(name, str) or registry.is_builtin_dataset(name) or name in registry.datasets():
+        return layer
+    options = {key: value for key, value in section.items() if key != "name"} if isinstance(section, Mapping) else {}
+    named: dict[str, Any] | None = registry.resolve("trainers.data.named:find_settings")(name)
+    if named is not None:
+        return {**layer, "data": {**named, **options}}
+    if download := registry.resolve("trainers.data.downloads.catalog:find_download")(name):
+        hint = f"'genexplorer data fetch {download.name}' downloads it"
+        raise ConfigError(f"data.name: '{name}' is not on this machine", hint)
+    return layer
 
 
 def _find_dataset(name: object) -> registry.DataSet | None:

@@ -11,9 +11,15 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trainers import arguments
+from trainers.data_traits import DataDefault as DataDefault
+from trainers.data_traits import DataDefaults as DataDefaults
+from trainers.data_traits import DataDescription as DataDescription
+from trainers.data_traits import DataKind as DataKind
+from trainers.data_traits import DataTraits as DataTraits
+from trainers.data_traits import ImageShape as ImageShape
 from trainers.errors import ConfigError
 from trainers.theory import Theory
 
@@ -23,8 +29,6 @@ if TYPE_CHECKING:  # listing runs needs `data_kind` alone, and should not import
     from trainers.model_card import Capability
 
 SCHEMA_VERSION = 1  # of stored configurations; older ones are read, newer ones refused
-ImageShape = tuple[int, int, int]  # (C, H, W); (2, 1, 1) for 2-D points
-DataKind = Literal["images", "points"]
 T = TypeVar("T")
 
 
@@ -78,24 +82,6 @@ class PluginFailure:
 
     def __str__(self) -> str:
         return f"{self.plugin} is left out: {self.reason}"
-
-
-class DataTraits(NamedTuple):
-    """Properties of a data set on which settings of a model depend."""
-
-    shape: ImageShape  # (C, H, W) of an image; (2, 1, 1) for 2-D points
-    kind: DataKind
-    is_nearly_binary: bool | None = None  # whether nearly all pixels are black or white; None if it is unknown
-
-
-class DataDefault(NamedTuple):
-    """A value that a family chooses for a setting because of the data or of other settings, and why, in a few words."""
-
-    value: Any
-    reason: str
-
-
-DataDefaults = Mapping[str, DataDefault]  # by dotted key: "data.binarization", "model.likelihood"
 
 
 @dataclass(frozen=True)
@@ -163,6 +149,7 @@ class DataSet:
         traits: Function of the options, or its name, that returns `DataTraits`; by default the shape and kind alone.
         prepare: Function of (options, progress), or its name, that makes a cache which `load` needs, and returns a line
             about what was left out, or ""; progress is called with the numbers of files done and of all files.
+        describe: Function of the options, or its name, that returns a `DataDescription`: what was found and left out.
         location: Names of the options that say where the data are. Another place does not inherit them.
     """
 
@@ -176,6 +163,7 @@ class DataSet:
     count: str | Callable[[Any], int | None] | None = None
     traits: str | Callable[[Any], DataTraits] | None = None
     prepare: str | Callable[[Any, Callable[[int, int], None]], str] | None = None
+    describe: "str | Callable[[Any], DataDescription] | None" = None
     location: tuple[str, ...] = ()
 
     @property
@@ -257,6 +245,11 @@ def register_dataset(spec: DataSet, *, replace: bool = False) -> None:
 def is_builtin(spec: Family) -> bool:
     """Return whether a family is one of those that this package has."""
     return spec.name in _FAMILIES and resolve(_FAMILIES[spec.name]) is spec
+
+
+def is_builtin_dataset(name: str) -> bool:
+    """Return whether a data set is one of those that this package has; imports nothing."""
+    return name in _IMAGE_DATASETS or name in _POINT_DATASETS
 
 
 def registered_names() -> set[str]:
@@ -342,7 +335,7 @@ def dataset(name: str) -> DataSet:
     Raises:
         ConfigError: if there is no such data set.
     """
-    if name in _IMAGE_DATASETS or name in _POINT_DATASETS:
+    if is_builtin_dataset(name):
         builtin: DataSet = resolve(_IMAGE_DATASETS.get(name) or _POINT_DATASETS[name])
         return builtin
     return _find(datasets(), name, "data.name", "data set")

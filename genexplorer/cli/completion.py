@@ -64,9 +64,25 @@ def presets(ctx: typer.Context, incomplete: str) -> Completions:
 @_suppress_errors
 def data_sets(ctx: typer.Context, incomplete: str) -> Completions:
     """Complete names of data sets."""
-    from trainers import registry
+    from genexplorer.session import data_names
 
-    return [(dataset.name, dataset.title) for dataset in registry.datasets().values()]
+    return [(each.name, each.title) for each in data_names.known_data(measured=False)]
+
+
+@_suppress_errors
+def names(ctx: typer.Context, incomplete: str) -> Completions:
+    """Complete names of data that were added."""
+    from trainers.data import named
+
+    return [(name, str(settings.get("path", ""))) for name, settings in named.added().items()]
+
+
+@_suppress_errors
+def downloads(ctx: typer.Context, incomplete: str) -> Completions:
+    """Complete names of data sets that can be downloaded."""
+    from trainers.data.downloads import catalog
+
+    return [(name, download.title) for name, download in catalog.DOWNLOADS.items()]
 
 
 @_suppress_errors

@@ -12,6 +12,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from genexplorer import __version__
 from genexplorer.cli import demo, open_ui, output, presets, train
+from genexplorer.cli.data import inspect
+from genexplorer.cli.data import manage as manage_data
 from genexplorer.cli.doctor import command as doctor
 from genexplorer.cli.options import RunsDir
 from genexplorer.cli.pictures import images, interpolate, reconstruct, trace
@@ -59,6 +61,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+data_app = typer.Typer(help="List, inspect, fetch and name data sets.", cls=Group)
 runs_app = typer.Typer(help="List, control, describe, delete and import runs.", cls=Group)
 
 
@@ -97,6 +100,13 @@ def runs(context: typer.Context, runs_dir: RunsDir = None) -> None:
         show.list_runs(runs_dir=runs_dir)
 
 
+@data_app.callback(invoke_without_command=True)
+def data(context: typer.Context) -> None:
+    """List, inspect, fetch and name data sets. Without a command it lists them."""
+    if context.invoked_subcommand is None:
+        manage_data.list_data()
+
+
 def _add_commands() -> None:
     """Add the commands to the two groups, in the order of the help."""
     help_sections: dict[str, dict[str, Callable[..., None]]] = {
@@ -119,6 +129,17 @@ def _add_commands() -> None:
         for name, function in commands.items():
             epilog = train.EPILOG if name == "train" else None
             app.command(name, cls=Command, rich_help_panel=help_section, epilog=epilog)(function)
+    # The commands of `genexplorer data`.
+    app.add_typer(data_app, name="data", rich_help_panel="Manage")
+    data_commands: dict[str, Callable[..., None]] = {
+        "list": manage_data.list_data,
+        "inspect": inspect.inspect,
+        "fetch": manage_data.fetch,
+        "add": manage_data.add,
+        "remove": manage_data.remove,
+    }
+    for name, function in data_commands.items():
+        data_app.command(name, cls=Command)(function)
     # The commands of `genexplorer runs`.
     app.add_typer(runs_app, name="runs", rich_help_panel="Manage")
     run_commands: dict[str, Callable[..., None]] = {

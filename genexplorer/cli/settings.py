@@ -126,11 +126,16 @@ def _flag_layer(flags: Mapping[str, Any], assignments: Sequence[str], data: str 
     for flag, value in flags.items():
         if value is not None:
             layer.add(FLAGS[flag].key, value, flag)
-    for key, value in (_data_settings(data) if data is not None else {}).items():
-        layer.add(key, value, "--data")
+    place = presets.flatten({"data": data_settings(data)}) if data is not None else {}
+    for key in ("data.name", "data.path"):
+        if key in place:
+            layer.add(key, place.pop(key), "--data")
     for assignment in assignments:
         key, value = parse_assignment(assignment, "--set")
         layer.add(key, value, f"--set {key}")
+    for key, value in place.items():  # options that a name stands for give way to explicit ones
+        if key not in layer.values:
+            layer.add(key, value, "--data")
     return layer
 
 
@@ -146,8 +151,8 @@ def _environment_layer(environment: Mapping[str, str]) -> SettingsLayer:
     return layer
 
 
-def _data_settings(data: str) -> dict[str, Any]:
-    """Return the settings of `--data`, by dotted key.
+def data_settings(data: str) -> dict[str, Any]:
+    """Return the section "data" that `--data` stands for.
 
     Raises:
         ConfigError: if there is no such data set or path; it names the flag.
@@ -160,7 +165,7 @@ def _data_settings(data: str) -> dict[str, Any]:
             "rename the file or folder",
         )
     try:
-        return presets.flatten({"data": presets.data_settings(data)})
+        return presets.data_settings(data)
     except ConfigError as error:
         raise ConfigError(error.message.replace(f"data: '{data}'", f"--data {data}:", 1), error.hint) from None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trainers.data import idx
 from trainers.data.dataset import ImageData
+from trainers.data.downloads.catalog import CLASS_NAMES_FILE, DOWNLOADS
 from trainers.errors import DataError
 
 # train-images-idx3-ubyte.gz, t10k-labels.idx1-ubyte, emnist-letters-test-images-idx3-ubyte, qmnist-test-labels-idx2-int
@@ -13,6 +14,10 @@ _FILE_NAME = re.compile(
     r"(?P<prefix>.*?)[-_]?(?P<split>train|t10k|test)-(?P<content>images|labels)[-.]idx(?:[134]-ubyte|2-int)(?P<gz>\.gz)?"
 )
 _MAX_DEPTH = 2  # of subfolders that are searched: torchvision stores MNIST in MNIST/raw
+_MAX_CLASSES = 1000
+_MAX_NAMES_BYTES = 1 << 16
+# Words in the names of the folders in which people keep data sets whose files have the names of MNIST's.
+_KNOWN_FOLDERS = {"fashion-mnist": ("fashion",), "kmnist": ("kmnist", "kuzushiji")}
 _STANDARD_FILE_NAMES = "train-images-idx3-ubyte[.gz] and t10k-images-idx3-ubyte[.gz]"
 
 
@@ -124,7 +129,49 @@ def load(
     )
     if transpose:
         train, test = train.swapaxes(1, 2).copy(), test.swapaxes(1, 2).copy()
-    return ImageData(name, train, test, train_labels, test_labels)
+    return ImageData(name, train, test, train_labels, test_labels, class_names(files))
+
+
+def class_names(files: IdxFiles) -> tuple[str, ...]:
+    """Return the names of the labels 0, 1, … where they are known; empty for digits and unknown data.
+
+    They are in a file `class-names.txt` beside the images, a line each, in EMNIST's `…-mapping.txt`, or known for
+    Fashion-MNIST and KMNIST by the name of their folder.
+    """
+    folder = files.train_images.parent
+    lines = _read_lines(folder / CLASS_NAMES_FILE)
+    if lines:
+        return tuple(lines[:_MAX_CLASSES])
+    if files.prefix and (names := _mapped_names(_read_lines(folder / f"{files.prefix}-mapping.txt"))):
+        return names
+    place = "/".join(folder.parts[-3:]).lower()
+    for download in DOWNLOADS.values():
+        words = _KNOWN_FOLDERS.get(download.name, ())
+        if any(word in place for word in words):
+            return download.class_names
+    return ()
+
+
+def _mapped_names(lines: list[str]) -> tuple[str, ...]:
+    """Return the names of EMNIST's labels from lines such as "11 66" or "1 65 97": the label, then ASCII codes."""
+    names: dict[int, str] = {}
+    for line in lines:
+        words = line.split()
+        if len(words) < 2 or not all(word.isdecimal() and len(word) < 4 for word in words):
+            return ()
+        codes = [chr(int(word)) for word in words[1:]]
+        names[int(words[0])] = "".join(code for code in dict.fromkeys(codes) if code.isalnum())
+    if all(name.isdecimal() for name in names.values()) or not names:
+        return ()  # digits are their own names
+    return tuple(names.get(label, "") for label in range(max(names) + 1))
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            return file.read(_MAX_NAMES_BYTES).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
 
 
 def _find_files(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:

@@ -8,10 +8,10 @@ from PIL import ImageColor
 from trainers.data.catalog import is_nearly_binary
 from trainers.data.dataset import ImageData, num_test_examples
 from trainers.data.image_files import prepare as preparing
-from trainers.data.image_files.decode import DecodeError, ImageFormat, decode
+from trainers.data.image_files.decode import FILTER_NAME, DecodeError, ImageFormat, decode
 from trainers.data.image_files.scan import ImageFolder, scan
 from trainers.data.image_files.spec import ImageFolderOptions
-from trainers.registry import DataTraits, ImageShape
+from trainers.registry import DataDescription, DataTraits, ImageShape
 
 MAX_NATIVE_SIDE_PX = 128  # images of one size up to this are not resized by default
 DEFAULT_SIDE_PX = 64
@@ -53,6 +53,24 @@ def prepare(options: ImageFolderOptions, on_progress: preparing.Progress) -> str
     if not prepared.num_skipped:
         return ""
     return f"{prepared.num_skipped:,} of {len(folder.files):,} files are skipped: {'; '.join(prepared.skipped[:3])}"
+
+
+def describe(options: ImageFolderOptions) -> DataDescription:
+    """Return which files of a folder are left out, and how the others are read.
+
+    Raises:
+        DataError: as `load`.
+    """
+    folder, image_format = _scan(options)
+    prepared = _prepared(folder, image_format, options, lambda done, total: None)
+    size, color = f"{image_format.height}×{image_format.width}", "gray" if image_format.channels == 1 else "color"
+    summary = preparing.summarize_headers(folder)
+    notes = [f"{len(folder.files):,} files, read as {color} images of {size}"]
+    if not summary.has_one_size or (summary.height, summary.width) != (image_format.height, image_format.width):
+        notes.append(f"resized with {FILTER_NAME}, fit: {image_format.fit}")
+    if not folder.files[0].split:
+        notes.append(f"test split: {options.test_fraction:g} of the files, chosen with seed {options.split_seed}")
+    return DataDescription(tuple(notes), prepared.num_skipped, prepared.skipped, folder.other_files)
 
 
 def peek(options: ImageFolderOptions) -> ImageShape:

@@ -40,5 +40,6 @@ IMAGES = DataSet(
     count=f"{_FUNCTIONS}:count",
     traits=f"{_FUNCTIONS}:traits",
     prepare=f"{_FUNCTIONS}:prepare",
+    describe=f"{_FUNCTIONS}:describe",
     location=("path",),
 )

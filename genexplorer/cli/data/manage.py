@@ -1,0 +1,115 @@
+"""`genexplorer data list | add | remove | fetch`: the data sets that are known by name."""
+
+from typing import Annotated, Any
+
+import typer
+
+from genexplorer.cli import completion, output
+from genexplorer.cli.options import AsJson
+
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Choose within the data, such as size=64 or prefix=emnist-letters. Repeat."
+    ),
+]
+
+
+def list_data(as_json: AsJson = False) -> None:
+    """List the data sets that are known by name: built-in, added, downloaded, and those that can be downloaded."""
+    from genexplorer.session import data_names
+    from genexplorer.session.disk_use import size
+
+    data = data_names.known_data()
+    counts = {each.name: data_names.num_train(each) for each in data if each.settings}
+    if as_json:
+        output.print_json(
+            [
+                {
+                    "name": each.name,
+                    "origin": each.origin,
+                    "on_disk": bool(each.settings),
+                    "title": each.title,
+                    "settings": each.settings,
+                    "path": each.path or None,
+                    "bytes": each.num_bytes,
+                    "num_train": counts.get(each.name),
+                }
+                for each in data
+            ]
+        )
+        return
+    rows = []
+    for each in data:
+        count = counts.get(each.name)
+        num_bytes = "" if each.num_bytes is None else size(each.num_bytes)
+        rows.append((each.name, each.origin, "" if count is None else f"{count:,}", num_bytes, each.title))
+    output.print_table(("NAME", "ORIGIN", "TRAIN", "SIZE", "WHAT"), rows, right_aligned=(2, 3))
+    output.print_stderr("\ntrain on one with: genexplorer train vae --data NAME")
+
+
+def add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A folder or file, as for 'train --data'.")],
+    assignments: Assignments = None,
+    replace: Annotated[bool, typer.Option("--replace", help="The name may stand for other data until now.")] = False,
+) -> None:
+    """Remember a name for data at a path, with the options that choose within it; '--data NAME' then works."""
+    from trainers.data import named
+
+    settings = section_of(path, assignments or ())
+    named.add(name, settings, replace=replace)
+    output.print_stderr(f"{name}: {settings.get('path', settings['name'])}; see it: genexplorer data inspect {name}")
+
+
+def remove(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A name that was added.", autocompletion=completion.names)
+    ],
+) -> None:
+    """Forget a name that was added; the data stay."""
+    from trainers.data import named
+
+    named.remove(name)
+    output.print_stderr(f"{name} is forgotten; its data stay where they are")
+
+
+def fetch(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="See 'genexplorer data list'.", autocompletion=completion.downloads)
+    ],
+) -> None:
+    """Download a well-known data set and verify its checksums.
+
+    An interrupted download continues where it stopped. $GENEXPLORER_MIRRORS names mirrors that are tried first.
+    """
+    from genexplorer.errors import ConfigError
+    from trainers.data.downloads import catalog
+    from trainers.data.downloads import fetch as fetching
+
+    download = catalog.find_download(name)
+    if download is None:
+        raise ConfigError(f"'{name}' cannot be downloaded", f"choose one of {', '.join(catalog.DOWNLOADS)}")
+    was_complete = download.is_complete
+    with output.progress_bar(f"fetching {download.name}") as show_progress:
+        folder = fetching.fetch(download, show_progress)
+    output.print_stderr(f"{download.name} {'is there already' if was_complete else 'is complete'}: {folder}")
+    chosen = name if name in download.set_names else download.set_names[0]
+    output.print_stderr(f"train on it with: genexplorer train vae --data {chosen}")
+
+
+def section_of(place: str, assignments: Any) -> dict[str, Any]:
+    """Return the section "data" of a name or path with further options, given as "size=64" or "data.size=64".
+
+    Raises:
+        ConfigError: if there is no such data set or option.
+        DataError: if the path is no data set.
+    """
+    from genexplorer.cli.settings import data_settings
+    from genexplorer.session.settings_text import parse_assignment
+
+    settings = data_settings(place)
+    for assignment in assignments:
+        key, value = parse_assignment(assignment, "--set")
+        settings[key.removeprefix("data.")] = value
+    return settings
