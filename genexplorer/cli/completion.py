@@ -64,17 +64,17 @@ def presets(ctx: typer.Context, incomplete: str) -> Completions:
 @_suppress_errors
 def data_sets(ctx: typer.Context, incomplete: str) -> Completions:
     """Complete names of data sets."""
-    from genexplorer.session import data_names
+    from genexplorer.session import known_data
 
-    return [(each.name, each.title) for each in data_names.known_data(measured=False)]
+    return [(each.name, each.title) for each in known_data.known_data(measured=False)]
 
 
 @_suppress_errors
 def names(ctx: typer.Context, incomplete: str) -> Completions:
     """Complete names of data that were added."""
-    from trainers.data import named
+    from trainers.data import data_names
 
-    return [(name, str(settings.get("path", ""))) for name, settings in named.added().items()]
+    return [(name, str(settings.get("path", ""))) for name, settings in data_names.added().items()]
 
 
 @_suppress_errors

@@ -205,15 +205,15 @@ def _count_classes(data: ImageData | PointData) -> tuple[ClassCount, ...]:
 
 def _histogram(values: NDArray[Any]) -> Histogram:
     picked = np.unique(np.linspace(0, len(values) - 1, min(len(values), _MAX_HISTOGRAM_EXAMPLES)).astype(np.int64))
-    chosen = values[picked]
-    if chosen.dtype == np.uint8:
+    sample = values[picked]
+    if sample.dtype == np.uint8:
         counts = np.zeros(256, np.int64)
-        for start in range(0, len(chosen), 1000):
-            counts += np.bincount(chosen[start : start + 1000].reshape(-1), minlength=256)
+        for start in range(0, len(sample), 1000):
+            counts += np.bincount(sample[start : start + 1000].reshape(-1), minlength=256)
         counts, low, high = counts.reshape(NUM_BINS, -1).sum(axis=1), 0.0, 255.0
     else:
-        low, high = float(chosen.min()), float(chosen.max())
-        counts = np.histogram(chosen, NUM_BINS, (low, high))[0]
+        low, high = float(sample.min()), float(sample.max())
+        counts = np.histogram(sample, NUM_BINS, (low, high))[0]
     return Histogram(low, high, tuple((counts / max(counts.sum(), 1)).tolist()), len(picked))
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from genexplorer import paths
 from genexplorer.errors import ConfigError, UserError
-from genexplorer.session import data_names
+from genexplorer.session import known_data
 from genexplorer.session.eta import Estimate, expected_time
 from genexplorer.session.formatting import duration
 from genexplorer.session.observable import Observable
@@ -250,7 +250,7 @@ def _data_field(default: str) -> FormField:
         for dataset in datasets
         if not dataset.reads_path
     ]
-    choices += [Choice(name, f"{name}: {text}") for name, text in data_names.named_data(data_kind)]
+    choices += [Choice(name, f"{name}: {text}") for name, text in known_data.named_data(data_kind)]
     # One choice for everything at a path, which is found out by what is there.
     own = next((dataset.name for dataset in datasets if dataset.reads_path), None)
     choices += [Choice(own, "your own: a folder or file")] if own else []

@@ -19,5 +19,5 @@ def state_dir() -> Path:
 
 def downloaded_data_dir() -> Path:
     """Return the folder of downloaded data sets, one folder for each. It may not exist yet."""
-    chosen = os.environ.get(DATA_VARIABLE, "")
-    return Path(chosen).expanduser() if chosen else Path(platformdirs.user_data_dir(_APP_NAME)) / "data"
+    folder = os.environ.get(DATA_VARIABLE, "")
+    return Path(folder).expanduser() if folder else Path(platformdirs.user_data_dir(_APP_NAME)) / "data"

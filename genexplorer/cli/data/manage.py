@@ -17,11 +17,11 @@ Assignments = Annotated[
 
 def list_data(as_json: AsJson = False) -> None:
     """List the data sets that are known by name: built-in, added, downloaded, and those that can be downloaded."""
-    from genexplorer.session import data_names
+    from genexplorer.session import known_data
     from genexplorer.session.disk_use import size
 
-    data = data_names.known_data()
-    counts = {each.name: data_names.num_train(each) for each in data if each.settings}
+    data = known_data.known_data()
+    counts = {each.name: known_data.num_train(each) for each in data if each.settings}
     if as_json:
         output.print_json(
             [
@@ -55,10 +55,10 @@ def add(
     replace: Annotated[bool, typer.Option("--replace", help="The name may stand for other data until now.")] = False,
 ) -> None:
     """Remember a name for data at a path, with the options that choose within it; '--data NAME' then works."""
-    from trainers.data import named
+    from trainers.data import data_names
 
     settings = section_of(path, assignments or ())
-    named.add(name, settings, replace=replace)
+    data_names.add(name, settings, replace=replace)
     output.print_stderr(f"{name}: {settings.get('path', settings['name'])}; see it: genexplorer data inspect {name}")
 
 
@@ -68,9 +68,9 @@ def remove(
     ],
 ) -> None:
     """Forget a name that was added; the data stay."""
-    from trainers.data import named
+    from trainers.data import data_names
 
-    named.remove(name)
+    data_names.remove(name)
     output.print_stderr(f"{name} is forgotten; its data stay where they are")
 
 
@@ -94,8 +94,8 @@ def fetch(
     with output.progress_bar(f"fetching {download.name}") as show_progress:
         folder = fetching.fetch(download, show_progress)
     output.print_stderr(f"{download.name} {'is there already' if was_complete else 'is complete'}: {folder}")
-    chosen = name if name in download.set_names else download.set_names[0]
-    output.print_stderr(f"train on it with: genexplorer train vae --data {chosen}")
+    set_name = name if name in download.set_names else download.set_names[0]
+    output.print_stderr(f"train on it with: genexplorer train vae --data {set_name}")
 
 
 def section_of(place: str, assignments: Any) -> dict[str, Any]:

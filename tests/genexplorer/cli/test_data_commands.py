@@ -13,7 +13,7 @@ from genexplorer.cli import output
 from genexplorer.cli.data import inspect
 from genexplorer.session.new_run import NewRunForm
 from tests.genexplorer.cli.conftest import Cli
-from trainers.data import named
+from trainers.data import data_names
 from trainers.data.downloads import fetch
 from trainers.storage import cache
 from trainers.storage.user_folders import DATA_VARIABLE
@@ -116,14 +116,14 @@ def test_a_name_stands_for_a_path_and_its_options_wherever_data_are_named(
 def test_names_that_are_refused(cli: Cli, flowers: Path, name: str) -> None:
     result = cli("data", "add", "--", name, flowers)
     assert result.code == 2 and len(result.err.splitlines()) == 1
-    assert not named.added()
+    assert not data_names.added()
 
 
 def test_a_name_is_replaced_only_on_request(cli: Cli, flowers: Path) -> None:
     assert cli("data", "add", "garden", flowers).code == 0
     assert "--replace" in cli("data", "add", "garden", flowers / "train").err
     assert cli("data", "add", "garden", flowers / "train", "--replace").code == 0
-    assert named.added()["garden"]["path"] == str(flowers / "train")
+    assert data_names.added()["garden"]["path"] == str(flowers / "train")
     assert cli("data", "add", "other", flowers, "--set", "sice=8").code == 2
     assert cli("data", "add", "other", flowers / "missing").code == 2
 

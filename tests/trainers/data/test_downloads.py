@@ -14,7 +14,7 @@ import pytest
 import scipy.io
 
 from trainers import presets, registry
-from trainers.data import idx, loading, named
+from trainers.data import data_names, idx, loading
 from trainers.data.dataset import ImageData
 from trainers.data.downloads import catalog, convert, fetch
 from trainers.data.downloads.catalog import Download
@@ -110,7 +110,7 @@ def test_a_whole_download_is_a_data_set_with_class_names(server: Server, monkeyp
     count = len(server.requests)
     assert fetch.fetch(download) == folder and len(server.requests) == count
     with pytest.raises(ConfigError, match="already a data set"):
-        named.add("tiny", {"name": "idx", "path": str(folder)})
+        data_names.add("tiny", {"name": "idx", "path": str(folder)})
 
 
 def test_an_interrupted_download_continues_where_it_stopped(server: Server) -> None:

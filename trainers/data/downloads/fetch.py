@@ -43,7 +43,7 @@ def fetch(download: Download, on_progress: OnProgress = lambda fraction, message
     source.mkdir(parents=True, exist_ok=True)
     num_done = 0
     for name, checksum in download.files.items():
-        _fetch_file(download, source / name, checksum, _Progress(download, name, num_done, on_progress))
+        _fetch_file(download, source / name, checksum, _FileProgress(download, name, num_done, on_progress))
         num_done += (source / name).stat().st_size
     # Convert or copy them to a folder that appears when it is complete.
     temporary = new_temporary_folder(downloaded_data_dir(), f".{download.name}.", ".tmp")
@@ -76,7 +76,7 @@ def mirrors(download: Download) -> tuple[str, ...]:
     return (*(f"{mirror.rstrip('/')}/{download.name}" for mirror in own), *download.urls)
 
 
-class _Progress:
+class _FileProgress:
     """Reports the bytes of one file as a fraction of a data set."""
 
     def __init__(self, download: Download, name: str, num_before: int, on_progress: OnProgress) -> None:
@@ -87,7 +87,7 @@ class _Progress:
         self._on_progress(min((self._before + num_bytes) / self._total, 1.0), self._name)
 
 
-def _fetch_file(download: Download, path: Path, checksum: str, progress: _Progress) -> None:
+def _fetch_file(download: Download, path: Path, checksum: str, progress: _FileProgress) -> None:
     import pooch
 
     if path.is_file() and _matches(path, checksum):
@@ -128,7 +128,7 @@ def _matches(path: Path, checksum: str) -> bool:
 class _Downloader:
     """Downloads for pooch: into a file that stays after an interruption, from where the next try continues."""
 
-    def __init__(self, max_bytes: int, partial: Path, progress: _Progress) -> None:
+    def __init__(self, max_bytes: int, partial: Path, progress: _FileProgress) -> None:
         self._max_bytes, self._partial, self._progress = max_bytes, partial, progress
 
     def __call__(self, url: str, output_file: str, pooch: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from genexplorer.runs.sanitize import one_line
 from trainers import registry
 from trainers.config import parse_section
-from trainers.data import named
+from trainers.data import data_names
 from trainers.data.downloads import catalog
 from trainers.errors import UserError
 from trainers.registry import DataKind
@@ -43,13 +43,13 @@ class NamedDataSet:
 
 def named_data(kind: DataKind) -> list[tuple[str, str]]:
     """Return the names, each with a description, of data of a kind that the user added or downloaded."""
-    found = [(name, settings, "") for name, settings in named.added().items()]
+    entries = [(name, settings, "") for name, settings in data_names.added().items()]
     for download in catalog.DOWNLOADS.values():
         if download.is_complete:
-            found += [(name, download.settings(name), download.title) for name in download.set_names]
+            entries += [(name, download.settings(name), download.title) for name in download.set_names]
     return [
         (name, title or one_line(settings.get("path", ""), 60))
-        for name, settings, title in found
+        for name, settings, title in entries
         if settings["name"] in registry.datasets() and registry.data_kind(settings["name"]) == kind
     ]
 
@@ -69,7 +69,7 @@ def known_data(*, measured: bool = True) -> list[NamedDataSet]:
         for spec in registry.datasets().values()
         if not spec.reads_path
     ]
-    for name, settings in named.added().items():
+    for name, settings in data_names.added().items():
         place = Path(settings.get("path", ""))
         title = one_line(place, 200) if place.exists() else f"{one_line(place, 200)} (not there)"
         data.append(NamedDataSet(name, "added", title, settings, size_of(place)))

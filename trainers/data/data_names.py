@@ -80,8 +80,8 @@ def remove(name: str) -> None:
         ConfigError: if there is no such name.
     """
     if not (_NAME.fullmatch(name) and _path(name).is_file()):
-        known = ", ".join(added())
-        hint = f"names that were added: {known}" if known else "no names were added"
+        existing = ", ".join(added())
+        hint = f"names that were added: {existing}" if existing else "no names were added"
         raise ConfigError(f"there is no name '{name[:80]}' to remove", hint)
     _path(name).unlink()
 
