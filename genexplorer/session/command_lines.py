@@ -1,5 +1,6 @@
 """'Copy as command': command lines that reproduce what the dashboard or the viewer shows."""
 
+import contextlib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ if TYPE_CHECKING:
     from trainers.config import RunConfig
 
 
+_DATA_KEYS = ("data.name", "data.path")
 _LENGTH_FLAGS = ("epochs", "steps", "minutes")
 
 
@@ -173,14 +175,19 @@ def show(run: str) -> str:
     return _command_line("runs", "show", run)
 
 
-def train(config: "RunConfig") -> str:
+def train(config: "RunConfig", name: str = "") -> str:
     """Return the command that starts the same training: the preset and the settings that differ from it.
+
+    Args:
+        config: The configuration.
+        name: The name of the run; empty for an automatic one.
 
     Raises:
         ConfigError: if the preset is unknown.
     """
     from trainers import registry
-    from trainers.presets import assemble, flatten, unset_keys
+    from trainers.errors import UserError
+    from trainers.presets import assemble, flatten, from_dotted, unset_keys
 
     base, dataset = assemble(config.preset), registry.dataset(config.data.name)
     defaults = flatten(base.model_dump(mode="json"))
@@ -204,6 +211,17 @@ def train(config: "RunConfig") -> str:
         options += ["--set", f"{key}=none"]
     if config.data.name != base.data.name and not from_folder:
         options += ["--data", config.data.name]
+    # Settings that are those of the preset, but not those that the family would choose for these data.
+    if config.data.name != base.data.name:
+        listed = {str(option).partition("=")[0] for option in options}
+        flat = flatten(config.model_dump(mode="json"))
+        same = {k: v for k, v in flat.items() if k in listed or k.startswith("schedule.") or k in _DATA_KEYS}
+        with contextlib.suppress(UserError):  # data that cannot be read now
+            followed = flatten(assemble(config.preset, from_dotted(same)).model_dump(mode="json"))
+            changed = [key for key, value in flat.items() if key in followed and followed[key] != value]
+            options += [o for key in changed for o in ("--set", f"{key}={_value_text(flat[key])}")]
+    if name:
+        options += ["--name", name]
     return _command_line("train", config.preset, *options)
 
 

@@ -1,26 +1,32 @@
 """The form of a new run, built from the presets and validated without torch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from genexplorer import paths
-from genexplorer.errors import ConfigError, UserError
+from genexplorer.errors import UserError
 from genexplorer.session import known_data
-from genexplorer.session.eta import Estimate, expected_time
 from genexplorer.session.formatting import duration
+from genexplorer.session.new_run_check import (
+    CONFIG_FIELDS,
+    LENGTH_UNITS,
+    SETTING_KEYS,
+    FormCheck,
+    FormValues,
+    check_values,
+    has_setting,
+)
 from genexplorer.session.observable import Observable
-from genexplorer.session.preset_info import expected_result, families_with_presets, training_time_text
-from genexplorer.session.settings_text import parse_settings
+from genexplorer.session.preset_info import families_with_presets, training_time_text
 from trainers import plan, presets, registry
 from trainers.config import RunConfig
 from trainers.registry import Preset
 
 InputType = Literal["choice", "number", "text"]
-LENGTH_UNITS = ("epochs", "steps", "minutes")
 _MAX_VALUE_LENGTH = 4096
-# The fields that set configuration values; later ones override earlier ones.
-_CONFIG_FIELDS = ("data", "length", "seed", "settings")
+_NOT_SETTINGS = frozenset(("preset", "schema_version", "data.name", "data.path", "model.name"))
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Choice:
 
     value: str
     label: str
+    disabled_reason: str = ""  # why it cannot be chosen: the data or another setting forbid it
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ class FormField:
     help: str
     choices: tuple[Choice, ...] = ()
     placeholder: str = ""
+    disabled_reason: str = ""  # why it cannot be set
 
 
 class NewRunForm(Observable):
@@ -54,17 +62,21 @@ class NewRunForm(Observable):
     def __init__(self, preset: str = "", *, runs_dir: Path | None = None) -> None:
         super().__init__()
         self._runs_dir = paths.runs_dir(runs_dir)
-        self._estimate: Estimate | None = None
-        self._notes: tuple[str, ...] = ()
+        self._check = FormCheck({})
         self._expected = ""
         self._values: dict[str, str] = {"data": "", "folder": "", "seed": "0", "name": "", "settings": ""}
+        self._values |= dict.fromkeys(SETTING_KEYS, "")
         by_name = registry.presets()
         self._apply_preset(by_name.get(preset) or next(iter(by_name.values())))
 
     @property
     def fields(self) -> tuple[FormField, ...]:
         """The fields that apply now, in display order."""
-        return tuple(field for field in self.all_fields if field is not _FOLDER or self._reads_path)
+        return tuple(
+            field
+            for field in self.all_fields
+            if (field is not _FOLDER or self._reads_path) and (field.key not in SETTING_KEYS or self._has(field.key))
+        )
 
     @property
     def all_fields(self) -> tuple[FormField, ...]:
@@ -79,7 +91,16 @@ class NewRunForm(Observable):
         )
         preset_field = FormField("preset", "Preset", "choice", "Starting values, with an expected result.", choices)
         data_field = _data_field(_dataset_name(self.preset))
-        return (family_field, preset_field, data_field, _FOLDER, _LENGTH, _UNIT, _SEED, _NAME, _SETTINGS)
+        setting_fields = tuple(map(self._setting_field, SETTING_KEYS))
+        return (
+            family_field, preset_field, data_field, _FOLDER, _LENGTH, _UNIT, *setting_fields, _SEED, _NAME, _SETTINGS,
+        )  # fmt: skip
+
+    @property
+    def setting_keys(self) -> tuple[str, ...]:
+        """The keys that the field "settings" takes, for completion."""
+        settings = self._check.settings or self._preset_settings()
+        return tuple(key for key in settings if key not in _NOT_SETTINGS)
 
     @property
     def preset(self) -> Preset:
@@ -103,22 +124,32 @@ class NewRunForm(Observable):
 
     @property
     def expected_result(self) -> str:
-        """The expected result of the preset and the expected time as of the last `find_errors`.
+        """The expected result of the preset and the expected time as of the last check.
 
         'test ELBO −136.5 nats after 40 epochs · about 2:10, estimated from brave-fox'
         """
         if self["unit"] == "minutes":
             time = ""  # the length is the time
-        elif self._estimate is None or self._estimate.seconds is None:
+        elif (estimate := self._check.estimate) is None or estimate.seconds is None:
             time = f"about {training_time_text(self.preset)} on two cores"
         else:
-            time = f"about {duration(self._estimate.seconds)}, {self._estimate.source}"
+            time = f"about {duration(estimate.seconds)}, {estimate.source}"
         return " · ".join(part for part in (self._expected or "no reference result for these data", time) if part)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Lines about settings that follow from the data, as of the last `find_errors`."""
-        return self._notes
+        """Lines about settings that follow from the data, as of the last check."""
+        return self._check.notes
+
+    @property
+    def last_check(self) -> FormCheck:
+        """The last check that was applied, perhaps of earlier values."""
+        return self._check
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether the last check is of the present values."""
+        return self._check.values == self._values
 
     def __getitem__(self, key: str) -> str:
         return self._values[key]
@@ -142,29 +173,41 @@ class NewRunForm(Observable):
             self._apply_preset(registry.preset(value))
         self.notify()
 
-    def find_errors(self) -> dict[str, str]:
-        """Return an error message for each invalid field, by its key; empty if the run can start.
+    def use_path(self, path: Path) -> None:
+        """Select the data at a path. A file of 2-D points selects a preset for points, images one for images."""
+        try:
+            kind = registry.data_kind(presets.data_settings(path)["name"])
+        except UserError:
+            kind = registry.data_kind(_dataset_name(self.preset))  # the check reports what is wrong with the path
+        if registry.data_kind(_dataset_name(self.preset)) != kind:
+            by_family = sorted(registry.presets().values(), key=lambda preset: preset.family != self["family"])
+            usual = (preset for preset in by_family if not (preset.frozen or preset.expected_failure))
+            fitting = next((p for p in usual if registry.data_kind(_dataset_name(p)) == kind), None)
+            if fitting is not None:
+                self._apply_preset(fitting)
+        own = next((name for name, spec in registry.datasets().items() if spec.reads_path and spec.kind == kind), None)
+        if own is not None:
+            self._values |= {"data": own, "folder": str(path)}
+        self.notify()
+
+    def find_errors(self) -> Mapping[str, str]:
+        """Check the values and apply the check; return an error message for each invalid field, by its key."""
+        check = self.check()
+        self.apply(check)
+        return check.errors
+
+    def apply(self, check: FormCheck) -> bool:
+        """Use a check for notes, placeholders and what is disabled; return whether it is of the present values."""
+        self._check = check
+        self._expected = check.expected
+        return self.is_checked
+
+    def check(self) -> FormCheck:
+        """Validate the present values.
 
         Reads data headers and configurations of runs, and estimates the training time: call it in a thread.
         """
-        errors: dict[str, str] = {}
-        layers = []
-        self._estimate, self._notes = None, ()
-        for key in _CONFIG_FIELDS:
-            try:
-                layers.append(self._config_layer(key))
-            except ConfigError as error:
-                errors[_field_key(error.message, key)] = str(error)
-        if not errors:
-            try:
-                assembly = presets.assemble_for_data(self["preset"], *layers)
-                resolved, self._notes = plan.resolve(assembly.config), assembly.notes
-                self._expected = expected_result(assembly.config)
-                self._estimate = expected_time(resolved, self._runs_dir)
-            except UserError as error:
-                default = "folder" if self._reads_path else "settings"
-                errors[_field_key(error.message, default)] = str(error)
-        return errors
+        return check_values(dict(self._values), self._runs_dir, self._expected)
 
     def validate(self) -> RunConfig:
         """Return the configuration of the form.
@@ -173,13 +216,48 @@ class NewRunForm(Observable):
             ConfigError: for the first invalid field.
             DataError: if the data cannot be read.
         """
-        config = presets.assemble(self["preset"], *(self._config_layer(key) for key in _CONFIG_FIELDS))
-        return plan.resolve(config).config
+        values = FormValues(dict(self._values))
+        layers = {key: values.config_layer(key) for key in CONFIG_FIELDS}
+        dataset = str(layers["data"]["data"]["name"])
+        return plan.resolve(presets.assemble(self["preset"], *values.used_layers(layers, dataset))).config
 
     @property
     def _reads_path(self) -> bool:
-        dataset = registry.datasets().get(self["data"])
-        return dataset is not None and dataset.reads_path
+        return FormValues(self._values).reads_path
+
+    def _has(self, key: str) -> bool:
+        """Whether model and data have the setting of a field."""
+        is_same = self._check.values.get("data") == self["data"] and self._check.values.get("folder") == self["folder"]
+        dataset = self._check.dataset if is_same and self._check.dataset else self["data"]
+        return has_setting(key, registry.family(self.preset.family), dataset)
+
+    def _preset_settings(self) -> dict[str, Any]:
+        return presets.flatten(presets.parse_preset(self.preset).model_dump(mode="json"))
+
+    def _setting_field(self, key: str) -> FormField:
+        """Return the field of one setting, with the value that it has by default, and why it cannot be set."""
+        check, setting = self._check, SETTING_KEYS[key]
+        is_current = check.values.get("preset") == self["preset"] and setting in check.settings
+        value = (check.settings if is_current else self._preset_settings()).get(setting)
+        is_automatic = not self[key]
+        default = f"auto: {_text(value)}" if is_automatic and value is not None else "auto"
+        section, name = setting.split(".")
+        if section == "model":
+            fields = registry.family(self.preset.family).options.model_fields
+        else:
+            spec = registry.datasets().get(check.dataset or self["data"])
+            fields = {} if spec is None else spec.options.model_fields
+        literals = get_args(fields[name].annotation) if name in fields else ()
+        if key not in ("likelihood", "binarization"):
+            size = f"auto: {check.image_size}" if check.image_size else "auto"
+            text = size if key == "size" and value is None else default
+            reason = check.disabled.get(key, "")
+            return FormField(key, _LABELS[key], "number", _HELP[key], placeholder=text, disabled_reason=reason)
+        choices = (
+            Choice("", default),
+            *(Choice(str(v), str(v), check.disabled_choices.get((key, str(v)), "")) for v in literals),
+        )
+        return FormField(key, _LABELS[key], "choice", _HELP[key], choices, disabled_reason=check.disabled.get(key, ""))
 
     def _apply_preset(self, preset: Preset) -> None:
         schedule = preset.settings.get("schedule", {})
@@ -196,49 +274,9 @@ class NewRunForm(Observable):
             "unit": unit,
         }
 
-    def _config_layer(self, key: str) -> dict[str, Any]:
-        """Return the configuration values that one of `_CONFIG_FIELDS` sets."""
-        match key:
-            case "data":
-                layer = {"name": self["data"]}
-                if self._reads_path:
-                    place = self["folder"].strip()
-                    if not place:
-                        raise ConfigError("data.path: choose a folder of images or IDX files, or a file of arrays")
-                    try:
-                        layer = presets.data_settings(Path(place))
-                    except UserError as error:
-                        raise ConfigError(f"data.path: {error.message}", error.hint) from None
-                return {"data": layer}
-            case "length":
-                return {"schedule": {self["unit"]: _parse_length(self["length"], self["unit"])}}
-            case "seed":
-                return {"seed": _parse_int("seed", self["seed"])}
-        return presets.from_dotted(parse_settings(self["settings"]))
 
-
-def _parse_length(text: str, unit: str) -> float | int:
-    if unit == "steps":
-        return _parse_int("schedule.steps", text)
-    try:
-        return float(text.strip().replace(",", ""))
-    except ValueError:
-        raise ConfigError(f"schedule.{unit}: '{text}' is not a number", "for instance 40") from None
-
-
-def _parse_int(key: str, text: str) -> int:
-    try:
-        return int(text.strip().replace(",", "").replace("_", ""))
-    except ValueError:
-        raise ConfigError(f"{key}: '{text}' is not an integer", "for instance 0") from None
-
-
-def _field_key(message: str, default: str) -> str:
-    """Return the field to which an error message belongs, by the setting at its start: 'data.path: …'."""
-    key = message.partition(":")[0]
-    if (key.startswith("schedule.") and key.partition(".")[2] in LENGTH_UNITS) or key == "schedule":
-        return "length"
-    return {"seed": "seed", "preset": "preset", "data.name": "data", "data.path": "folder"}.get(key, default)
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _data_field(default: str) -> FormField:
@@ -263,10 +301,24 @@ def _dataset_name(preset: Preset) -> str:
 
 
 _FOLDER = FormField(
-    "folder", "Folder or file", "text", "Images (subfolders are classes), IDX files, or a file .npy, .npz, .csv."
+    "folder", "Folder, file", "text", "Images (subfolders are classes), IDX files, or a file .npy, .npz, .csv."
 )
 _LENGTH = FormField("length", "Length", "number", "Training length; a run can be stopped and resumed at any time.")
 _UNIT = FormField("unit", "in", "choice", "Unit of the length.", tuple(Choice(unit, unit) for unit in LENGTH_UNITS))
+_LABELS = {
+    "latent_dim": "Latent size",
+    "beta": "Beta",
+    "likelihood": "Likelihood",
+    "binarization": "Binarization",
+    "size": "Image size",
+}
+_HELP = {
+    "latent_dim": "The number of dimensions of z; 2 gives a plane that can be seen.",
+    "beta": "The weight of the KL term; 1 gives the ELBO.",
+    "likelihood": "p(x|z) of a pixel.",
+    "binarization": "How gray pixels become black or white; none keeps them.",
+    "size": "Height and width to which images are resized, in pixels.",
+}
 _SEED = FormField("seed", "Seed", "number", "The same seed gives the same run, up to rounding.")
 _NAME = FormField("name", "Name", "text", "A label; the run also has an id.", placeholder="automatic")
 _SETTINGS = FormField(

@@ -1,12 +1,9 @@
 """Actions on runs: open, pause, resume, stop, train a new one; none blocks the window."""
 
-import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from PyQt6.QtCore import QObject, Qt, pyqtSignal
+from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QMessageBox, QWidget
 
 from genexplorer.errors import UserError
@@ -16,47 +13,10 @@ from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
 from genexplorer.session.actions import ActionResult
 from genexplorer.session.run_poller import RunPoller
+from genexplorer.viewer.background import Background
 from genexplorer.viewer.context import ViewerContext
 
 _FAILED_STATES = (State.FAILED, State.LOST)
-_log = logging.getLogger(__name__)
-
-
-class Background(QObject):
-    """Runs short blocking functions in daemon threads and delivers their results in Qt's thread."""
-
-    _finished = pyqtSignal(object, object)  # a callback and its argument
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._closed = False
-        self._finished.connect(self._deliver, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
-
-    def run(self, work: Callable[[], Any], on_result: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
-        """Do the work in a thread; call `on_result` with its result or `on_failure` with one line, in Qt's thread."""
-
-        def run_in_thread() -> None:
-            try:
-                outcome, callback = work(), on_result
-            except (UserError, OSError) as error:
-                outcome, callback = str(error), on_failure
-            except Exception as error:  # the window shows it
-                _log.exception("work in the background failed")
-                outcome, callback = f"{type(error).__name__}: {error}", on_failure
-            try:
-                self._finished.emit(callback, outcome)
-            except RuntimeError:  # the window is gone, and this object with it
-                _log.debug("the window is closed; the outcome is dropped")
-
-        threading.Thread(target=run_in_thread, daemon=True).start()
-
-    def close(self) -> None:
-        """Deliver no more outcomes."""
-        self._closed = True
-
-    def _deliver(self, callback: Callable[[Any], None], outcome: object) -> None:
-        if not self._closed:
-            callback(outcome)
 
 
 class RunActions(QObject):
@@ -114,12 +74,30 @@ class RunActions(QObject):
         if QMessageBox.question(self._window, "Stop", text) == yes:
             self._run_action("stopping…", lambda: actions.stop(folder, self._own_runs_dir))
 
-    def new_run(self) -> None:
-        """Show the form; a run that starts is opened."""
+    def open_dropped(self, path: Path) -> None:
+        """Open a run, or the form of a new run with the data at the path."""
+        from trainers.presets import data_settings  # imports pydantic
+
+        try:
+            _run_in(path)
+        except (UserError, OSError) as error:
+            message = f"{path.name} was not opened: {error}"
+            alert = self._context.alert.emit
+            self._background.run(
+                lambda: data_settings(path), lambda _: self.new_run(path), lambda reason: alert(f"{message}. {reason}")
+            )
+            return
+        self.open(path)
+
+    def new_run(self, data: Path | None = None) -> None:
+        """Show the form, with the data at a path where one is given; a run that starts is opened."""
         from genexplorer.session.new_run import NewRunForm
         from genexplorer.viewer.dialogs.new_run import NewRunDialog
 
-        dialog = NewRunDialog(NewRunForm(runs_dir=self._own_runs_dir), self._window)
+        form = NewRunForm(runs_dir=self._own_runs_dir)
+        if data is not None:
+            form.use_path(data)
+        dialog = NewRunDialog(form, self._window, self._context.palette)
         if dialog.exec() and dialog.config is not None:
             config, name, runs_dir = dialog.config, dialog.form.name, self._own_runs_dir
             self._run_action("starting…", lambda: actions.start_run(runs_dir, config, name=name), opens=True)

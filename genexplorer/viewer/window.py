@@ -22,6 +22,7 @@ from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.dialogs.alerts import AlertsDialog
 from genexplorer.viewer.dialogs.help import HelpDialog
+from genexplorer.viewer.dragged_files import dropped_path
 from genexplorer.viewer.panes.presentation import PresentationTitle, set_scale
 from genexplorer.viewer.panes.status_bar import AlertBanner, ViewerStatusBar
 from genexplorer.viewer.panes.tab_pages import TabPages
@@ -37,7 +38,7 @@ from genexplorer.viewer.widgets.labels import rule
 _INPUT_EVENTS = (QEvent.Type.KeyPress, QEvent.Type.MouseButtonPress, QEvent.Type.Wheel)
 _DEFAULT_SIZE_PX = (1280, 860)
 _MIN_SIZE_PX = (800, 560)
-_OPEN_HINT = "Choose a run above, drop a run folder here, or press N to train."
+_OPEN_HINT = "Choose a run above, drop a run folder or data here, or press N to train."
 
 
 class MainWindow(QMainWindow):
@@ -118,8 +119,8 @@ class MainWindow(QMainWindow):
         self.run_actions.opening.connect(self.banner.clear)  # its lines are about the former run
         title.run_chosen.connect(self.run_actions.open)
         title.folder_requested.connect(self.choose_folder)
-        title.new_run_requested.connect(self.run_actions.new_run)
-        title.new.clicked.connect(self.run_actions.new_run)
+        title.new_run_requested.connect(lambda: self.run_actions.new_run())
+        title.new.clicked.connect(lambda: self.run_actions.new_run())
         title.pause.clicked.connect(self.run_actions.pause_or_resume)
         title.stop.clicked.connect(self.run_actions.stop)
         self.status.alerts_button.clicked.connect(self.show_alerts)
@@ -404,16 +405,16 @@ class MainWindow(QMainWindow):
         return False
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
-        """Accept folders."""
-        if event is not None and _dropped_path(event) is not None:
+        """Accept folders and files."""
+        if event is not None and dropped_path(event) is not None:
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent | None) -> None:
-        """Open a dropped folder."""
-        folder = _dropped_path(event) if event is not None else None
-        if event is not None and folder is not None:
+        """Open a dropped run, or the form of a new run with dropped data."""
+        path = dropped_path(event) if event is not None else None
+        if event is not None and path is not None:
             event.acceptProposedAction()
-            self.open_run(folder)
+            self.run_actions.open_dropped(path)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Store the preferences and close the run; the training continues."""
@@ -442,9 +443,3 @@ def _is_command(event: QKeyEvent) -> bool:
     """Return whether a key is pressed with Ctrl, Alt or Meta: such keys are those of the window in every tab."""
     modifiers = Qt.KeyboardModifier
     return bool(event.modifiers() & (modifiers.ControlModifier | modifiers.AltModifier | modifiers.MetaModifier))
-
-
-def _dropped_path(event: QDropEvent) -> Path | None:
-    mime = event.mimeData()
-    urls = mime.urls() if mime is not None else []
-    return Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _NUM_POINTS = 400  # encoded test images, and points of 2-D data
 _POINTS_INTERVAL_S = 10.0  # encoding slows the training a little, so points are not requested at every snapshot
 _DATA_AXIS_NAMES = ("x₁", "x₂")
-_MAX_LEGEND_LINES, _MAX_LEGEND_LINES_WHERE_LOW, _TALL_ROWS = 6, 2, 20
+_MAX_LEGEND_LINES, _MAX_LEGEND_LINES_WHERE_LOW, _TALL_ROWS = 6, 3, 20
 _DEFAULT_DATA_BOUNDS: Bounds = (-3.0, 3.0, -3.0, 3.0)  # of 2-D data whose own bounds are unknown
 
 ClientFactory = Callable[[Callable[[Response], None], Callable[[str], None]], ExplorerClient]

@@ -10,9 +10,11 @@ from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import eta, formatting
 from genexplorer.session.new_run import NewRunForm
+from genexplorer.session.new_run_check import SETTING_KEYS
 from genexplorer.session.preset_info import expected_failure, families_with_presets, training_time_text
 from genexplorer.session.settings_text import parse_settings
 from trainers import registry
+from trainers.data import data_names
 from trainers.data.catalog import bundled_folder
 from trainers.plan import resolve
 
@@ -25,7 +27,8 @@ def test_the_initial_preset_is_valid() -> None:
     assert (config.schedule.epochs, config.seed) == (float(form["length"]), 0)
     assert "two cores" in form.expected_result
     assert [field.key for field in form.fields] == [
-        "family", "preset", "data", "length", "unit", "seed", "name", "settings",
+        "family", "preset", "data", "length", "unit",
+        "latent_dim", "beta", "likelihood", "binarization", "seed", "name", "settings",
     ]  # fmt: skip
 
 
@@ -235,3 +238,60 @@ def test_the_gallery_has_every_preset_once() -> None:
     assert [training_time_text(replace(vae, minutes=value)) for value in (0.5, 2.5, 60, 80)] == [
         "30 s", "2.5 min", "1 h", "1 h 20 min",
     ]  # fmt: skip
+
+
+def test_the_fields_of_settings_are_those_of_model_and_data(tmp_path: Path) -> None:
+    for preset, keys in {
+        "gan": {"latent_dim", "binarization"},
+        "vae-toy": {"latent_dim", "beta", "likelihood"},
+    }.items():
+        assert {field.key for field in NewRunForm(preset).fields} & set(SETTING_KEYS) == keys
+    form = NewRunForm("vae")
+    form.set("beta", "2.5")
+    form.set("latent_dim", " 1,000 ")
+    assert list(form.find_errors()) == ["latent_dim"], "more than the values of an image: reported at its own field"
+    form.set("latent_dim", "7")
+    options = form.validate().model_options()
+    assert (options.beta, options.latent_dim) == (2.5, 7)
+
+
+def test_a_field_that_the_model_lacks_changes_nothing() -> None:
+    form = NewRunForm("vae")
+    form.set("beta", "3")
+    form.set("family", "gan")
+    assert form.find_errors() == {} and form.validate().model.name == "gan"
+    form.set("family", "vae")
+    assert form.validate().model_options().beta == 3
+
+
+def test_a_check_of_earlier_values_is_recognized() -> None:
+    form = NewRunForm("vae-2d")
+    check = form.check()
+    form.set("beta", "2")
+    assert not form.apply(check) and not form.is_checked
+    assert form.apply(form.check()) and form.is_checked
+    assert form.last_check.config is not None and form.last_check.config.model_options().beta == 2
+
+
+def test_data_at_a_path_select_a_preset_of_their_kind(tmp_path: Path) -> None:
+    points = tmp_path / "points.csv"
+    points.write_text("x,y\n" + "\n".join(f"{number},{number % 7}" for number in range(40)))
+    form = NewRunForm("gan")
+    form.use_path(points)
+    assert form.preset.family == "gan" and registry.data_kind(form["data"]) == "points"
+    assert form.find_errors() == {} and form.validate().data.name == "points-file"
+    form.use_path(bundled_folder("mnist"))
+    assert registry.data_kind(form["data"]) == "images" and form.find_errors() == {}
+    form.use_path(tmp_path / "nothing")
+    assert "nothing" in form.find_errors()["folder"]
+
+
+def test_data_that_the_user_named_are_a_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENEXPLORER_STATE", str(tmp_path / "state"))
+    data_names.add("digits", {"name": "idx", "path": str(bundled_folder("mnist"))})
+    form = NewRunForm("vae-2d")
+    assert "digits" in [choice.value for field in form.fields if field.key == "data" for choice in field.choices]
+    form.set("data", "digits")
+    assert form.find_errors() == {} and form.last_check.dataset == "idx"
+    assert "binarization" in [field.key for field in form.fields]
+    assert form.validate().data.options["path"] == str(bundled_folder("mnist"))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
+from pytestqt.qtbot import QtBot
 
 from genexplorer.session.palette import DARK
 from genexplorer.viewer.tabs.tab_types import TABS
@@ -152,3 +153,21 @@ def test_the_chosen_test_image_stays_when_another_run_is_opened(stage: Stage, ru
     tab_of(window, "Encode").selection.choose(42)
     assert window.open_run(write_run(tmp_path, steps=300, name="calm-owl"))
     assert tab_of(window, "Encode").selection.index == 42
+
+
+def test_dropped_data_open_the_form_of_a_new_run(
+    stage: Stage, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = stage.window()
+    opened: list[object] = []
+    monkeypatch.setattr(window.run_actions, "new_run", opened.append)
+    points = tmp_path / "points.csv"
+    points.write_text("1,2\n3,4\n5,6\n")
+    window.run_actions.open_dropped(points)
+    qtbot.waitUntil(lambda: opened == [points])
+    # What is neither a run nor data is named.
+    (tmp_path / "empty").mkdir()
+    window.run_actions.open_dropped(tmp_path / "empty")
+    qtbot.waitUntil(lambda: bool(window.banner.lines()))
+    assert "empty was not opened: not a run folder" in window.banner.lines()[0]
+    assert "no images in this folder" in window.banner.lines()[0] and opened == [points]

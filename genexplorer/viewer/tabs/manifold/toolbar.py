@@ -31,7 +31,7 @@ from genexplorer.viewer.widgets.controls import (
 from genexplorer.viewer.widgets.labels import elided, literal_tooltip, menu_text
 
 TILE_CHOICES = (10, 20, 30, 40)
-_MAX_NAME_LENGTHS = 54  # of the names of all classes on their buttons, so that these fit beside each other
+_MAX_NAME_LENGTHS = 48  # of the names of all classes on their buttons, so that these fit beside each other
 
 
 class ManifoldToolbar(QWidget):

@@ -11,7 +11,6 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.errors import UserError
 from genexplorer.session.palette import LIGHT
-from genexplorer.viewer.dialogs.new_run import NewRunDialog
 from genexplorer.viewer.panes.time_track import TimeTrack, log_fraction, nice_steps
 from genexplorer.viewer.preferences import Preferences
 from genexplorer.viewer.widgets.images import (
@@ -139,17 +138,3 @@ def test_preferences_are_bounded_and_written_atomically(tmp_path: Path) -> None:
     again = Preferences(tmp_path / "viewer.json")
     assert again.data("geometry") == b"\x00\xff" and again.mapping("tabs") == {"Curves": {"smoothing": 0.5}}
     assert not Preferences(tmp_path / "missing" / "viewer.json").save()
-
-
-def test_the_form_refuses_invalid_values(qtbot: QtBot) -> None:
-    dialog = NewRunDialog()
-    qtbot.addWidget(dialog)
-    dialog.form.set("length", "many")
-    assert not dialog.start.isEnabled() and "many" in dialog.error_label.text()
-    dialog.accept()
-    assert dialog.config is None
-    dialog.form.set("unit", "steps")
-    dialog.form.set("length", "25")
-    assert dialog.start.isEnabled() and dialog.error_label.text() == ""
-    dialog.accept()
-    assert dialog.config is not None and dialog.config.schedule.steps == 25
