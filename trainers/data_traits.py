@@ -1,27 +1,11 @@
 """What a data set tells about itself without being loaded, and what follows from it for a model."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 ImageShape = tuple[int, int, int]  # (C, H, W); (2, 1, 1) for 2-D points
 DataKind = Literal["images", "points"]
-
-
-class DataTraits(NamedTuple):
-    """Properties of a data set on which settings of a model depend."""
-
-    shape: ImageShape  # (C, H, W) of an image; (2, 1, 1) for 2-D points
-    kind: DataKind
-    is_nearly_binary: bool | None = None  # whether nearly all pixels are black or white; None if it is unknown
-
-
-class DataDescription(NamedTuple):
-    """What was found at the place of a data set, beside the examples."""
-
-    notes: tuple[str, ...] = ()  # lines about how the data are read
-    num_skipped: int = 0  # files that cannot be decoded
-    skipped: tuple[str, ...] = ()  # "path: reason" of the first of them
-    other_files: tuple[tuple[str, int], ...] = ()  # extensions of files that are no examples, and how many there are
 
 
 class DataDefault(NamedTuple):
@@ -32,3 +16,21 @@ class DataDefault(NamedTuple):
 
 
 DataDefaults = Mapping[str, DataDefault]  # by dotted key: "data.binarization", "model.likelihood"
+
+
+class DataTraits(NamedTuple):
+    """Properties of a data set on which settings of a model depend."""
+
+    shape: ImageShape  # (C, H, W) of an image; (2, 1, 1) for 2-D points
+    kind: DataKind
+    is_nearly_binary: bool | None = None  # whether nearly all pixels are black or white; None if it is unknown
+    defaults: DataDefaults = MappingProxyType({})  # of options of the data set that follow from its content
+
+
+class DataDescription(NamedTuple):
+    """What was found at the place of a data set, beside the examples."""
+
+    notes: tuple[str, ...] = ()  # lines about how the data are read
+    num_skipped: int = 0  # files that cannot be decoded
+    skipped: tuple[str, ...] = ()  # "path: reason" of the first of them
+    other_files: tuple[tuple[str, int], ...] = ()  # extensions of files that are no examples, and how many there are

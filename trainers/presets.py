@@ -320,7 +320,7 @@ def _data_defaults(base: Layer, values: Layer, explicit: frozenset[str]) -> dict
     for section, fields in (("model", family.options.model_fields), ("data", spec.options.model_fields)):
         settings |= {f"{section}.{key}": field.default for key, field in fields.items() if not field.is_required()}
     settings |= flatten(values)
-    defaults = family.data_defaults(settings, explicit, traits)
+    defaults = {**(traits.defaults if traits else {}), **family.data_defaults(settings, explicit, traits)}
     return {
         key: default
         for key, default in defaults.items()

@@ -6,10 +6,10 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from trainers.config import Section
-from trainers.data import idx, idx_folder
+from trainers.data import idx, idx_folder, orientation
 from trainers.data.dataset import EVALUATION_SEED, ImageData, Images
 from trainers.errors import DataError
-from trainers.registry import DataSet, DataTraits, ImageShape
+from trainers.registry import DataDefault, DataDescription, DataSet, DataTraits, ImageShape
 
 NUM_TRAIT_IMAGES = 256  # that are read to find out whether pixels are binary
 MAX_GRAY_FRACTION = 0.2  # of nearly binary pixels: MNIST has 0.09, Fashion-MNIST 0.40
@@ -52,10 +52,10 @@ class MnistOptions(ImageOptions):
 
 
 class IdxFolderOptions(PathOptions, ImageOptions):
-    """Options of a folder of IDX files."""
+    """Options of a folder of IDX files, or of a zip archive with them."""
 
     prefix: str = ""  # selects a data set in a folder with several: "emnist-letters"
-    transpose: bool | None = None  # swap rows and columns; None: only for EMNIST, which is stored transposed
+    transpose: bool | None = None  # swap rows and columns; None: as EMNIST needs it, told by content, else by name
 
 
 class PointOptions(Section):
@@ -95,8 +95,10 @@ def load(options: ImageOptions) -> ImageData:
     Raises:
         DataError: if a file is missing, damaged or inconsistent.
     """
-    files, name, transpose = _find(options)
-    return idx_folder.load(files, name, limits=(options.limit, options.limit_test), transpose=transpose)
+    files, name = _find(options)
+    turn = getattr(options, "transpose", False)
+    turn = _orientation(options, files).is_transposed if turn is None else turn
+    return idx_folder.load(files, name, limits=(options.limit, options.limit_test), transpose=turn)
 
 
 def peek(options: ImageOptions) -> ImageShape:
@@ -105,8 +107,9 @@ def peek(options: ImageOptions) -> ImageShape:
     Raises:
         DataError: if a file is missing, damaged or inconsistent.
     """
-    files, _, transpose = _find(options)
-    return idx_folder.peek(files, transpose=transpose)
+    files, _ = _find(options)
+    turn = getattr(options, "transpose", False)  # content decides about square images alone
+    return idx_folder.peek(files, transpose=_is_emnist(options, files) if turn is None else turn)
 
 
 def count(options: ImageOptions) -> int:
@@ -121,9 +124,27 @@ def traits(options: ImageOptions) -> DataTraits:
     Raises:
         DataError: if a file is missing, damaged or inconsistent.
     """
-    files, _, transpose = _find(options)
+    files, _ = _find(options)
     first = idx.read_images(files.train_images, limit=NUM_TRAIT_IMAGES)
-    return DataTraits(idx_folder.peek(files, transpose=transpose), "images", is_nearly_binary(first))
+    defaults = {}
+    if isinstance(options, IdxFolderOptions) and options.transpose is None:
+        turned = _orientation(options, files)
+        if turned.is_transposed or _is_emnist(options, files):
+            defaults["data.transpose"] = DataDefault(turned.is_transposed, turned.reason)
+    return DataTraits(peek(options), "images", is_nearly_binary(first), defaults)
+
+
+def describe(options: IdxFolderOptions) -> DataDescription:
+    """Return how a folder of IDX files is read.
+
+    Raises:
+        DataError: if a file is missing, damaged or inconsistent.
+    """
+    files, _ = _find(options)
+    turned = _orientation(options, files)
+    if options.transpose is not None:
+        return DataDescription((f"transpose={options.transpose}: chosen",))
+    return DataDescription((f"transpose={turned.is_transposed}: {turned.reason}",))
 
 
 def is_nearly_binary(images: Images) -> bool:
@@ -132,16 +153,31 @@ def is_nearly_binary(images: Images) -> bool:
     return images.shape[3] == 1 and float(between.mean()) < MAX_GRAY_FRACTION
 
 
-def _find(options: ImageOptions) -> tuple[idx_folder.IdxFiles, str, bool]:
-    """Return the files, the name of the data set, and whether rows and columns are swapped."""
+def _find(options: ImageOptions) -> tuple[idx_folder.IdxFiles, str]:
+    """Return the files and the name of the data set."""
     if isinstance(options, IdxFolderOptions):
-        files = idx_folder.find(Path(options.path), options.prefix)
-        name = files.prefix or Path(options.path).name or "images"
-        return files, name, files.prefix.startswith("emnist") if options.transpose is None else options.transpose
+        place = Path(options.path)
+        folder = idx_folder.unpack(place, options.prefix) if place.is_file() else place
+        files = idx_folder.find(folder, options.prefix)
+        return files, files.prefix or place.stem or "images"
+    return _bundled_mnist(), "mnist"
+
+
+def _bundled_mnist() -> idx_folder.IdxFiles:
     try:
-        return idx_folder.find(bundled_folder("mnist")), "mnist", False
+        return idx_folder.find(bundled_folder("mnist"))
     except DataError as error:
         raise DataError(error.message, "reinstall genexplorer") from None
+
+
+def _orientation(options: ImageOptions, files: idx_folder.IdxFiles) -> orientation.Orientation:
+    """Return whether rows and columns are swapped, by the first images and the name."""
+    first = idx.read_images(files.train_images, limit=NUM_TRAIT_IMAGES)
+    return orientation.detect(first, _is_emnist(options, files), _bundled_mnist().train_images)
+
+
+def _is_emnist(options: ImageOptions, files: idx_folder.IdxFiles) -> bool:
+    return "emnist" in f"{getattr(options, 'path', '')}/{files.prefix}".lower()
 
 
 def bundled_folder(name: str) -> Path:
@@ -175,6 +211,7 @@ IDX_FOLDER = DataSet(
     peek=peek,
     count=count,
     traits=traits,
+    describe=describe,
     location=("path", "prefix", "transpose"),
     aliases=("folder",),
 )

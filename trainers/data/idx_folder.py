@@ -1,10 +1,11 @@
 """Folders of IDX files with the standard names of MNIST, Fashion-MNIST, KMNIST and EMNIST."""
 
 import re
+import string
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainers.data import idx
+from trainers.data import idx, zip_files
 from trainers.data.dataset import ImageData
 from trainers.data.downloads.catalog import CLASS_NAMES_FILE, DOWNLOADS
 from trainers.errors import DataError
@@ -18,6 +19,13 @@ _MAX_CLASSES = 1000
 _MAX_NAMES_BYTES = 1 << 16
 # Words in the names of the folders in which people keep data sets whose files have the names of MNIST's.
 _KNOWN_FOLDERS = {"fashion-mnist": ("fashion",), "kmnist": ("kmnist", "kuzushiji")}
+_MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"  # of letters that look alike in both cases, one
+_EMNIST_CLASSES = {
+    "emnist-byclass": tuple(string.digits + string.ascii_uppercase + string.ascii_lowercase),
+    "emnist-bymerge": tuple(_MERGED),
+    "emnist-balanced": tuple(_MERGED),
+    "emnist-letters": ("", *(upper + upper.lower() for upper in string.ascii_uppercase)),  # labels start at 1
+}
 _STANDARD_FILE_NAMES = "train-images-idx3-ubyte[.gz] and t10k-images-idx3-ubyte[.gz]"
 
 
@@ -49,7 +57,7 @@ def find(folder: Path, prefix: str = "") -> IdxFiles:
     if prefix and prefix not in groups:
         raise DataError(f"{folder}: no data set '{prefix}'", f"choose one of {', '.join(sorted(groups))}")
     if not prefix and len(groups) > 1:
-        hint = "set data.prefix to one of them"
+        hint = f"choose one, such as --set data.prefix={sorted(groups)[0]}"
         raise DataError(f"{folder}: contains several data sets: {', '.join(sorted(groups))}", hint)
     prefix = prefix or next(iter(groups))
     # Check that it is complete.
@@ -64,6 +72,41 @@ def find(folder: Path, prefix: str = "") -> IdxFiles:
         files.get(("train", "labels")),
         files.get(("test", "labels")),
     )
+
+
+def prefixes_in_archive(path: Path) -> tuple[str, ...]:
+    """Return the prefixes of the data sets in a zip archive that have training images; empty if there is none.
+
+    Raises:
+        DataError: if it is no zip archive.
+    """
+    matches = (_FILE_NAME.fullmatch(name.rpartition("/")[2]) for name in zip_files.member_names(path))
+    parts = {(each["prefix"], each["split"], each["content"]) for each in matches if each}
+    return tuple(sorted(prefix for prefix, split, content in parts if (split, content) == ("train", "images")))
+
+
+def unpack(path: Path, prefix: str) -> Path:
+    """Return a folder of the cache with the files of one data set of a zip archive, such as EMNIST's `gzip.zip`.
+
+    Raises:
+        DataError: if the archive has several data sets and no prefix is given, none of that prefix, or is damaged.
+    """
+    prefixes = prefixes_in_archive(path)
+    if prefix not in prefixes:
+        if len(prefixes) != 1 or prefix:
+            names = ", ".join(prefixes) or "no data sets of IDX files"
+            hint = f"choose one, such as --set data.prefix={prefixes[0]}" if prefixes else "choose another file"
+            raise DataError(f"{path}: contains {names}", hint)
+        prefix = prefixes[0]
+
+    def belongs(name: str) -> bool:
+        base = name.rpartition("/")[2]
+        match = _FILE_NAME.fullmatch(base)
+        return (match["prefix"] == prefix) if match else base in (f"{prefix}-mapping.txt", CLASS_NAMES_FILE)
+
+    folder = find_folder(zip_files.unpack(path, belongs, f"idx {prefix}"))
+    assert folder is not None  # it has training images
+    return folder
 
 
 def find_folder(folder: Path) -> Path | None:
@@ -144,6 +187,8 @@ def class_names(files: IdxFiles) -> tuple[str, ...]:
         return tuple(lines[:_MAX_CLASSES])
     if files.prefix and (names := _mapped_names(_read_lines(folder / f"{files.prefix}-mapping.txt"))):
         return names
+    if files.prefix in _EMNIST_CLASSES:
+        return _EMNIST_CLASSES[files.prefix]
     place = "/".join(folder.parts[-3:]).lower()
     for download in DOWNLOADS.values():
         words = _KNOWN_FOLDERS.get(download.name, ())

@@ -30,6 +30,8 @@ def data_settings(path: Path) -> dict[str, Any]:
     if path.is_file():
         if path.suffix.lower() in array_files.EXTENSIONS:
             return {"name": array_files.kind_of(path), "path": place}
+        if path.suffix.lower() == ".zip" and idx_folder.prefixes_in_archive(path):
+            return {"name": "idx", "path": place}
         if path.suffix.lower() in scan.EXTENSIONS:
             raise DataError(f"{path}: one image; a model needs many", f"give its folder: {path.parent}")
         raise DataError(f"{path}: not a data set", f"give {ACCEPTED}")
