@@ -7,6 +7,7 @@ the viewer, and the other way round.
 import fnmatch
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -27,6 +28,7 @@ from genexplorer.runs.store import RunStore
 from genexplorer.session import actions
 from genexplorer.session.actions import ActionResult
 from genexplorer.session.run_poller import RunPoller
+from genexplorer.workers.container import lifetime_warning
 from trainers import arguments
 from trainers.events import MetricSpec
 
@@ -238,6 +240,9 @@ def train(
         runs_dir: The runs folder; None: $GENEXPLORER_RUNS, else ./runs.
         detach: Return at once; False watches the run until it ends.
 
+    Warns:
+        RuntimeWarning: if the run ends with a container's first process, which may be this one.
+
     Raises:
         ConfigError: if a name is unknown, or a setting is out of range or contradicts another or the data.
         DataError: if data files cannot be read.
@@ -271,6 +276,8 @@ def train(
     run = Run(result.folder, folder)
     if not detach:
         run.watch()
+    elif warning := lifetime_warning(remedy="call wait() of the run, or train with detach=False"):
+        warnings.warn(warning, RuntimeWarning, stacklevel=2)
     return run
 
 

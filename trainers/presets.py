@@ -60,6 +60,8 @@ def assemble_for_data(preset_name: str, *layers: Layer) -> Assembly:
     """
     # Merge the layers over those of the preset.
     preset = registry.preset(preset_name)
+    for layer in layers:
+        _check_preset(layer, preset_name)
     base, layers = _base(preset), tuple(_with_named_data(with_current_names(layer)) for layer in layers)
     values = merge_all(base, *layers)
     # Insert what the family chooses for the data.
@@ -83,6 +85,13 @@ def assemble_for_data(preset_name: str, *layers: Layer) -> Assembly:
     return Assembly(config, defaults, _dropped_data_options(config, base, layers))
 
 
+def _check_preset(layer: Layer, preset_name: str) -> None:
+    """Refuse a layer that names another preset: what it is based on cannot be a setting."""
+    if layer.get("preset", preset_name) != preset_name:
+        message = f"preset: {layer['preset']!r} cannot be a setting of a run that is based on '{preset_name}'"
+        raise ConfigError(message, "name the preset itself")
+
+
 def parse_preset(preset: registry.Preset) -> RunConfig:
     """Return the configuration of a preset, which need not be registered.
 
@@ -102,6 +111,7 @@ def configure(model: str | RunConfig, layer: Layer) -> RunConfig:
         DataError: as `assemble`.
     """
     if isinstance(model, RunConfig):
+        _check_preset(layer, model.preset)
         return parse(merge(model.model_dump(mode="json"), _with_named_data(layer)))
     return assemble(model, layer)
 

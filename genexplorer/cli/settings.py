@@ -74,6 +74,7 @@ def resolve(
     # Find the preset.
     file_settings = read_file(config_file) if config_file else {}
     name = preset or file_settings.get("preset")
+    file_settings = {**file_settings, "preset": name}  # a preset that is named takes the settings of another one's file
     if not isinstance(name, str) or not name:
         names = ", ".join(registry.presets())
         if config_file is None:

@@ -12,17 +12,21 @@ _INITIAL_NAMESPACE = "pid:[4026531836]"  # the kernel's own; there, process 1 en
 _LASTING_PROCESSES = frozenset(
     ("systemd", "init", "openrc-init", "runit", "runsvdir", "s6-svscan", "supervisord", "finit", "dinit", "launchd")
 )
+_REMEDY = "train with --foreground, or start the container with a process that lasts, such as 'sleep infinity'"
 _MARKERS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 _MAX_ANCESTORS = 1000
 
 
-def lifetime_warning(proc: Path = _PROC, markers: tuple[Path, ...] = _MARKERS, pid: int | None = None) -> str:
+def lifetime_warning(
+    proc: Path = _PROC, markers: tuple[Path, ...] = _MARKERS, pid: int | None = None, *, remedy: str = _REMEDY
+) -> str:
     """Return a warning if process 1 started this process, and ends the training with itself; "" elsewhere.
 
     Args:
         proc: Where the process file system is.
         markers: Files that exist in containers only, for kernels that do not tell.
         pid: The process that started the training; this one when None.
+        remedy: What to do about it.
     """
     if sys.platform != "linux":
         return ""
@@ -37,7 +41,6 @@ def lifetime_warning(proc: Path = _PROC, markers: tuple[Path, ...] = _MARKERS, p
         return ""
     if 1 not in ancestors or name in _LASTING_PROCESSES:
         return ""
-    remedy = "train with --foreground, or start the container with a process that lasts, such as 'sleep infinity'"
     if ancestors[0] == 1:
         return f"this command is process 1 of its container: the training ends as soon as it returns; {remedy}"
     return f"process 1 of this container is {name}: when it ends, so does the training; {remedy}"

@@ -17,13 +17,15 @@ import pytest
 
 import genexplorer
 import trainers
-from genexplorer import notebook
+from genexplorer import api, notebook
 from genexplorer.errors import NoSuchRunError, WorkerError
 from genexplorer.runs.store import RunStore
+from genexplorer.session import actions
+from genexplorer.session.actions import ActionResult
 from genexplorer.session.run_poller import RunPoller
 from tests.fixtures.fake_run import running_run, write_run
 from tests.trainers import idx_files
-from trainers import registry
+from trainers import presets, registry
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY: dict[str, Any] = {
@@ -151,6 +153,9 @@ def test_a_finished_run_cannot_be_paused(runs_dir: Path) -> None:
         ("vae-2d", {"name": 3}, "name: expected text, got 3"),
         ("vae-2d", {"runs_dir": 3}, "runs_dir: expected a folder, got 3"),
         ("vae-2d", {"settings": "optim.lr=1"}, "settings: expected a mapping"),
+        ("vae-2d", {"settings": {"preset": "gan"}}, "'gan' cannot be a setting of a run that is based on 'vae-2d'"),
+        ("vae-2d", {"settings": {"preset": 3}}, "preset: 3 cannot be a setting"),
+        (presets.assemble("vae-2d"), {"settings": {"preset": "gan"}}, "preset: 'gan' cannot be a setting"),
     ],
 )
 def test_misuse_is_reported_before_a_run_is_created(
@@ -159,6 +164,14 @@ def test_misuse_is_reported_before_a_run_is_created(
     with pytest.raises(trainers.ConfigError, match=message):
         genexplorer.train(model, **{"runs_dir": runs_dir, **arguments})
     assert not runs_dir.exists()
+
+
+def test_a_run_that_ends_with_its_container_warns(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = ActionResult(True, "started", folder=write_run(runs_dir, steps=20, pictures=False))
+    monkeypatch.setattr(actions, "start_run", lambda *_, **__: started)
+    monkeypatch.setattr(api, "lifetime_warning", lambda remedy: f"process 1 of this container is python; {remedy}")
+    with pytest.warns(RuntimeWarning, match=r"process 1 of this container is python; call wait\(\) of the run"):
+        genexplorer.train("vae-2d", runs_dir=runs_dir)
 
 
 def test_arguments_of_a_run_are_rejected_by_name(runs_dir: Path) -> None:

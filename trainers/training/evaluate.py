@@ -45,7 +45,9 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
         loss, norm = f"loss{suffix}", f"grad_norm{suffix}"
         common += [
             MetricSpec(f"train/{loss}", loss, f"training loss{owner}", unit, "lower", "optimization"),
-            MetricSpec(f"train/{norm}", norm, f"gradient norm{owner}", "", "neither", "optimization"),
+            MetricSpec(
+                f"train/{norm}", norm, f"gradient norm{owner}", "", "neither", "optimization", "before clipping"
+            ),
         ]
     rate_unit = f"{session.data_card.kind}/s"  # points/s for 2-D data, under the same name
     common += [

@@ -79,6 +79,9 @@ def draw_reconstructions(command: ImageCommand, indices: Sequence[int], *, colum
         count = "1 test image" if len(x) == 1 else f"{len(x):,} test images"
         count = count.replace("image", "point") if command.is_point_data else count
         output.print_stderr(", ".join(filter(None, (count, command.card.data.setup))))
+        log_prob = command.card.capability("log_prob")
+        if log_prob.available:
+            output.print_stderr(f"log p(x): {log_prob.how}")
     for name, (title, unit) in encoded.meta.get("metric_labels", {}).items():
         values = encoded.arrays[name]
         output.print_stderr(f"{title}: mean {values.mean():.4g}, largest {values.max():.4g} {unit}".rstrip())

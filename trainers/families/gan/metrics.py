@@ -72,7 +72,7 @@ def specs(
     for name, title in (("d", "discriminator"), ("g", "generator")):
         quantity = f"grad_norm_{name}"
         title = f"gradient norm of the {title}"
-        specs.append(MetricSpec(f"train/{quantity}", quantity, title, "", "neither", "optimization"))
+        specs.append(MetricSpec(f"train/{quantity}", quantity, title, "", "neither", "optimization", "before clipping"))
     # Of each evaluation: diversity, and the discriminator again.
     count = DIVERSITY_IMAGES
     setup = f"mean distance of {count} samples of fixed latents over that of the first {count} test images"

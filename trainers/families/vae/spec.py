@@ -9,7 +9,7 @@ from pydantic import Field
 from trainers.config import Section, Width
 from trainers.errors import ConfigError
 from trainers.families.data_defaults import batch_size_for_size, network_for_size
-from trainers.families.vae.metrics import NUM_ELBO_SAMPLES, NUM_IMPORTANCE_SAMPLES
+from trainers.families.vae.metrics import LIKELIHOOD_TITLES, NUM_ELBO_SAMPLES, NUM_IMPORTANCE_SAMPLES
 from trainers.families.vae.presets import PRESETS
 from trainers.families.vae.theory import theory_for
 from trainers.model_card import Capability, available, manifold, unavailable
@@ -111,7 +111,7 @@ def capabilities(options: VaeOptions) -> dict[str, Capability]:
     log_prob = (
         f"importance-weighted estimate, {NUM_IMPORTANCE_SAMPLES} samples"
         if points
-        else f"ELBO, {NUM_ELBO_SAMPLES} samples: a lower bound in expectation"
+        else f"ELBO, {NUM_ELBO_SAMPLES} samples, {LIKELIHOOD_TITLES[options.likelihood]}: a lower bound in expectation"
     )
     sample = "z from N(0, I), then x from p(x|z)" if points else "z from N(0, I), then the mean of p(x|z)"
     return {
