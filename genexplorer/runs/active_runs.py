@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from genexplorer import paths
@@ -14,6 +15,7 @@ from genexplorer.runs.untrusted_files import read_json_or_empty
 from trainers.storage import atomic_files
 
 _MAX_BYTES = 16 * 1024
+_MAX_LISTED = 3
 
 
 def register(folder: Path) -> Path | None:
@@ -46,14 +48,22 @@ def in_other_folders(runs_dir: Path) -> list[RunStatus]:
 
 
 def describe_others(runs_dir: Path) -> str:
-    """Return one line on the trainings in other runs folders, with the command that lists them; empty if none."""
+    """Return one line on the trainings in other runs folders, with the commands that list them; empty if none."""
     others = in_other_folders(runs_dir)
     if not others:
         return ""
-    names = ", ".join(status.name for status in others[:3]) + (" and more" if len(others) > 3 else "")
-    parent = others[0].folder.parent
+    folders = list(dict.fromkeys(status.folder.parent for status in others))
     count = "a training is" if len(others) == 1 else f"{len(others)} trainings are"
-    return f"{count} active in another runs folder: {names}; 'genexplorer runs list{runs_dir_option(parent)}' lists it"
+    place = "another runs folder" if len(folders) == 1 else "other runs folders"
+    names = _first(status.name for status in others)
+    commands = _first(f"'genexplorer runs list{runs_dir_option(folder)}'" for folder in folders)
+    return f"{count} active in {place}: {names}; see {commands}"
+
+
+def _first(texts: Iterable[str]) -> str:
+    """Join the first of several texts, and say where there are more."""
+    listed = list(texts)
+    return ", ".join(listed[:_MAX_LISTED]) + (" and more" if len(listed) > _MAX_LISTED else "")
 
 
 def _state_folder() -> Path:
