@@ -142,9 +142,9 @@ def describe(options: IdxFolderOptions) -> DataDescription:
     """
     files, _ = _find(options)
     turned = _orientation(options, files)
-    if options.transpose is not None:
-        return DataDescription((f"transpose={options.transpose}: chosen",))
-    return DataDescription((f"transpose={turned.is_transposed}: {turned.reason}",))
+    if options.transpose is None and (turned.is_transposed or _is_emnist(options, files)):
+        return DataDescription((f"transpose={turned.is_transposed}: {turned.reason}",))
+    return DataDescription()
 
 
 def is_nearly_binary(images: Images) -> bool:

@@ -156,7 +156,7 @@ def _print_sheet(data: "ImageData | PointData") -> None:
     """Print examples as half blocks; the terminal shows colors."""
     import numpy as np
     from rich.console import Console
-    from rich.segment import Segments
+    from rich.segment import Segment, Segments
 
     from genexplorer.dashboard.images.half_blocks import half_block_strips
     from genexplorer.dashboard.images.tiles import build_montage
@@ -172,7 +172,7 @@ def _print_sheet(data: "ImageData | PointData") -> None:
     console = Console(width=columns, force_terminal=True)
     with console.capture() as capture:
         for strip in half_block_strips(montage):
-            console.print(Segments(list(strip)), end="\n")
+            console.print(Segments([*strip, Segment.line()]), end="")
     for line in capture.get().splitlines():
         output.print_stdout(line)
 
