@@ -53,7 +53,7 @@ def train(
         typer.Option(
             "--data",
             metavar="NAME|PATH",
-            help="A data set, a folder of images or IDX files, or a file .npy, .npz, .csv.",
+            help="A data set, a folder or .zip of images or IDX files, or a file .npy, .npz, .h5, .csv, .parquet.",
             autocompletion=completion.data_sets,
             rich_help_panel=HELP_SECTION_MODEL,
         ),

@@ -1,19 +1,14 @@
-"""Files of arrays: `.npy`, `.npz` (also of Keras and MedMNIST) and `.csv` (also of Kaggle), of images or 2-D points.
-
-Pickled objects in them are never loaded.
-"""
+"""Files of arrays: `.npy`, `.npz` (Keras, MedMNIST), HDF5 and `.csv` (Kaggle), of images or 2-D points."""
 
 import csv
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
-from trainers.data import idx
+from trainers.data import array_containers, idx
 from trainers.data.catalog import ImageOptions, SplitOptions, is_nearly_binary
 from trainers.data.dataset import (
     ImageData,
@@ -27,8 +22,8 @@ from trainers.data.dataset import (
 from trainers.errors import DataError
 from trainers.registry import DataSet, DataTraits, ImageShape
 
-EXTENSIONS = frozenset((".npy", ".npz", ".csv"))
-MAX_FILE_BYTES = idx.MAX_FILE_BYTES
+EXTENSIONS = array_containers.EXTENSIONS | {".csv"}
+MAX_FILE_BYTES = array_containers.MAX_FILE_BYTES
 _NUM_TRAIT_IMAGES = 256
 _MAX_CLASSES = 1000
 # Names of arrays in .npz files, by role, the usual ones first: Keras, MedMNIST, scikit-learn, Kaggle.
@@ -43,8 +38,8 @@ _NAMES = {
 class ImageFileOptions(SplitOptions, ImageOptions):
     """Options of a file of images."""
 
-    images: str = ""  # ".npz": name of the array of images; empty: by usual names
-    labels: str = ""  # ".npz": name of the array of labels; empty: by usual names
+    images: str = ""  # of ".npz" and ".h5": name of the array of images; empty: by usual names
+    labels: str = ""  # of ".npz" and ".h5": name of the array of labels; empty: by usual names
     layout: Literal["auto", "channels-first", "channels-last"] = "auto"
     value_range: tuple[float, float] | None = None  # of floats: black and white; None: [0, 1]
 
@@ -52,7 +47,7 @@ class ImageFileOptions(SplitOptions, ImageOptions):
 class PointFileOptions(SplitOptions):
     """Options of a file of points."""
 
-    points: str = ""  # ".npz": name of the array of points
+    points: str = ""  # of ".npz" and ".h5": name of the array of points
 
 
 class Arrays(NamedTuple):
@@ -72,7 +67,7 @@ def kind_of(path: Path) -> str:
     """
     if path.suffix.lower() == ".csv":
         return "points-file" if len(_csv_head(path)[1]) in (2, 3) else "arrays-file"
-    shapes = _shapes(path)
+    shapes = array_containers.shapes(path)
     is_points = all(len(shape) <= 2 for shape in shapes.values()) and any(
         len(shape) == 2 and shape[1] == 2 for shape in shapes.values()
     )
@@ -119,8 +114,8 @@ def peek_images(options: ImageFileOptions) -> ImageShape:
         if side is None:
             raise DataError(f"{path}: {columns} columns are no square images, nor a label and square images")
         return 1, side, side
-    name = _name(_shapes(path), "train", options.images, path)
-    return _shape_of_images(_shapes(path)[name], path, options)
+    name = _name(array_containers.shapes(path), "train", options.images, path)
+    return _shape_of_images(array_containers.shapes(path)[name], path, options)
 
 
 def image_traits(options: ImageFileOptions) -> DataTraits:
@@ -138,7 +133,7 @@ def count(options: SplitOptions) -> int | None:
     path = Path(options.path)
     if path.suffix.lower() == ".csv":
         return None
-    shapes = _shapes(path)
+    shapes = array_containers.shapes(path)
     name = _name(shapes, "train", getattr(options, "images", "") or getattr(options, "points", ""), path)
     total = shapes[name][0]
     if _usual_name(shapes, "test") is None:
@@ -173,71 +168,26 @@ def load_points(options: PointFileOptions) -> PointData:
 
 
 def _read(path: Path, images: str, labels: str, max_rows: int | None = None) -> Arrays:
-    """Return the arrays of a file by role; of a CSV file at most so many rows.
+    """Return the arrays of a file by role; of a CSV or HDF5 file at most so many rows.
 
     Raises:
         DataError: if it cannot be read, or has no arrays of these names.
     """
     if path.suffix.lower() == ".csv":
         return _read_csv(path, max_rows)
-    shapes = _shapes(path)
-    name = _name(shapes, "train", images, path)
-    try:
-        if path.suffix.lower() == ".npy":
-            return Arrays(np.load(path, mmap_mode="r", allow_pickle=False), None, None, None)
-        with np.load(path, allow_pickle=False) as archive:
-            roles = {"train": name}
-            for role in _NAMES:
-                if role != "train" and (present := _usual_name(shapes, role)):
-                    roles[role] = present
-            if labels:
-                roles["train_labels"] = labels
-            if labels and labels not in shapes:
-                raise DataError(f"{path}: has no array '{labels}'", f"it has {', '.join(shapes)}")
-            arrays = {role: archive[each] for role, each in roles.items()}
-    except (OSError, ValueError, zipfile.BadZipFile, KeyError, EOFError) as error:
-        raise DataError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})", "make it anew") from None
+    # Choose an array for each role.
+    shapes = array_containers.shapes(path)
+    roles = {"train": _name(shapes, "train", images, path)}
+    if path.suffix.lower() != ".npy":
+        roles |= {role: name for role in _NAMES if role != "train" and (name := _usual_name(shapes, role))}
+        if labels:
+            roles["train_labels"] = labels
+        if labels and labels not in shapes:
+            raise DataError(f"{path}: has no array '{labels}'", f"it has {', '.join(shapes)}")
+    # Read them.
+    named_arrays = array_containers.read(path, set(roles.values()), max_rows)
+    arrays = {role: named_arrays[name] for role, name in roles.items()}
     return Arrays(arrays["train"], arrays.get("train_labels"), arrays.get("test"), arrays.get("test_labels"))
-
-
-def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each array of a file by name, reading only headers.
-
-    Raises:
-        DataError: if it is damaged, too large, or has objects that would have to be unpickled.
-    """
-    try:
-        if path.suffix.lower() == ".npy":
-            with path.open("rb") as stream:
-                headers = {"arr_0": _npy_header(stream)}
-        else:
-            with zipfile.ZipFile(path) as archive:
-                headers = {}
-                for name in archive.namelist():
-                    if name.endswith(".npy"):
-                        with archive.open(name) as member:
-                            headers[name.removesuffix(".npy")] = _npy_header(member)
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        text = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: not a file of arrays ({text})", "save it with numpy.save or numpy.savez") from None
-    shapes = {}
-    for name, (shape, dtype) in headers.items():
-        if dtype.hasobject:
-            hint = "save it as numbers: array.astype('uint8')"
-            raise DataError(f"{path}: array '{name}' holds Python objects, which are never loaded", hint)
-        if int(np.prod(shape, dtype=np.float64)) * dtype.itemsize > MAX_FILE_BYTES:
-            raise DataError(f"{path}: array '{name}' of shape {shape} needs more than {MAX_FILE_BYTES >> 30} GiB")
-        shapes[name] = shape
-    if not shapes:
-        raise DataError(f"{path}: has no arrays", "save it with numpy.savez")
-    return shapes
-
-
-def _npy_header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = npy_format.read_magic(stream)
-    read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-    shape, _, dtype = read(stream)
-    return shape, dtype
 
 
 def _name(shapes: Mapping[str, tuple[int, ...]], role: str, requested: str, path: Path) -> str:
@@ -257,7 +207,7 @@ def _name(shapes: Mapping[str, tuple[int, ...]], role: str, requested: str, path
 
 def _usual_name(shapes: Mapping[str, tuple[int, ...]], role: str) -> str | None:
     """Return the array that has one of the usual names of a role, in upper or lower case; None if there is none."""
-    names = {name.lower(): name for name in shapes}
+    names = {name.lower().replace("/", "_"): name for name in shapes}  # HDF5 has groups: "train/images"
     return next((names[usual] for usual in _NAMES[role] if usual in names), None)
 
 
@@ -394,7 +344,7 @@ def _square_side(count: int) -> int | None:
 
 IMAGE_ARRAYS = DataSet(
     name="arrays-file",
-    title="a file of images: .npy, .npz (Keras, MedMNIST), .csv (Kaggle)",
+    title="a file of images: .npy, .npz (Keras, MedMNIST), .h5, .csv (Kaggle)",
     options=ImageFileOptions,
     load=load_images,
     peek=peek_images,
@@ -405,7 +355,7 @@ IMAGE_ARRAYS = DataSet(
 
 POINT_ARRAYS = DataSet(
     name="points-file",
-    title="a file of 2-D points: .npy, .npz or .csv with two columns",
+    title="a file of 2-D points: .npy, .npz, .h5 or .csv with two columns",
     options=PointFileOptions,
     load=load_points,
     peek=lambda options: (2, 1, 1),

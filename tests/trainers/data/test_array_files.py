@@ -1,8 +1,10 @@
 """Files of arrays as people have them: NumPy's, Keras', MedMNIST's, Kaggle's; wrong ones are named in one line."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -169,3 +171,46 @@ def test_the_number_of_examples_is_known_from_headers(tmp_path: Path) -> None:
     path = saved(tmp_path, images=IMAGES)
     options = array_files.ImageFileOptions(path=str(path))
     assert array_files.count(options) == len(array_files.load_images(options).train)
+
+
+def hdf5(path: Path, **arrays: Any) -> Path:
+    with h5py.File(path, "w") as file:
+        for name, array in arrays.items():
+            file[name.replace("__", "/")] = array
+    return path
+
+
+def test_hdf5_has_arrays_by_the_usual_names_also_in_groups(tmp_path: Path) -> None:
+    data = load(hdf5(tmp_path / "a.h5", train__images=COLOR, train__labels=LABELS, test__images=COLOR[:4]))
+    assert isinstance(data, ImageData) and np.array_equal(data.train, COLOR) and np.array_equal(data.test, COLOR[:4])
+    assert data.train_labels is not None and data.train_labels.tolist() == LABELS.tolist()
+    data = load(hdf5(tmp_path / "b.hdf5", x=IMAGES / 255, other=IMAGES), images="other")
+    assert isinstance(data, ImageData) and data.image_shape == (1, 8, 6)
+    data = load(hdf5(tmp_path / "c.h5", points=RNG.normal(size=(50, 2))))
+    assert isinstance(data, PointData) and len(data.train) == 45
+
+
+def test_hdf5_does_not_lead_to_other_files(tmp_path: Path) -> None:
+    other = hdf5(tmp_path / "other.h5", images=IMAGES)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["linked"] = h5py.ExternalLink(str(other), "/images")
+        file["soft"] = h5py.SoftLink("/linked")
+        layout = h5py.VirtualLayout(IMAGES.shape, IMAGES.dtype)
+        layout[:] = h5py.VirtualSource(str(other), "images", IMAGES.shape)
+        file.create_virtual_dataset("virtual", layout)
+        file["names"] = np.array([b"a", b"b"], dtype=object)
+    with pytest.raises(DataError, match="has no arrays"):
+        load(tmp_path / "a.h5")
+
+
+def test_wrong_hdf5_files_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + b"x" * 100)
+    with pytest.raises(DataError, match="not a file of arrays"):
+        load(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "large.h5", "w") as file:
+        file.create_dataset("images", (10**6, 1000, 1000), np.uint8, chunks=(1, 100, 100))
+    with pytest.raises(DataError, match="needs more than 8 GiB"):
+        load(tmp_path / "large.h5")
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(DataError, match=r"pip install 'genexplorer\[data\]'"):
+        load(tmp_path / "large.h5")

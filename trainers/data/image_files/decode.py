@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,8 +51,8 @@ class ImageHeader:
     is_gray: bool
 
 
-def read_header(path: Path) -> ImageHeader:
-    """Return the size and color of a file without decoding it.
+def read_header(path: Path | BinaryIO) -> ImageHeader:
+    """Return the size and color of a file, given by its path or open, without decoding it.
 
     Raises:
         DecodeError: if it is no image.
@@ -64,7 +64,7 @@ def read_header(path: Path) -> ImageHeader:
         return ImageHeader(height, width, image.mode in _GRAY_MODES)
 
 
-def decode(path: Path, image_format: ImageFormat) -> NDArray[np.uint8]:
+def decode(path: Path | BinaryIO, image_format: ImageFormat) -> NDArray[np.uint8]:
     """Return the first frame of an image file, (H, W, C) uint8.
 
     The EXIF orientation is applied, transparent pixels are laid over the background, 16 bits are reduced to 8.
@@ -94,7 +94,7 @@ def _errors_of_pillow() -> Iterator[None]:
         raise DecodeError(str(text)[:120]) from None
 
 
-def _open(path: Path) -> Image.Image:
+def _open(path: Path | BinaryIO) -> Image.Image:
     image = Image.open(path)
     if image.width * image.height > MAX_PIXELS:
         image.close()

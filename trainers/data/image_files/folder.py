@@ -7,9 +7,10 @@ from PIL import ImageColor
 
 from trainers.data.catalog import is_nearly_binary
 from trainers.data.dataset import ImageData, num_test_examples
+from trainers.data.image_files import packed
 from trainers.data.image_files import prepare as preparing
 from trainers.data.image_files.decode import FILTER_NAME, DecodeError, ImageFormat, decode
-from trainers.data.image_files.scan import ImageFolder, scan
+from trainers.data.image_files.scan import ImageFolder
 from trainers.data.image_files.spec import ImageFolderOptions
 from trainers.registry import DataDescription, DataTraits, ImageShape
 
@@ -30,7 +31,7 @@ def load(options: ImageFolderOptions) -> ImageData:
     test = slice(0, min(num_test, options.limit_test or num_test))
     train = slice(num_test, num_test + (options.limit or len(images)))
     return ImageData(
-        folder.folder.name or "images",
+        (folder.folder.name if folder.folder.is_dir() else folder.folder.stem) or "images",
         images[train],
         images[test],
         None if labels is None else labels[train],
@@ -105,8 +106,8 @@ def traits(options: ImageFolderOptions) -> DataTraits:
     images = []
     for file in folder.files[:: max(1, len(folder.files) // _NUM_TRAIT_FILES)]:
         try:
-            images.append(decode(folder.folder / file.path, image_format))
-        except DecodeError:
+            images.append(decode(folder.open(file), image_format))
+        except (DecodeError, OSError):
             continue
     return DataTraits(shape, "images", is_nearly_binary(np.stack(images)) if images else None)
 
@@ -125,7 +126,7 @@ def _prepared(
 
 def _scan(options: ImageFolderOptions) -> tuple[ImageFolder, ImageFormat]:
     """Return the files of the folder and the format of their images."""
-    folder = scan(Path(options.path))
+    folder = packed.scan_any(Path(options.path))
     red, green, blue = ImageColor.getcolor(options.background, "RGB")[:3]  # type: ignore[index]
     background = (int(red), int(green), int(blue))
     if options.size is not None and options.channels is not None:

@@ -124,7 +124,7 @@ def summarize_headers(folder: ImageFolder) -> HeaderSummary:
 
     def make(place: Path) -> None:
         with ThreadPoolExecutor(_num_threads()) as pool:
-            read = partial(_header, folder.folder)
+            read = partial(_header, folder)
             headers = [header for header in pool.map(read, folder.files, chunksize=_CHUNK_FILES) if header is not None]
         if not headers:
             raise DataError(f"{folder.folder}: none of {len(folder.files):,} files is an image", "check the files")
@@ -168,7 +168,7 @@ def _make(
     labels: list[int] = []
     skipped: list[str] = []
     num_test, all_equal = 0, True
-    for position, (file, pixels) in enumerate(_decoded(folder.folder, files, image_format)):
+    for position, (file, pixels) in enumerate(_decoded(folder, files, image_format)):
         on_progress(position + 1, len(files))
         if isinstance(pixels, str):
             skipped.append(f"{file.path}: {pixels}")
@@ -199,15 +199,17 @@ def _make(
 
 
 def _decoded(
-    folder: Path, files: Sequence[ImageFile], image_format: ImageFormat
+    folder: ImageFolder, files: Sequence[ImageFile], image_format: ImageFormat
 ) -> Iterator[tuple[ImageFile, NDArray[np.uint8] | str]]:
     """Yield each file with its pixels, or with the reason why it cannot be decoded; several are decoded at once."""
 
     def decode_or_reason(file: ImageFile) -> NDArray[np.uint8] | str:
         try:
-            return decode(folder / file.path, image_format)
+            return decode(folder.open(file), image_format)
         except DecodeError as error:
             return str(error)
+        except OSError as error:
+            return error.strerror or str(error)
 
     with ThreadPoolExecutor(_num_threads()) as pool:
         for start in range(0, len(files), _CHUNK_FILES):  # bounds the memory of what waits to be stored
@@ -215,10 +217,10 @@ def _decoded(
             yield from zip(chunk, pool.map(decode_or_reason, chunk), strict=True)
 
 
-def _header(folder: Path, file: ImageFile) -> ImageHeader | None:
+def _header(folder: ImageFolder, file: ImageFile) -> ImageHeader | None:
     try:
-        return read_header(folder / file.path)
-    except DecodeError:
+        return read_header(folder.open(file))
+    except (DecodeError, OSError):
         return None
 
 

@@ -9,9 +9,10 @@ are the classes, as in torchvision's ImageFolder; deeper folders belong to the c
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from trainers.errors import DataError
 
@@ -50,6 +51,15 @@ class ImageFolder:
     files: tuple[ImageFile, ...]
     class_names: tuple[str, ...] = ()
     other_files: tuple[tuple[str, int], ...] = ()  # extensions of files that are no images, and how many there are
+    open_packed: Callable[[ImageFile], BinaryIO] | None = None  # of images that are inside another file
+
+    def open(self, file: ImageFile) -> Path | BinaryIO:
+        """Return the path or content of one of the images.
+
+        Raises:
+            OSError: if it cannot be read.
+        """
+        return self.folder / file.path if self.open_packed is None else self.open_packed(file)
 
 
 def scan(folder: Path) -> ImageFolder:
@@ -58,12 +68,25 @@ def scan(folder: Path) -> ImageFolder:
     Raises:
         DataError: if the folder cannot be listed or has no images.
     """
-    entries: list[tuple[tuple[str, ...], os.stat_result]] = []
+    return arrange(folder, ((parts, status.st_size, status.st_mtime_ns) for parts, status in _walk(folder)))
+
+
+def arrange(folder: Path, files: Iterable[tuple[tuple[str, ...], int, int]]) -> ImageFolder:
+    """Find the images among files, their classes and splits.
+
+    Args:
+        folder: Where the files are.
+        files: Path, as its parts below the folder, size and time of the last change of each.
+
+    Raises:
+        DataError: if none is an image.
+    """
+    entries: list[tuple[tuple[str, ...], int, int]] = []
     others: Counter[str] = Counter()
-    for parts, status in _walk(folder):
+    for parts, size, modified in files:
         extension = Path(parts[-1]).suffix.lower()
         if extension in EXTENSIONS:
-            entries.append((parts, status))
+            entries.append((parts, size, modified))
         else:
             others[extension or "no extension"] += 1
     if not entries:
@@ -71,15 +94,21 @@ def scan(folder: Path) -> ImageFolder:
         contents = f"it has {kinds} files" if others else "it is empty"
         raise DataError(f"{folder}: no images in this folder; {contents}", f"put {_extensions_text()} files there")
     entries.sort(key=lambda entry: _natural_key(entry[0]))
-    splits = _splits([parts for parts, _ in entries])
-    below_split = [parts[1:] if split else parts for (parts, _), split in zip(entries, splits, strict=True)]
+    splits = _splits([parts for parts, _, _ in entries])
+    below_split = [parts[1:] if split else parts for (parts, _, _), split in zip(entries, splits, strict=True)]
     classes = _classes(below_split)
-    files = tuple(
-        ImageFile("/".join(parts), status.st_size, status.st_mtime_ns, split, name)
-        for (parts, status), split, name in zip(entries, splits, classes, strict=True)
+    images = tuple(
+        ImageFile("/".join(parts), size, modified, split, name)
+        for (parts, size, modified), split, name in zip(entries, splits, classes, strict=True)
     )
     names = tuple(sorted(set(classes) - {""}, key=lambda name: _natural_key((name,))))
-    return ImageFolder(folder, files, names, tuple(others.most_common()))
+    return ImageFolder(folder, images, names, tuple(others.most_common()))
+
+
+def split_of(name: str) -> str:
+    """Return "train" or "test" for the name of a folder or file that begins like one of a split, else ""."""
+    words = re.split(r"[^a-z]+", name.lower())
+    return "train" if words[0] in _TRAIN_NAMES else "test" if words[0] in _TEST_NAMES else ""
 
 
 def has_images(folder: Path) -> bool:

@@ -12,7 +12,7 @@ _FUNCTIONS = "trainers.data.image_files.folder"
 
 
 class ImageFolderOptions(SplitOptions, ImageOptions):
-    """Options of a folder of image files. Where it has train and test folders, these are the splits."""
+    """Options of a folder, zip archive or Parquet file of images. Where it has train and test parts, they are used."""
 
     size: int | None = Field(None, ge=1, le=MAX_SIDE_PX)  # height and width; None: as they are, or 64 if they differ
     fit: Literal["crop", "pad", "stretch"] = "crop"  # of images with another aspect ratio
@@ -33,7 +33,7 @@ class ImageFolderOptions(SplitOptions, ImageOptions):
 
 IMAGES = DataSet(
     name="images",
-    title="a folder of image files (PNG, JPEG, WebP, GIF, BMP, TIFF), subfolders are classes",
+    title="a folder or zip of image files (PNG, JPEG, WebP, GIF, BMP, TIFF), subfolders are classes; Parquet",
     options=ImageFolderOptions,
     load=f"{_FUNCTIONS}:load",
     peek=f"{_FUNCTIONS}:peek",
