@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # listing runs needs the literals of this file alone, and sho
 
 Arrays: TypeAlias = "Mapping[str, NDArray[np.generic]]"
 Better = Literal["higher", "lower", "neither"]
-PhaseName = Literal["loading", "compiling", "training", "evaluating", "saving", "paused", "stopping"]
+PhaseName = Literal["loading", "decoding", "compiling", "training", "evaluating", "saving", "paused", "stopping"]
 Severity = Literal["info", "warning", "error"]
 Outcome = Literal["succeeded", "stopped", "failed"]
 

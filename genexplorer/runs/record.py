@@ -56,7 +56,7 @@ class RunStatus:
     tags: tuple[str, ...] = ()
     note: str = ""
     reason: str = ""  # one line: why the run is Lost, Failed or Damaged
-    phase: str = ""  # "training", "evaluating", "compiling"
+    phase: str = ""  # "training", "evaluating", "decoding", "compiling"
     phase_detail: str = ""
     attempt: int = 0
     pid: int | None = None

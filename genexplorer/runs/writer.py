@@ -20,7 +20,7 @@ from trainers.config import RunConfig
 
 PRIMARY_LOG_S = 5.0  # of training between log lines with the primary metric
 _STATE_OF_PHASE = {"paused": "paused", "stopping": "stopping"}
-_LOGGED_PHASES = ("compiling", "paused", "stopping")
+_LOGGED_PHASES = ("decoding", "compiling", "paused", "stopping")
 
 
 class RunWriter:

@@ -103,7 +103,7 @@ def start(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
 def resume(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
     """Resume a paused run, or start a new attempt from the newest complete checkpoint and wait until it trains.
 
-    After the timeout the returned status may still be in the phase "loading".
+    After the timeout the returned status may still be in the phase "loading" or "decoding".
 
     Raises:
         RunStateError: if it is running, stopping or finished.
@@ -128,7 +128,7 @@ def wait_until_loaded(folder: Path, timeout_s: float) -> RunStatus:
     """Wait until a worker has loaded its model and data, has ended, or the timeout is over; return the status."""
     deadline = time.monotonic() + timeout_s
     status = read_status(folder)
-    while status.state.active and status.phase in ("", "loading") and time.monotonic() < deadline:
+    while status.state.active and status.phase in ("", "loading", "decoding") and time.monotonic() < deadline:
         time.sleep(POLL_S)
         status = read_status(folder)
     return status

@@ -4,7 +4,9 @@ A training is a generator of events. Its random numbers come from named streams 
 step boundary (`apply_commands`), and evaluates and saves when that is due (`timing`).
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import Literal
 
 import torch
@@ -12,6 +14,7 @@ import torch
 from trainers import openmp
 from trainers.compiled import toolchain
 from trainers.config import RunConfig
+from trainers.data import loading
 from trainers.errors import CheckpointError
 from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState, SnapshotReady, Started
 from trainers.families.nn import count
@@ -59,7 +62,11 @@ def train(
         yield Alert(0, "info", "temporary_cache", f"{problem}; compiled code is stored in {folder} instead")
     with setup.torch_settings(config.execution, _num_threads(config, resume)):
         # Load the data, build the model, and restore the checkpoint.
-        session = setup.set_up(plan or resolve(config), clock or timing.ActiveClock())
+        plan = plan or resolve(config)
+        skipped = yield from _prepare_data(plan, resume.step if resume else 0)
+        if skipped and resume is None:
+            yield Alert(0, "warning", "images_skipped", skipped)
+        session = setup.set_up(plan, clock or timing.ActiveClock())
         alerts = resuming.restore(session, resume) if resume else []
         # Declare the metrics.
         evaluate.require_declared_metrics(session)
@@ -87,6 +94,26 @@ def train(
             yield Finished(session.step, "failed", f"at step {session.step + 1} {error}")
         finally:
             session.compile_policy.close()
+
+
+def _prepare_data(plan: Plan, step: int) -> Generator[Event, None, str]:
+    """Prepare the data; yield phases with the progress and the time left. Return what was left out."""
+    first: tuple[float, int] | None = None  # time and number of files of the first progress: headers come before
+    with closing(loading.prepare(plan.dataset, plan.data_options)) as progress:
+        while True:
+            try:
+                done, total = next(progress)
+            except StopIteration as end:
+                if first is not None:
+                    yield Phase(step, "loading", plan.config.data.name)
+                return str(end.value)
+            if not done:
+                yield Phase(step, "loading", plan.config.data.name)
+                continue
+            first = first or (time.monotonic(), done)
+            seconds = (time.monotonic() - first[0]) * (total - done) / max(done - first[1], 1)
+            left = f", {seconds:,.0f} s left" if seconds >= 1 and done > first[1] else ""
+            yield Phase(step, "decoding", f"images {done:,} of {total:,}{left}")
 
 
 def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> Iterator[Event]:

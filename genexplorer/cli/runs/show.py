@@ -133,7 +133,7 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
 
     symbol = output.style(formatting.state_symbol(status.state), STATE_ROLES.get(status.state.value, "faint"))
     is_shown = status.state.active and status.phase not in ("", "training", status.state.value)
-    phase = f", {status.phase}" if is_shown else ""
+    phase = f", {status.phase} {status.phase_detail}".rstrip() if is_shown else ""
     output.print_stdout(f"{symbol} {status.name}  {status.state.value}{phase}")
     output.print_pairs(
         [

@@ -156,6 +156,8 @@ def state_message_and_hint(run: RunDetails) -> tuple[str, str]:
             return "The worker does not respond: suspended, or a slow disk.", "wait, or s stops it"
         case State.RUNNING if status.phase == "compiling":
             return "Compiling takes about 20 s the first time; training is faster afterwards.", ""
+        case State.RUNNING if status.phase == "decoding":
+            return "The image files are decoded once; the next start finds them in the cache.", ""
         case State.RUNNING if status.phase == "loading":
             return "Loading the data and building the model…", ""
     return _STATE_HINTS.get(status.state, ("", ""))

@@ -140,7 +140,8 @@ def summary(status: RunStatus) -> str:
     if status.state in _FAILED_STATES:
         return status.reason
     if status.state is State.RUNNING and status.phase not in ("", "training"):
-        return f"{formatting.time_left(status)}  ·  {status.phase}"
+        time_left, phase = formatting.time_left(status), f"{status.phase} {status.phase_detail}".rstrip()
+        return phase if time_left == status.phase else f"{time_left}  ·  {phase}"
     if status.state in (State.PAUSED, State.STOPPING, State.STOPPED, State.QUEUED):
         return f"at step {status.step:,}"
     return formatting.time_left(status)

@@ -95,6 +95,9 @@ class ModelTab(Tab):
         if self.run is None:
             return f"No run is open.\nOpen one with the run menu, or press N to {self.training_hint}."
         if self.step is None:
+            status = self.run.status
+            if status.phase == "decoding":
+                return f"Decoding {status.phase_detail}.\nThe next start finds them in the cache."
             return "Waiting for the first snapshot.\nIt is saved after the first training step."
         if self.card is None:
             return f"The snapshot at step {self.step:,} cannot be read.\nChoose another one with [ and ]."

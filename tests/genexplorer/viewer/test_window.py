@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ from PyQt6.QtGui import QColor, QGuiApplication, QImage, QKeyEvent, QPalette
 from PyQt6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
+from genexplorer.runs.reader import RunReader
+from genexplorer.runs.record import State
 from genexplorer.session.palette import DARK, LIGHT
 from genexplorer.viewer.main import main
+from genexplorer.viewer.panes.title_bar import summary
 from genexplorer.viewer.window import MainWindow
 from tests.genexplorer.viewer.conftest import tab_of
 from tests.genexplorer.viewer.mouse import QTest
@@ -162,3 +166,12 @@ def test_panels_are_wider_where_the_letters_are_larger(window: MainWindow) -> No
     assert inspector.minimumWidth() >= 1.15 * before[0] and selection_panel.minimumWidth() >= 1.15 * before[1]
     window.toggle_presentation()
     assert (inspector.minimumWidth(), selection_panel.minimumWidth()) == before
+
+
+def test_decoding_of_images_is_announced(run_folder: Path) -> None:
+    status, detail = RunReader(run_folder).status(), "images 3,200 of 10,000, 12 s left"
+    decoding = replace(status, state=State.RUNNING, phase="decoding", phase_detail=detail, seconds_left=None)
+    assert summary(decoding) == f"decoding {detail}"
+    assert summary(replace(decoding, phase="evaluating", phase_detail="40%", seconds_left=70)).endswith(
+        "evaluating 40%"
+    )

@@ -1,6 +1,9 @@
 """The loop, event by event."""
 
+import itertools
 import math
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from trainers.events import (
 )
 from trainers.families.interface import Objective
 from trainers.families.vae.model import Vae
+from trainers.plan import resolve
 from trainers.training import loop, timing
 from trainers.training.session import TrainingSession
 
@@ -294,3 +298,42 @@ def test_a_missing_device_is_refused(folder: Path) -> None:
 def test_presets_state_their_result() -> None:
     for preset in registry.presets().values():
         assert preset.expected and preset.minutes > 0 and preset.summary
+
+
+def test_decoding_of_images_is_reported(folder: Path) -> None:
+    done, dataset = threading.Event(), registry.dataset("idx")
+
+    def prepare(options: Any, on_progress: Any) -> str:
+        on_progress(3, 12)
+        assert done.wait(60)
+        return "1 of 12 files are skipped: x.png: not an image"
+
+    plan = replace(resolve(tiny.config(folder, steps=1)), dataset=replace(dataset, prepare=prepare))
+    training = loop.train(plan)
+    assert next(training) == Phase(0, "loading", "idx")
+    event = next(event for event in training if isinstance(event, Phase) and event.name != "loading")
+    assert event.name == "decoding" and event.detail.startswith("images 3 of 12")
+    done.set()
+    rest = list(training)
+    assert Phase(0, "loading", "idx") in rest and isinstance(rest[-1], Finished)
+    assert Alert(0, "warning", "images_skipped", "1 of 12 files are skipped: x.png: not an image") in rest
+
+
+def test_an_abandoned_training_decodes_no_further(folder: Path) -> None:
+    files: list[int] = []
+    wanted = threading.Event()
+
+    def prepare(options: Any, on_progress: Any) -> str:
+        for number in itertools.count(1):
+            files.append(number)
+            on_progress(number, 10**9)
+            assert wanted.wait(60)
+        return ""
+
+    plan = replace(resolve(tiny.config(folder)), dataset=replace(registry.dataset("idx"), prepare=prepare))
+    training = loop.train(plan)
+    while next(training).name != "decoding":  # type: ignore[union-attr]
+        pass
+    threading.Timer(0, wanted.set).start()
+    training.close()  # type: ignore[attr-defined]
+    assert wanted.is_set() and not [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]

@@ -115,3 +115,9 @@ def test_wrap() -> None:
     assert wrap("one two three", 7) == ["one two", "three"]
     assert wrap("one two three", 7, 1) == ["one t… …"] or wrap("one two three", 7, 1)[0].endswith("…")
     assert wrap("", 7) == []
+
+
+def test_decoding_of_images_is_announced() -> None:
+    detail = "images 3,200 of 10,000, 12 s left"
+    text = header(replace(STATUS, phase="decoding", phase_detail=detail, seconds_left=None, step=0), width=60)
+    assert f"decoding {detail}" in text
