@@ -16,10 +16,15 @@ for _variable in ("CI", "CONTINUOUS_INTEGRATION", "JENKINS_URL", "TEAMCITY_VERSI
 
 import pytest  # noqa: E402
 
+from trainers.storage import cache  # noqa: E402
+
 
 @pytest.fixture(autouse=True)
 def _own_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep a test away from the user's own state and runs."""
+    """Keep a test away from the user's own state, runs, data and caches."""
     monkeypatch.setenv("GENEXPLORER_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("GENEXPLORER_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("GENEXPLORER_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GENEXPLORER_DATA", str(tmp_path / "data"))
+    cache.data_cache_dir.cache_clear()
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")

@@ -137,6 +137,7 @@ def _add_commands() -> None:
         "fetch": manage_data.fetch,
         "add": manage_data.add,
         "remove": manage_data.remove,
+        "cache": manage_data.cache,
     }
     for name, function in data_commands.items():
         data_app.command(name, cls=Command)(function)

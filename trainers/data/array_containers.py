@@ -45,7 +45,7 @@ def shapes(path: Path) -> dict[str, Shape]:
 
 
 def read(path: Path, names: Iterable[str], max_rows: int | None = None) -> dict[str, NDArray[Any]]:
-    """Return arrays of a file by name, of HDF5 at most so many rows.
+    """Return arrays of a file by name, of HDF5 and `.npz` at most so many rows.
 
     Raises:
         DataError: if they cannot be read.
@@ -56,8 +56,8 @@ def read(path: Path, names: Iterable[str], max_rows: int | None = None) -> dict[
                 return {name: np.asarray(file[name][:max_rows]) for name in names}
         if path.suffix.lower() == ".npy":
             return {name: np.load(path, mmap_mode="r", allow_pickle=False) for name in names}
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in names}
+        with zipfile.ZipFile(path) as archive:
+            return {name: _read_npz_member(archive, f"{name}.npy", max_rows) for name in names}
     except (OSError, ValueError, zipfile.BadZipFile, KeyError, EOFError, RuntimeError) as error:
         raise DataError(f"{path}: cannot be read ({' '.join(str(error).split())[:200]})", "make it anew") from None
 
@@ -86,10 +86,29 @@ def _headers(path: Path) -> dict[str, tuple[Shape, np.dtype[Any]]]:
 
 
 def _npy_header(stream: Any) -> tuple[Shape, np.dtype[Any]]:
+    shape, _, dtype = _full_npy_header(stream)
+    return shape, dtype
+
+
+def _full_npy_header(stream: Any) -> tuple[Shape, bool, np.dtype[Any]]:
+    """Return the shape, whether the first axis varies fastest, and the dtype."""
     version = npy_format.read_magic(stream)
     read_header = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
-    shape, _, dtype = read_header(stream)
-    return shape, dtype
+    header: tuple[Shape, bool, np.dtype[Any]] = read_header(stream)
+    return header
+
+
+def _read_npz_member(archive: zipfile.ZipFile, name: str, max_rows: int | None) -> NDArray[Any]:
+    """Return an array of an `.npz` file; only its first rows are unpacked where that is possible."""
+    with archive.open(name) as stream:
+        shape, is_fortran_order, dtype = _full_npy_header(stream)
+        if max_rows is not None and shape and shape[0] > max_rows and not is_fortran_order and not dtype.hasobject:
+            first = (max_rows, *shape[1:])
+            num_bytes = int(np.prod(first)) * dtype.itemsize
+            return np.frombuffer(stream.read(num_bytes), dtype).reshape(first)
+    with archive.open(name) as stream:
+        array: NDArray[Any] = npy_format.read_array(stream, allow_pickle=False)
+        return array
 
 
 @contextmanager

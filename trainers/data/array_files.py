@@ -1,7 +1,7 @@
 """Files of arrays: `.npy`, `.npz` (Keras, MedMNIST), HDF5 and `.csv` (Kaggle), of images or 2-D points."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainers.data import array_containers, idx
+from trainers.data.cached_arrays import Arrays as CachedArrays
+from trainers.data.cached_arrays import cached_arrays
 from trainers.data.catalog import ImageOptions, SplitOptions, is_nearly_binary
 from trainers.data.dataset import (
     ImageData,
@@ -81,24 +83,68 @@ def load_images(options: ImageFileOptions) -> ImageData:
         DataError: if the file cannot be read, or its arrays are no images.
     """
     path = Path(options.path)
-    arrays = _read(path, options.images, options.labels)
-    train = _to_images(arrays.train, path, options)
-    train_labels = _to_labels(arrays.train_labels, len(train), path)
-    if arrays.test is None:
-        first, second = _split(len(train), options)
-        test, test_labels = train[second], None if train_labels is None else train_labels[second]
-        train, train_labels = train[first], None if train_labels is None else train_labels[first]
-    else:
-        test = _to_images(arrays.test, path, options)
-        test_labels = _to_labels(arrays.test_labels, len(test), path)
-    limit, limit_test = slice(options.limit), slice(options.limit_test)
+    keys = ("images", "labels", "layout", "value_range", "test_fraction", "split_seed")
+    arrays = _cached(path, options.model_dump(mode="json", include=set(keys)), lambda: _ordered_images(path, options))
+    num_test, images, labels = int(arrays["num_test"]), arrays["images"].transpose(0, 2, 3, 1), arrays.get("labels")
+    test = slice(0, min(num_test, options.limit_test or num_test))
+    train = slice(num_test, num_test + (options.limit or len(images)))
     return ImageData(
         path.stem,
-        train[limit],
-        test[limit_test],
-        None if train_labels is None else train_labels[limit],
-        None if test_labels is None else test_labels[limit_test],
+        images[train],
+        images[test],
+        arrays["train_labels"][: options.limit]
+        if "train_labels" in arrays
+        else None
+        if labels is None
+        else labels[train],
+        None if labels is None else labels[test],
     )
+
+
+def _cached(path: Path, settings: Mapping[str, Any], make: Callable[[], CachedArrays]) -> CachedArrays:
+    """Return the arrays made of a file, from the cache unless they are as fast to read from the file itself."""
+    return make() if path.suffix.lower() == ".npy" else cached_arrays(path, settings, make)
+
+
+def _ordered_images(path: Path, options: ImageFileOptions) -> CachedArrays:
+    """Return the images (M + N, C, H, W), as batches are, and labels of a file, those of the test split first."""
+    stored = _read(path, options.images, options.labels)
+    train = _to_images(stored.train, path, options)
+    test = None if stored.test is None else _to_images(stored.test, path, options)
+    if test is not None and test.shape[1:] != train.shape[1:]:
+        message = f"{path}: training shape {train.shape[1:]}, but test shape {test.shape[1:]}"
+        raise DataError(message, "use one shape")
+    return _ordered(path, options, "images", (train, test), stored, lambda part: part.transpose(0, 3, 1, 2))
+
+
+def _ordered(
+    path: Path,
+    options: SplitOptions,
+    name: str,
+    examples: tuple[NDArray[Any], NDArray[Any] | None],
+    stored: Arrays,
+    to_layout: Callable[[NDArray[Any]], NDArray[Any]],
+) -> CachedArrays:
+    """Return examples and labels, those of the test split first, and the size of that."""
+    train, test = examples
+    labels = _to_labels(stored.train_labels, len(train), path)
+    arrays: dict[str, NDArray[Any]] = {}
+    if test is None:
+        first, second = _split(len(train), options)
+        order = np.concatenate((second, first))
+        arrays[name] = np.ascontiguousarray(to_layout(train[order]))
+        arrays["num_test"] = np.array(len(second))
+        if labels is not None:
+            arrays["labels"] = labels[order]
+        return arrays
+    arrays[name] = np.concatenate((to_layout(test), to_layout(train)))
+    arrays["num_test"] = np.array(len(test))
+    test_labels = _to_labels(stored.test_labels, len(test), path)
+    if labels is not None and test_labels is not None:
+        arrays["labels"] = np.concatenate((test_labels, labels))
+    elif labels is not None:
+        arrays["train_labels"] = labels
+    return arrays
 
 
 def peek_images(options: ImageFileOptions) -> ImageShape:
@@ -148,27 +194,31 @@ def load_points(options: PointFileOptions) -> PointData:
         DataError: if the file cannot be read, or has no points.
     """
     path = Path(options.path)
-    arrays = _read(path, options.points, "")
-    points, labels = arrays.train, arrays.train_labels
+    settings = options.model_dump(mode="json", include={"points", "test_fraction", "split_seed"})
+    arrays = _cached(path, settings, lambda: _ordered_points(path, options))
+    num_test, points, labels = int(arrays["num_test"]), arrays["points"], arrays.get("labels")
+    train, test = points[num_test:], points[:num_test]
+    train_labels = arrays.get("train_labels") if labels is None else labels[num_test:]
+    test_labels = None if labels is None else labels[:num_test]
+    return PointData(path.stem, train, test, plot_bounds(train), train_labels, test_labels)
+
+
+def _ordered_points(path: Path, options: PointFileOptions) -> CachedArrays:
+    """Return the points (M + N, 2) and classes of a file, those of the test split first."""
+    stored = _read(path, options.points, "")
+    points = stored.train
     if points.ndim != 2 or points.shape[1] != 2 or points.dtype.kind not in "iuf":
         raise DataError(f"{path}: an array of shape {points.shape}; expected points (N, 2)", "give two columns")
-    points = points.astype(np.float32)
-    if not np.isfinite(points).all():
+    if stored.test is not None and (stored.test.ndim != 2 or stored.test.shape[1] != 2):
+        raise DataError(f"{path}: a test array of shape {stored.test.shape}; expected points (N, 2)")
+    train, test = points.astype(np.float32), None if stored.test is None else stored.test.astype(np.float32)
+    if not np.isfinite(train).all():
         raise DataError(f"{path}: contains NaN or infinite coordinates", "remove these points")
-    classes = _to_labels(labels, len(points), path)
-    if arrays.test is not None:
-        train, test = points, arrays.test.astype(np.float32)
-        train_classes, test_classes = classes, _to_labels(arrays.test_labels, len(test), path)
-    else:
-        first, second = _split(len(points), options)
-        train, test = points[first], points[second]
-        train_classes = None if classes is None else classes[first]
-        test_classes = None if classes is None else classes[second]
-    return PointData(path.stem, train, test, plot_bounds(train), train_classes, test_classes)
+    return _ordered(path, options, "points", (train, test), stored, lambda part: part)
 
 
 def _read(path: Path, images: str, labels: str, max_rows: int | None = None) -> Arrays:
-    """Return the arrays of a file by role; of a CSV or HDF5 file at most so many rows.
+    """Return the arrays of a file by role; at most so many rows, where that is faster.
 
     Raises:
         DataError: if it cannot be read, or has no arrays of these names.

@@ -1,4 +1,4 @@
-"""`genexplorer data list | add | remove | fetch`: the data sets that are known by name."""
+"""`genexplorer data list | add | remove | fetch | cache`: the data sets that are known by name, and the cache."""
 
 from typing import Annotated, Any
 
@@ -96,6 +96,29 @@ def fetch(
     output.print_stderr(f"{download.name} {'is there already' if was_complete else 'is complete'}: {folder}")
     set_name = name if name in download.set_names else download.set_names[0]
     output.print_stderr(f"train on it with: genexplorer train vae --data {set_name}")
+
+
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Delete all prepared data; they are made again.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the size of the cache of decoded data, or clear it."""
+    from genexplorer.session.disk_use import size
+    from genexplorer.session.known_data import disk_bytes
+    from trainers.storage import cache as data_cache
+
+    folders = data_cache.entries()
+    num_bytes = sum(disk_bytes(folder) or 0 for folder in folders)
+    if clear:
+        data_cache.clear()
+    folder = data_cache.data_cache_dir()
+    if as_json:
+        output.print_json({"folder": str(folder), "entries": len(folders), "bytes": num_bytes, "cleared": clear})
+    elif clear:
+        output.print_stderr(f"{size(num_bytes)} in {len(folders):,} entries deleted from {folder}")
+    else:
+        output.print_stdout(f"{folder}: {size(num_bytes)} in {len(folders):,} entries")
+        output.print_stderr("clear it with: genexplorer data cache --clear")
 
 
 def section_of(place: str, assignments: Any) -> dict[str, Any]:

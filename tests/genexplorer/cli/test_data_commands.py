@@ -144,3 +144,11 @@ def test_what_is_not_downloaded_names_the_command(cli: Cli, monkeypatch: pytest.
     result = cli("data", "fetch", "fashion-mnist")
     assert result.code == 3 and "no connection" in result.err and len(result.err.splitlines()) == 1
     assert cli("data", "fetch", "nothing").code == 2
+
+
+def test_the_size_of_the_cache_is_printed_and_the_cache_cleared(cli: Cli, flowers: Path) -> None:
+    cli("data", "inspect", flowers)
+    found = json.loads(cli("data", "cache", "--json").out)
+    assert found["entries"] == 2 and found["bytes"] > 24 * 16 * 16 * 3
+    assert "in 2 entries deleted" in cli("data", "cache", "--clear").err
+    assert "0 bytes in 0 entries" in cli("data", "cache").out

@@ -1,5 +1,6 @@
 """Files of arrays as people have them: NumPy's, Keras', MedMNIST's, Kaggle's; wrong ones are named in one line."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 from trainers import presets, registry
-from trainers.data import array_files, loading
+from trainers.data import array_containers, array_files, loading
 from trainers.data.dataset import ImageData, PointData
+from trainers.data.fingerprint import fingerprint
 from trainers.errors import DataError, UserError
+from trainers.storage import cache
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (30, 8, 6), dtype=np.uint8)
@@ -214,3 +217,54 @@ def test_wrong_hdf5_files_are_one_line(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(DataError, match=r"pip install 'genexplorer\[data\]'"):
         load(tmp_path / "large.h5")
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".csv", ".h5"])
+def test_the_second_start_reads_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+
+    def write(images: Any) -> None:
+        if suffix == ".npz":
+            np.savez(path, images=images, labels=LABELS)
+        elif suffix == ".h5":
+            hdf5(path, images=images, labels=LABELS)
+        else:
+            table = np.column_stack([LABELS, images.reshape(30, -1)])
+            np.savetxt(path, table, "%d", ",", header="label," + ",".join(map(str, range(49))), comments="")
+
+    square = RNG.integers(0, 256, (30, 7, 7), dtype=np.uint8)
+    write(square)
+    first = load(path)
+    monkeypatch.setattr(array_files, "_read", None)
+    second = load(path)
+    assert isinstance(first, ImageData) and isinstance(second, ImageData)
+    assert fingerprint(first) == fingerprint(second) and np.array_equal(first.train, second.train)
+    assert len(load(path, limit=5, limit_test=2).train) == 5
+    # Another content, or other options, are decoded anew.
+    with pytest.raises(TypeError):
+        load(path, test_fraction=0.5)
+    monkeypatch.undo()
+    monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path / "cache"))
+    write(255 - square)
+    os.utime(path, ns=(1, 1))
+    third = load(path)
+    assert isinstance(third, ImageData) and np.array_equal(third.train, 255 - first.train)
+
+
+def test_without_a_cache_arrays_are_decoded_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = saved(tmp_path, images=IMAGES)
+
+    def full_disk(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full_disk)
+    assert isinstance(load(path), ImageData)
+
+
+def test_only_the_first_images_are_unpacked_for_the_traits(tmp_path: Path) -> None:
+    many = RNG.integers(0, 256, (1000, 4, 4), dtype=np.uint8)
+    for name, array in (("c", many), ("f", np.asfortranarray(many))):
+        path = tmp_path / f"{name}.npz"
+        np.savez(path, images=array)
+        assert np.array_equal(array_containers.read(path, ["images"], 10)["images"][:10], many[:10])
+    assert len(array_containers.read(tmp_path / "c.npz", ["images"], 10)["images"]) == 10
