@@ -10,6 +10,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from genexplorer.viewer.model_client import ModelClient
 
 if TYPE_CHECKING:
+    from genexplorer.session.own_image import OwnImage
     from genexplorer.session.palette import Palette
     from genexplorer.session.run_poller import RunPoller
     from genexplorer.session.step_selection import StepSelection
@@ -54,6 +55,7 @@ class ViewerContext(QObject):
         self.runs_dir = runs_dir
         self.dragging = False  # the time bar's handle is being dragged: new snapshots are not selected meanwhile
         self.pinned_latents: dict[str, Any] = {}  # (d,) by name, pinned in the Manifold tab, which other tabs offer
+        self.own_image: OwnImage | None = None  # of the user, chosen or drawn in the Encode tab
         self._last_step: int | None = None
         self._list_steps: Callable[[], list[int]] | None = None
         self._unsubscribe = step_selection.subscribe(self._on_step_selection)
@@ -94,6 +96,7 @@ class ViewerContext(QObject):
         self.model_client.set_run(None if run is None else run.folder)
         self.dragging = False
         self.pinned_latents = {}
+        self.own_image = None
         self._last_step = None
         self._list_steps = None
         steps = [] if run is None else list(run.snapshots)

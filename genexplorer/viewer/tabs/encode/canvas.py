@@ -12,13 +12,31 @@ PEN_RADIUS_FRACTION = 0.045  # of the image's shorter side: MNIST's strokes are 
 CANVAS_SIDE_PX, SMALL_CANVAS_SIDE_PX = 168, 112  # six and four times the side of an MNIST image
 
 
+Color = tuple[int, int, int]
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+
+
 class Drawing:
-    """A drawing of the model's image size, (C, H, W). Positions are in its pixels, (x, y), from the top left corner."""
+    """A drawing of the model's image size, (C, H, W). Positions are in its pixels, (x, y), from the top left corner.
+
+    Gray images are drawn white on black, as MNIST is; color images in any color.
+
+    Attributes:
+        pen: Color of the next strokes, RGB.
+        background: Color where nothing is drawn, RGB.
+    """
 
     def __init__(self, image_shape: tuple[int, int, int]) -> None:
         self.image_shape = image_shape
-        self._coverage = np.zeros(image_shape[1:], np.float64)
+        self.pen, self.background = WHITE, BLACK
+        self._coverage = np.zeros(image_shape[1:], np.float64)  # opacity of the ink, in [0, 1]
+        self._ink = np.zeros((*image_shape[1:], 3), np.float64)  # premultiplied with it
         self._pen_radius = PEN_RADIUS_FRACTION * min(image_shape[1:])
+
+    @property
+    def has_colors(self) -> bool:
+        """Whether the images have colors."""
+        return self.image_shape[0] == 3
 
     @property
     def is_empty(self) -> bool:
@@ -26,8 +44,9 @@ class Drawing:
         return not self._coverage.any()
 
     def clear(self) -> None:
-        """Clear the drawing."""
+        """Clear the drawing; the colors stay."""
         self._coverage[:] = 0
+        self._ink[:] = 0
 
     def stroke(self, start: tuple[float, float], end: tuple[float, float], *, erase: bool = False) -> None:
         """Draw, or erase, a straight line; a dot where both ends are equal."""
@@ -38,12 +57,22 @@ class Drawing:
         along = np.clip(((x - start[0]) * dx + (y - start[1]) * dy) / length, 0, 1) if length > 0 else np.zeros_like(x)
         distance = np.hypot(x - start[0] - along * dx, y - start[1] - along * dy)
         strength = np.clip(self._pen_radius + 0.5 - distance, 0, 1)  # one pixel of soft edge
-        self._coverage = np.minimum(self._coverage, 1 - strength) if erase else np.maximum(self._coverage, strength)
+        # Erase, draw over what is there, or, in the one color of gray images, draw without hardening soft edges.
+        if erase:
+            factor = np.minimum(self._coverage, 1 - strength) / np.maximum(self._coverage, 1e-9)
+            self._coverage, self._ink = self._coverage * factor, self._ink * factor[..., None]
+        elif self.has_colors:
+            self._coverage = self._coverage + (1 - self._coverage) * strength
+            self._ink = self._ink + (np.array(self.pen) - self._ink) * strength[..., None]
+        else:
+            self._coverage = np.maximum(self._coverage, strength)
+            self._ink = self._coverage[..., None] * np.array(self.pen)
 
     def to_image(self) -> NDArray[np.uint8]:
-        """Return the drawing, (H, W, C), white on black."""
-        gray = np.round(self._coverage * 255).astype(np.uint8)
-        return np.repeat(gray[..., None], self.image_shape[0], axis=2)
+        """Return the drawing, (H, W, C)."""
+        pixels = self._ink + (1 - self._coverage[..., None]) * np.array(self.background)
+        image: NDArray[np.uint8] = np.round(pixels).astype(np.uint8)[..., : self.image_shape[0]]
+        return image
 
 
 class DrawingCanvas(QWidget):
@@ -89,6 +118,15 @@ class DrawingCanvas(QWidget):
         """Clear the drawing."""
         self.drawing.clear()
         self.update()
+
+    def set_colors(self, *, pen: Color | None = None, background: Color | None = None) -> None:
+        """Draw in another color, or on another background."""
+        self.drawing.pen = pen or self.drawing.pen
+        if background is not None and background != self.drawing.background:
+            self.drawing.background = background
+            self.update()
+            if not self.drawing.is_empty:
+                self.changed.emit()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Paint the drawing, or a hint."""

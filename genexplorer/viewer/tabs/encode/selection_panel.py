@@ -11,12 +11,13 @@ from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QT
 
 from genexplorer.session.class_scheme import ClassScheme, class_scheme
 from genexplorer.session.palette import Palette
-from genexplorer.viewer.style import scaled
-from genexplorer.viewer.tabs.encode.canvas import CANVAS_SIDE_PX, SMALL_CANVAS_SIDE_PX, DrawingCanvas
+from genexplorer.viewer.style import GAP, scaled
+from genexplorer.viewer.tabs.encode.canvas import BLACK, CANVAS_SIDE_PX, SMALL_CANVAS_SIDE_PX, WHITE, DrawingCanvas
 from genexplorer.viewer.tabs.encode.encoding import EncodingLoader
 from genexplorer.viewer.tabs.encode.image_selection import IMAGE_SUFFIXES, ImageSelection
 from genexplorer.viewer.widgets import labels
 from genexplorer.viewer.widgets.class_list import make_searchable
+from genexplorer.viewer.widgets.color_button import ColorButton
 from genexplorer.viewer.widgets.controls import check_box, fill_box, set_entries, set_value, spin_box, tool_button
 from genexplorer.viewer.widgets.images import ImageView, montage, to_qimage
 
@@ -132,7 +133,10 @@ class SelectionPanel(QWidget):
         # Lay out the rows.
         first = fill_box(QHBoxLayout(), (self._test_heading, 1), (self.label, 1))
         second = fill_box(QHBoxLayout(), previous, (self.index, 1), following, random)
-        third = fill_box(QHBoxLayout(), (self._own_heading, 1), self._clear_button)
+        self.pen_button = ColorButton("pen", "Color of the pen")
+        self.background_button = ColorButton("background", "Color of the background")
+        colors = self.pen_button, self.background_button
+        third = fill_box(QHBoxLayout(), (self._own_heading, 1), *colors, self._clear_button, spacing=GAP // 2)
         fourth = fill_box(QHBoxLayout(), self._open_button, self.inverted)
         column = fill_box(QVBoxLayout(self), first, second, self.thumbnails, labels.rule(), third, fourth)
         column.addWidget(self.file_note)
@@ -148,6 +152,8 @@ class SelectionPanel(QWidget):
         self._open_button.clicked.connect(self._choose_file)
         self._clear_button.clicked.connect(self.canvas.clear)
         self._clear_button.clicked.connect(self.cleared)
+        self.pen_button.color_chosen.connect(lambda color: self.canvas.set_colors(pen=color))
+        self.background_button.color_chosen.connect(lambda color: self.canvas.set_colors(background=color))
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Fit the canvas to the height."""
@@ -162,6 +168,17 @@ class SelectionPanel(QWidget):
         self._test_heading.setText("Test point" if is_point_data else "Test image")
         for widget in (self.thumbnails, self._open_button, self.inverted, self.canvas, self._clear_button):
             widget.setVisible(not is_point_data)
+
+    def set_image_shape(self, image_shape: tuple[int, int, int]) -> None:
+        """Use another image size, (C, H, W); in color the pen and the background have colors."""
+        is_other = image_shape != self.canvas.drawing.image_shape
+        self.canvas.set_shape(image_shape)
+        drawing = self.canvas.drawing
+        if is_other and drawing.has_colors:  # most color images have a light background
+            self.canvas.set_colors(pen=BLACK, background=WHITE)
+        for button, color in ((self.pen_button, drawing.pen), (self.background_button, drawing.background)):
+            button.setVisible(drawing.has_colors)
+            button.set_color(color)
 
     def recolor(self, palette: Palette) -> None:
         """Take the width that suits the size of the fonts, which changes with the palette."""

@@ -17,6 +17,7 @@ from genexplorer.errors import UserError
 from genexplorer.explore.protocol import Array
 from genexplorer.runs.sanitize import one_line
 from genexplorer.session import command_lines, formatting
+from genexplorer.session.own_image import OwnImage
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.preferences import MAX_IMAGE_INDEX, saved_int
 from genexplorer.viewer.style import GAP, scaled
@@ -132,7 +133,7 @@ class EncodeTab(ModelTab):
         size, method = int(np.prod(card.latent_shape)), self.method
         self.selection_panel.set_data(card.data)
         if not self.is_point_data:
-            self.selection_panel.canvas.set_shape(card.image_shape)
+            self.selection_panel.set_image_shape(card.image_shape)
         else:
             self.request_data_points(self.views.data)
         if method is not None:
@@ -260,6 +261,8 @@ class EncodeTab(ModelTab):
 
     def _on_selection_changed(self) -> None:
         self.views.note.hide()
+        if self.selection.kind != "test" and self.selection.custom is not None:
+            self.context.own_image = OwnImage(self.selection.custom, self.selection.name)
         if self.is_showing and self.selection.num_test:
             if self.method == "search":
                 custom = None if self.selection.custom is None else self.selection.custom.tobytes()

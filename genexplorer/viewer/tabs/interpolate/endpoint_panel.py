@@ -10,6 +10,7 @@ from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.encode.latent_plots import dimension_name
 from genexplorer.viewer.tabs.interpolate.endpoints import MAX_COORDINATES, MAX_SEED, EndpointKind, Endpoints
 from genexplorer.viewer.widgets import labels
+from genexplorer.viewer.widgets.class_list import make_searchable
 from genexplorer.viewer.widgets.controls import (
     Toolbar,
     combo_box,
@@ -25,6 +26,8 @@ WIDTH_PX = 200
 _ENDPOINT_KIND_LABELS: dict[EndpointKind, str] = {
     "sample": "sample",
     "test": "test image",
+    "class": "mean of a class",
+    "own": "image of Encode",
     "latent": "latent",
     "pin A": "pin A of Manifold",
     "pin B": "pin B of Manifold",
@@ -41,6 +44,8 @@ class EndpointPanel(QWidget):
         # Create the widgets.
         self.kind = combo_box(f"kind of {name}")
         self.number = spin_box(0, MAX_SEED, f"seed of {name}")
+        self.class_box = combo_box(f"class of {name}", "Type to find a class")
+        make_searchable(self.class_box)
         self.resample = tool_button("Resample", f"Choose at random ({name})")
         self.image_view = ImageView(f"endpoint {name}")
         self.image_view.setMinimumHeight(scaled(64))
@@ -52,7 +57,7 @@ class EndpointPanel(QWidget):
         self.latent = _CoordinateBoxes(name)
         # Lay out the rows.
         first = fill_box(QHBoxLayout(), labels.heading(name), (Toolbar((self.kind, 1)), 1))
-        second = Toolbar((self.number, 1), self.resample)
+        second = Toolbar((self.number, 1), (self.class_box, 1), self.resample)
         last = fill_box(QHBoxLayout(), (self.status, 1))
         last.addWidget(self.search_button, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
         self._spacer = QWidget()  # takes the room of a picture
@@ -71,6 +76,7 @@ class EndpointPanel(QWidget):
                 endpoints.search(name)
 
         self.number.valueChanged.connect(choose_number)
+        self.class_box.activated.connect(lambda _: endpoints.set_class(name, self.class_box.currentData()))
         self.search_button.clicked.connect(search_or_cancel)
 
     def refresh(self, points: bool) -> None:
@@ -83,6 +89,11 @@ class EndpointPanel(QWidget):
         # The seed or index, or the coordinates, and the picture.
         number, is_sample = self.number, endpoint.kind == "sample"
         number.setVisible(endpoint.kind in ("sample", "test"))
+        if endpoint.kind == "class":
+            scheme = self._endpoints.scheme
+            set_entries(self.class_box, [(scheme.name(n), n) for n in self._endpoints.classes], endpoint.class_label)
+        self.class_box.setVisible(endpoint.kind == "class")
+        self.resample.setVisible(endpoint.kind not in ("class", "own"))
         number.setPrefix("seed " if is_sample else "#")
         number.setAccessibleName(f"{'seed' if is_sample else 'test image'} of {self._name}")
         maximum = MAX_SEED if is_sample else max(0, self._endpoints.num_test - 1)
@@ -93,7 +104,7 @@ class EndpointPanel(QWidget):
         self._spacer.setVisible(points)
         self.image_view.setVisible(not points and (endpoint.kind != "latent" or endpoint.coordinates.size <= 4))
         # The search for the latent of a test image.
-        searched = endpoint.kind == "test" and self._endpoints.needs_search
+        searched = endpoint.kind in ("test", "own") and self._endpoints.needs_search
         text = search.status() if searched else ""
         if searched and search.is_running:
             text = search.message or "searching for z"

@@ -8,13 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
+from genexplorer.session.class_means import mean_codes, num_codes
+from genexplorer.session.class_scheme import ClassScheme, class_scheme
 from genexplorer.session.observable import Observable
+from genexplorer.session.own_image import OwnImage
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.preferences import MAX_IMAGE_INDEX, saved_int
 from genexplorer.viewer.tabs.encode.search import LatentSearch
 from trainers.model_card import ModelCard
 
-EndpointKind = Literal["sample", "test", "latent", "pin A", "pin B"]
+EndpointKind = Literal["sample", "test", "class", "own", "latent", "pin A", "pin B"]
 ENDPOINT_KINDS: tuple[EndpointKind, ...] = get_args(EndpointKind)
 ENDPOINT_NAMES = ("A", "B")
 MAX_COORDINATES = 8  # dimensions of a latent that can be edited
@@ -31,6 +34,7 @@ class Endpoint:
     kind: EndpointKind = "sample"
     seed: int = 0
     index: int = 0
+    class_label: int = 0  # of the kind "class": the mean code of this class
     coordinates: Floats = field(default_factory=lambda: np.zeros(0))
     z: Floats | None = None  # the latent, (d,); None while it is unknown
     x: Array | None = None  # the test image itself, (H, W, C) uint8, or a test point, (2,)
@@ -56,6 +60,9 @@ class Endpoints(Observable):
         self._card: ModelCard | None = None
         self._step: int | None = None
         self.pins: dict[str, Floats] = {}
+        self.own_image: OwnImage | None = None  # of the Encode tab
+        self._class_means: dict[int, Floats] = {}
+        self._means_step: int | None = None  # step of the class means
         self.by_name = {name: Endpoint(seed=seed, index=index) for name, seed, index in _INITIAL_ENDPOINTS}
         self.searches = {name: LatentSearch(requests, f"search {name}") for name in ENDPOINT_NAMES}
         for search in self.searches.values():
@@ -66,7 +73,8 @@ class Endpoints(Observable):
 
     def clear(self) -> None:
         """Discard the latents, as when another run is opened; the choices stay."""
-        self._card, self._step, self.pins = None, None, {}
+        self._card, self._step, self.pins, self.own_image = None, None, {}, None
+        self._class_means, self._means_step = {}, None
         for name, endpoint in self.by_name.items():
             endpoint.coordinates = np.zeros(0)
             self._reset(endpoint)
@@ -83,7 +91,9 @@ class Endpoints(Observable):
             # A search is long, and is repeated only by hand; the encoding belongs to a snapshot.
             search = self.searches[name]
             is_searched = search.is_running or search.is_canceled or search.failure
-            if (endpoint.kind == "test" and self.has_encoder) or (endpoint.z is None and not is_searched):
+            if (endpoint.kind in ("test", "class", "own") and self.has_encoder) or (
+                endpoint.z is None and not is_searched
+            ):
                 self._resolve(name)
         self.notify()
 
@@ -113,12 +123,24 @@ class Endpoints(Observable):
         """Whether the latent of a test image requires a search."""
         return self._card is not None and not self.has_encoder and self._card.capability("invert").available
 
+    @property
+    def scheme(self) -> ClassScheme:
+        """The classes of the data."""
+        return ClassScheme() if self._card is None else class_scheme(self._card.data)
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """The labels of the classes that can be chosen: those with a mean once it is known."""
+        return tuple(sorted(self._class_means)) or tuple(range(self.scheme.count))
+
     def kinds(self) -> tuple[EndpointKind, ...]:
         """Return the kinds of endpoints that this model has."""
         sizes = {name: z.size for name, z in self.pins.items()}
         is_available = {
             "sample": True,
             "test": (self.has_encoder or self.needs_search) and self.num_test > 0,
+            "class": self.has_encoder and bool(self.classes),
+            "own": (self.has_encoder or self.needs_search) and self.own_image is not None,
             "latent": 1 <= self.size <= MAX_COORDINATES,
             "pin A": sizes.get("A") == self.size,
             "pin B": sizes.get("B") == self.size,
@@ -144,6 +166,23 @@ class Endpoints(Observable):
         """Choose a test image."""
         self.by_name[name].index = min(max(0, index), max(0, self.num_test - 1))
         self._update(name)
+
+    def set_class(self, name: str, label: int) -> None:
+        """Choose the mean code of a class."""
+        self.by_name[name].class_label = label
+        self._update(name)
+
+    def set_own_image(self, image: OwnImage | None) -> None:
+        """Use another image of the user."""
+        if image is self.own_image:
+            return
+        self.own_image = image
+        if self._card is None:
+            return  # `set_snapshot` resolves it
+        for name, endpoint in self.by_name.items():
+            if endpoint.kind == "own":
+                self._update(name)
+        self.notify()
 
     def set_coordinate(self, name: str, dimension: int, value: float) -> None:
         """Set one coordinate of a latent."""
@@ -186,8 +225,8 @@ class Endpoints(Observable):
     def search(self, name: str) -> None:
         """Search again, with the current snapshot."""
         endpoint = self.by_name[name]
-        if endpoint.kind == "test" and self.needs_search and self._step is not None:
-            self.searches[name].start(self._step, index=endpoint.index)
+        if endpoint.kind in ("test", "own") and self.needs_search and self._step is not None:
+            self._start_search(name)
 
     def stop(self) -> None:
         """Cancel all requests; `set_snapshot` sends them again."""
@@ -205,7 +244,10 @@ class Endpoints(Observable):
 
     def to_json(self) -> dict[str, Any]:
         """Return the choices that are saved until the next start."""
-        return {name: {key: getattr(self[name], key) for key in ("kind", "seed", "index")} for name in ENDPOINT_NAMES}
+        return {
+            name: {key: getattr(self[name], key) for key in ("kind", "seed", "index", "class_label")}
+            for name in ENDPOINT_NAMES
+        }
 
     def restore(self, state: object) -> None:
         """Restore the values of `to_json`; invalid ones are ignored."""
@@ -215,12 +257,13 @@ class Endpoints(Observable):
                 endpoint = self[name]
                 endpoint.seed = saved_int(saved, "seed", 0, MAX_SEED, endpoint.seed)
                 endpoint.index = saved_int(saved, "index", 0, MAX_IMAGE_INDEX, endpoint.index)
+                endpoint.class_label = saved_int(saved, "class_label", 0, MAX_SEED, endpoint.class_label)
                 endpoint.kind = next((kind for kind in ENDPOINT_KINDS if kind == saved.get("kind")), endpoint.kind)
 
     def _update(self, name: str) -> None:
         endpoint = self.by_name[name]
         self._validate(endpoint)
-        if endpoint.kind == "test":
+        if endpoint.kind in ("test", "own"):
             endpoint.x, endpoint.label = None, -1
         self._resolve(name)
         self.notify()
@@ -240,12 +283,20 @@ class Endpoints(Observable):
         """Resolve the choice to a latent."""
         endpoint, search = self.by_name[name], self.searches[name]
         endpoint.failure = ""
-        if endpoint.kind != "test" or not self.needs_search:
+        if endpoint.kind not in ("test", "own") or not self.needs_search:
             search.clear()
         if endpoint.kind == "latent":
             endpoint.z, endpoint.x = endpoint.coordinates.copy(), None
         elif endpoint.kind in ("pin A", "pin B"):
             endpoint.z, endpoint.x = self.pins[endpoint.kind[-1]].copy(), None
+        elif endpoint.kind == "class":
+            self._resolve_class(endpoint)
+        elif endpoint.kind == "own" and self.own_image is not None:
+            if self.has_encoder:
+                self._request(endpoint, "encode", {}, {"images": self.own_image.x[None]})
+            elif self._step is not None:
+                endpoint.z, endpoint.x = None, self.own_image.x
+                self._start_search(name)
         elif endpoint.kind == "sample":
             self._request(endpoint, "sample", {"count": 1, "seed": endpoint.seed, "temperature": 1.0})
         elif self.has_encoder:
@@ -253,14 +304,55 @@ class Endpoints(Observable):
         elif self._step is not None:
             endpoint.z = None
             self._request(endpoint, "test_images", {"indices": [endpoint.index]})
-            search.start(self._step, index=endpoint.index)
+            self._start_search(name)
 
-    def _request(self, endpoint: Endpoint, op: str, params: dict[str, object]) -> None:
-        requested = (endpoint.kind, endpoint.seed, endpoint.index)
+    def _start_search(self, name: str) -> None:
+        endpoint, step, own = self.by_name[name], self._step, self.own_image
+        if step is None:
+            return
+        if endpoint.kind == "own" and own is not None:
+            self.searches[name].start(step, image=own.x[None])
+        else:
+            self.searches[name].start(step, index=endpoint.index)
+
+    def _resolve_class(self, endpoint: Endpoint) -> None:
+        """Use the mean code of a class, or request the codes of the test set."""
+        endpoint.x, endpoint.label = None, endpoint.class_label
+        if self._means_step == self._step and self._class_means:
+            endpoint.z = self._class_means.get(endpoint.class_label)
+            if endpoint.z is None:
+                endpoint.class_label = endpoint.label = next(iter(self._class_means))
+                endpoint.z = self._class_means[endpoint.class_label]
+            return
+        endpoint.z = None
+        step = self._step
+
+        def on_result(response: ModelResponse) -> None:
+            self._class_means = mean_codes(response.arrays["mu"], response.arrays["labels"])
+            self._means_step = step
+            for name, other in self.by_name.items():
+                if other.kind == "class" and self._class_means:
+                    self._resolve(name)
+                elif other.kind == "class":
+                    other.failure = "the test images have no classes"
+            self.notify()
+
+        def on_failure(message: str, hint: str) -> None:
+            endpoint.failure = failure_text(message, hint)
+            self.notify()
+
+        params: dict[str, object] = {"count": num_codes(self.size, self.num_test), "split": "test"}
+        request = ModelRequest("encodings", on_result, params, {}, step, on_failure)
+        self._requests.send("job", "class means", request)
+
+    def _request(
+        self, endpoint: Endpoint, op: str, params: dict[str, object], arrays: dict[str, Array] | None = None
+    ) -> None:
+        requested = (endpoint.kind, endpoint.seed, endpoint.index, self.own_image)
 
         # A response to an earlier choice is dropped.
         def on_result(response: ModelResponse) -> None:
-            if (endpoint.kind, endpoint.seed, endpoint.index) == requested:
+            if (endpoint.kind, endpoint.seed, endpoint.index, self.own_image) == requested:
                 arrays = response.arrays
                 latent = arrays.get("mu", arrays.get("z"))
                 if latent is not None:
@@ -274,13 +366,13 @@ class Endpoints(Observable):
             self.notify()
 
         # Not the name: A and B may be swapped before the response.
-        request = ModelRequest(op, on_result, params, {}, self._step, on_failure)
+        request = ModelRequest(op, on_result, params, arrays or {}, self._step, on_failure)
         self._requests.send("preview", f"end {id(endpoint)}", request)
 
     def _on_search(self) -> None:
         for name, search in self.searches.items():
             endpoint = self.by_name[name]
-            if search.result is not None and endpoint.kind == "test" and self.needs_search:
+            if search.result is not None and endpoint.kind in ("test", "own") and self.needs_search:
                 endpoint.z = search.result.z.copy()
                 endpoint.x = search.result.x
         self.notify()

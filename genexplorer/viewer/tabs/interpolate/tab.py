@@ -162,6 +162,7 @@ class InterpolateTab(ModelTab):
         """Bring the tab up to date."""
         self._requested = ()
         self.endpoints.set_pins(self.context.pinned_latents)
+        self.endpoints.set_own_image(self.context.own_image)
         self.refresh()
 
     def show_snapshot(self, card: ModelCard, step: int) -> None:
@@ -302,6 +303,10 @@ class InterpolateTab(ModelTab):
                 image_caption = "test image"
                 if endpoint.label >= 0 and self.card is not None:
                     image_caption += f", label {self.card.data.class_name(endpoint.label)}"
+            elif endpoint.kind == "class" and self.card is not None:
+                image_caption = f"mean of {self.card.data.class_name(endpoint.class_label)}, decoded"
+            elif endpoint.kind == "own" and self.endpoints.own_image is not None:
+                image_caption = self.endpoints.own_image.name
             decoded = frames.images[-position] if frames is not None and endpoint.z is not None else None
             panel.show_image(endpoint.x if endpoint.x is not None else decoded, image_caption)
 

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
-from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QSpinBox, QStackedWidget, QWidget
+from PyQt6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QSizePolicy, QSpinBox, QStackedWidget, QWidget
 
 from genexplorer.session import formatting
+from genexplorer.session.class_scheme import class_scheme
 from genexplorer.viewer.model_client import RequestGroup
 from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.manifold.axis_sliders import AxisSliders
@@ -15,11 +16,13 @@ from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 from genexplorer.viewer.tabs.manifold.plane_selector import (
     PIN_NAMES,
     PLANE_KINDS,
+    AxesOrigin,
     PlaneKind,
     PlaneSelector,
     PointOrigin,
 )
 from genexplorer.viewer.tabs.manifold.selection import Selection
+from genexplorer.viewer.widgets.class_list import make_searchable
 from genexplorer.viewer.widgets.controls import combo_box, fill_box, set_entries, set_value, spin_box, tool_button
 from genexplorer.viewer.widgets.labels import literal_tooltip, muted
 from trainers.model_card import ModelCard
@@ -35,7 +38,16 @@ _PLANE_KIND_LABELS: dict[PlaneKind, tuple[str, str]] = {
 _POINT_ORIGIN_LABELS: dict[PointOrigin, str] = {
     "samples": "three samples",
     "images": "test images",
+    "classes": "class means",
     "pins": "pins A, B, C",
+}
+
+
+_AXES_ORIGIN_LABELS: dict[AxesOrigin, str] = {
+    "prior": "through 0",
+    "image": "through test image",
+    "class": "through class mean",
+    "own": "through image of Encode",
 }
 
 
@@ -43,8 +55,14 @@ class PlaneBar(QWidget):
     """Shows the state of a `PlaneSelector`; the user's choices are signals.
 
     Signals:
-        kind_chosen(str), pair_chosen(int, int), source_chosen(str), images_chosen(int, int, int), seed_chosen(int).
+        kind_chosen(str), pair_chosen(int, int), source_chosen(str), images_chosen(int, int, int), seed_chosen(int),
+        classes_chosen(int, int, int), origin_chosen(str), origin_image_chosen(int), origin_class_chosen(int).
     """
+
+    classes_chosen = pyqtSignal(int, int, int)
+    origin_chosen = pyqtSignal(str)
+    origin_image_chosen = pyqtSignal(int)
+    origin_class_chosen = pyqtSignal(int)
 
     kind_chosen = pyqtSignal(str)
     pair_chosen = pyqtSignal(int, int)
@@ -68,11 +86,22 @@ class PlaneBar(QWidget):
         self.images = [_make_spin_box(f"test image {name}") for name in PIN_NAMES]
         for spin in self.images:
             spin.valueChanged.connect(lambda _: self.images_chosen.emit(*(spin.value() for spin in self.images)))
+        # The classes whose means are the three points; the code through which axes pass.
+        self.classes = [_make_class_box(f"class {name}") for name in PIN_NAMES]
+        for box in self.classes:
+            box.activated.connect(lambda _: self.classes_chosen.emit(*(box.currentData() for box in self.classes)))
+        self.origin = combo_box("code through which the axes pass", "The code through which the axes pass")
+        self.origin.activated.connect(lambda _: self.origin_chosen.emit(self.origin.currentData()))
+        self.origin_image = _make_spin_box("test image through which the axes pass")
+        self.origin_image.valueChanged.connect(self.origin_image_chosen)
+        self.origin_class = _make_class_box("class through whose mean the axes pass")
+        self.origin_class.activated.connect(lambda _: self.origin_class_chosen.emit(self.origin_class.currentData()))
         self.seed = _make_spin_box("seed of the three samples")
         self.seed.valueChanged.connect(self.seed_chosen)
         # The layout.
         self._pages = QStackedWidget()
-        for widgets in ((), (self.across, muted("×"), self.up), (self.source, *self.images, self.seed)):
+        of_axes = self.across, muted("×"), self.up, self.origin, self.origin_image, self.origin_class
+        for widgets in ((), of_axes, (self.source, *self.images, *self.classes, self.seed)):
             page = QWidget()
             fill_box(QHBoxLayout(page), *widgets, spacing=GAP // 2)
             self._pages.addWidget(page)
@@ -95,19 +124,22 @@ class PlaneBar(QWidget):
             box.setEnabled(box.count() > 1)
         # Without an encoder, test images are no source of points.
         sources = [
-            (label, source) for source, label in _POINT_ORIGIN_LABELS.items() if has_encoder or source != "images"
+            (label, source)
+            for source, label in _POINT_ORIGIN_LABELS.items()
+            if (has_encoder or source not in ("images", "classes")) and (source != "classes" or selector.scheme.count)
         ]
         set_entries(self.source, sources, selector.source)
         self.source.setToolTip("" if has_encoder else "This model has no encoder: test images have no latents")
         for spin, value in zip((*self.images, self.seed), (*selector.images, selector.seed), strict=True):
             set_value(spin, value)
             spin.setVisible(selector.source == ("samples" if spin is self.seed else "images"))
+        self._show_classes_and_origin(selector, has_encoder=has_encoder)
         self._pages.setCurrentIndex(PLANE_KINDS.index(selector.kind))
         self._pages.setVisible(selector.kind != "principal")
         # The outcome.
         if selector.failure:
             title = selector.failure
-        elif selector.kind == "axes" and selector.axes is not None:
+        elif selector.kind == "axes" and selector.axes is not None and selector.axes_origin == "prior":
             title = f"by {selector.axes.measure} ({selector.axes.unit}), all other axes 0"
         elif selector.progress is not None:
             title = f"finding the plane …  {selector.progress:.0%}"
@@ -117,6 +149,28 @@ class PlaneBar(QWidget):
             title = selector.plane.title
         self.title.setText(title)
         self.title.setToolTip(literal_tooltip(title))
+
+    def _show_classes_and_origin(self, selector: PlaneSelector, *, has_encoder: bool) -> None:
+        """Show the classes of the three points, and the code through which axes pass."""
+        scheme = selector.scheme
+        names = [(scheme.name(label), label) for label in range(scheme.count)]
+        labels = (*selector.classes, selector.origin_class)
+        for box, label in zip((*self.classes, self.origin_class), labels, strict=True):
+            set_entries(box, names, label)
+        for box in self.classes:
+            box.setVisible(selector.source == "classes")
+        is_available = {
+            "prior": True,
+            "image": has_encoder,
+            "class": has_encoder and scheme.count > 0,
+            "own": has_encoder and selector.own_image is not None,
+        }
+        origins = [(text, origin) for origin, text in _AXES_ORIGIN_LABELS.items() if is_available[origin]]
+        set_entries(self.origin, origins, selector.axes_origin)
+        self.origin.setVisible(len(origins) > 1)
+        set_value(self.origin_image, selector.origin_image)
+        self.origin_image.setVisible(selector.axes_origin == "image")
+        self.origin_class.setVisible(selector.axes_origin == "class")
 
     def next_kind(self) -> None:
         """Select the next kind of plane."""
@@ -133,6 +187,13 @@ def _make_spin_box(name: str) -> QSpinBox:
     spin = spin_box(0, 9_999_999, name, name, focus=Qt.FocusPolicy.ClickFocus)
     spin.setMaximumWidth(scaled(9 * GAP))
     return spin
+
+
+def _make_class_box(name: str) -> QComboBox:
+    box = combo_box(name, f"{name}; type to find it")
+    make_searchable(box)
+    box.setMaximumWidth(scaled(14 * GAP))
+    return box
 
 
 _MAX_COMMAND_DIMENSIONS = 128  # a command spells out latents of so many dimensions, at most
@@ -164,6 +225,10 @@ class PlaneControls(QObject):
         bar.pair_chosen.connect(selector.choose_pair)
         bar.source_chosen.connect(self._choose_source)
         bar.images_chosen.connect(lambda a, b, c: selector.choose_points("images", images=(a, b, c)))
+        bar.classes_chosen.connect(lambda a, b, c: selector.choose_points("classes", classes=(a, b, c)))
+        bar.origin_chosen.connect(selector.choose_axes_origin)
+        bar.origin_image_chosen.connect(lambda index: selector.choose_axes_origin("image", image=index))
+        bar.origin_class_chosen.connect(lambda label: selector.choose_axes_origin("class", label=label))
         bar.seed_chosen.connect(lambda seed: selector.choose_points("samples", seed=seed))
         # Connect the sliders and the selector.
         sliders.offset_changed.connect(self._slide)
@@ -204,7 +269,7 @@ class PlaneControls(QObject):
         if self.plane is not plane or selector.plane is not plane:
             return None
         if selector.kind == "axes":
-            return {"axes": selector.chosen_pair}
+            return {"axes": selector.chosen_pair} if selector.axes_origin == "prior" else None
         if selector.kind == "principal":
             return {"principal": True} if selector.is_unflipped else None
         if selector.source == "images":
@@ -231,6 +296,7 @@ class PlaneControls(QObject):
         for widget in (self.bar, self.sliders):
             widget.setVisible(self.has_planes)
         if card is not None and self.has_planes:
+            self.selector.scheme, self.selector.num_test = class_scheme(card.data), card.data.num_test
             self.selector.begin(latent_size(card), has_encoder=self.has_encoder)
         elif not self._selection.plane.is_full_space:
             self._selection.set_plane(LATENT_2D)

@@ -1,20 +1,26 @@
 """Selects a plane of more than two latent dimensions: requests axes, planes and points. No Qt."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genexplorer.explore.protocol import Array
+from genexplorer.session.class_means import mean_codes, num_codes
+from genexplorer.session.class_scheme import ClassScheme
 from genexplorer.session.observable import Observable
+from genexplorer.session.own_image import OwnImage
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup, failure_text
-from genexplorer.viewer.tabs.manifold.latent_plane import LatentPlane, axis_plane, plane_through
+from genexplorer.viewer.tabs.manifold.latent_plane import LatentPlane, axis_name, axis_plane, plane_through
 
 PlaneKind = Literal["principal", "axes", "points"]
-PointOrigin = Literal["images", "samples", "pins"]
+PointOrigin = Literal["images", "classes", "samples", "pins"]
+AxesOrigin = Literal["prior", "image", "class", "own"]  # the code through which the axes pass
 PLANE_KINDS: tuple[PlaneKind, ...] = get_args(PlaneKind)
 POINT_ORIGINS: tuple[PointOrigin, ...] = get_args(PointOrigin)
+AXES_ORIGINS: tuple[AxesOrigin, ...] = get_args(AxesOrigin)
 NUM_RANKED_AXES = 12  # axes whose influence is requested
 PIN_NAMES = ("A", "B", "C")
 Floats = NDArray[np.float64]
@@ -38,6 +44,10 @@ class PlaneSelector(Observable):
         pair: The two axes of a plane of axes; None for the two most influential ones.
         source: The source of the three points.
         images: Indices of the three test images, for the source "images".
+        classes: Labels of the three classes whose mean codes are the points, for the source "classes".
+        axes_origin: Through which code a plane of axes passes: 0, that of a test image or of the user's, a class mean.
+        origin_image: Index of the test image, for the origin "image".
+        origin_class: Label of the class, for the origin "class".
         seed: Seed of the three samples, for the source "samples".
         axes: The most influential axes, or None while they are unknown.
         plane: The newest plane, or None.
@@ -56,7 +66,13 @@ class PlaneSelector(Observable):
         self.pair: tuple[int, int] | None = None
         self.source: PointOrigin = "samples"
         self.images = (0, 1, 2)
+        self.classes = (0, 1, 2)
+        self.axes_origin: AxesOrigin = "prior"
+        self.origin_image = self.origin_class = 0
         self.seed = 0
+        self.own_image: OwnImage | None = None  # of the Encode tab
+        self.scheme = ClassScheme()
+        self.num_test = 0
         self.clear()
 
     @property
@@ -69,6 +85,8 @@ class PlaneSelector(Observable):
         self.axes: AxisScores | None = None
         self.plane: LatentPlane | None = None
         self.points: dict[str, Floats] = {}
+        self._class_means: dict[int, Floats] = {}
+        self._means_step: int | None = None  # step of the class means
         self.is_unflipped = True  # whether no axis of the principal plane was flipped
         self.progress: float | None = None
         self.failure = ""
@@ -86,8 +104,10 @@ class PlaneSelector(Observable):
         if (size, has_encoder) != (self._size, self._encodes):
             self._size, self._encodes = size, has_encoder
             self.pair = None if self.pair is None or max(self.pair) >= size else self.pair
-        if not has_encoder and self.source == "images":
+        if not has_encoder and self.source in ("images", "classes"):
             self.source = "samples"
+        if not has_encoder:
+            self.axes_origin = "prior"
 
     def show(self, step: int) -> None:
         """Request the plane at a snapshot; repeats what has no response, as after all requests were canceled."""
@@ -107,12 +127,24 @@ class PlaneSelector(Observable):
         self._kind, self.pair = "axes", (first, second)
         self._request_plane()
 
+    def choose_axes_origin(self, origin: AxesOrigin, *, image: int | None = None, label: int | None = None) -> None:
+        """Let planes of axes pass through another code."""
+        self._kind, self.axes_origin = "axes", origin
+        self.origin_image = self.origin_image if image is None else image
+        self.origin_class = self.origin_class if label is None else label
+        self._request_plane()
+
     def choose_points(
-        self, source: PointOrigin, *, images: tuple[int, int, int] | None = None, seed: int | None = None
+        self,
+        source: PointOrigin,
+        *,
+        images: tuple[int, int, int] | None = None,
+        classes: tuple[int, int, int] | None = None,
+        seed: int | None = None,
     ) -> None:
-        """Select the plane through three test images, samples or pins."""
+        """Select the plane through three test images, class means, samples or pins."""
         self._kind, self.source = "points", source
-        self.images = images or self.images
+        self.images, self.classes = images or self.images, classes or self.classes
         self.seed = self.seed if seed is None else seed
         self._request_plane()
 
@@ -130,17 +162,22 @@ class PlaneSelector(Observable):
 
     @property
     def _choice(self) -> tuple[object, ...]:
-        return self.kind, self.chosen_pair, self.source, self.images, self.seed
+        points = self.source, self.images, self.classes, self.seed
+        origin = self.axes_origin, self.origin_image, self.origin_class, id(self.own_image)
+        return self.kind, self.chosen_pair, *points, *origin
 
     def to_json(self) -> dict[str, Any]:
         """Return the choice as JSON values."""
-        return {"kind": self._kind, "source": self.source, "images": list(self.images), "seed": self.seed}
+        points = {"source": self.source, "images": list(self.images), "classes": list(self.classes), "seed": self.seed}
+        return {"kind": self._kind, **points}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Restore the valid parts of a saved selection."""
         self._kind = next((kind for kind in PLANE_KINDS if kind == state.get("kind")), self._kind)
         self.source = next((source for source in POINT_ORIGINS if source == state.get("source")), self.source)
-        images, seed = state.get("images"), state.get("seed")
+        images, seed, classes = state.get("images"), state.get("seed"), state.get("classes")
+        if isinstance(classes, list) and len(classes) == 3 and all(type(i) is int and 0 <= i < 10**4 for i in classes):
+            self.classes = (classes[0], classes[1], classes[2])
         if isinstance(images, list) and len(images) == 3 and all(type(i) is int and 0 <= i < 10**7 for i in images):
             self.images = (images[0], images[1], images[2])
         self.seed = seed if type(seed) is int and 0 <= seed < 2**31 else self.seed
@@ -163,18 +200,79 @@ class PlaneSelector(Observable):
         if self._step is None:
             return
         if self.kind == "axes":
-            if self.chosen_pair is not None:
-                self._set_plane(axis_plane(self._size, *self.chosen_pair))
+            self._request_axis_plane()
         elif self.kind == "principal":
             self._send("plane", "plane", self._on_principal, {"kind": "principal"})
         elif self.source == "pins":
             self._through(self.points)
+        elif self.source == "classes":
+            self._with_class_means(self._through_classes)
         elif self.source == "images":
             self._send("points", "encode", lambda r: self._on_points(r, "mu"), {"indices": list(self.images)})
         else:
             params = {"count": 3, "seed": self.seed, "temperature": 1.0}
             self._send("points", "sample", lambda r: self._on_points(r, "z"), params)
         self.notify()
+
+    def _request_axis_plane(self) -> None:
+        """Show the plane of two axes through 0, or request the code through which it passes."""
+        origin, own = self.axes_origin, self.own_image
+        if self.chosen_pair is None:
+            return
+        if origin == "image":
+            text = f"test image #{self.origin_image}"
+            on_code = lambda r: self._on_origin(np.asarray(r.arrays["mu"], np.float64)[0], text)  # noqa: E731
+            self._send("points", "encode", on_code, {"indices": [self.origin_image]})
+        elif origin == "own" and own is not None:
+            on_own = lambda r: self._on_origin(np.asarray(r.arrays["mu"], np.float64)[0], own.name)  # noqa: E731
+            self._send("points", "encode", on_own, {}, {"images": own.x[None]})
+        elif origin == "class":
+            self._with_class_means(self._through_class)
+        elif origin == "own":
+            self.failure = "Choose or draw an image in the Encode tab first."
+        else:
+            self._set_plane(axis_plane(self._size, *self.chosen_pair))
+
+    def _on_origin(self, origin: Floats, text: str) -> None:
+        """Show the plane of two axes through a code, (d,)."""
+        if self.kind == "axes" and self.axes_origin != "prior" and self.chosen_pair is not None:
+            plane = axis_plane(self._size, *self.chosen_pair)
+            first, second = self.chosen_pair
+            title = f"{axis_name(first)} and {axis_name(second)} through {text}"
+            self._set_plane(replace(plane, origin=origin.ravel(), title=title))
+
+    def _through_class(self) -> None:
+        if self.origin_class not in self._class_means:
+            self.failure = f"No test image is of the class {self.scheme.name(self.origin_class)}."
+            self.notify()
+        elif self.axes_origin == "class":
+            text = f"the mean of {self.scheme.name(self.origin_class)}"
+            self._on_origin(self._class_means[self.origin_class], text)
+
+    def _through_classes(self) -> None:
+        """Show the plane through the means of three classes: to the right is the difference of the first two."""
+        if self.kind != "points" or self.source != "classes":
+            return
+        missing = [label for label in self.classes if label not in self._class_means]
+        if missing:
+            self.failure = f"No test image is of the class {self.scheme.name(missing[0])}."
+            self.notify()
+        else:
+            means = (self._class_means[label] for label in self.classes)
+            self._through(dict(zip(PIN_NAMES, means, strict=True)))
+
+    def _with_class_means(self, use: Callable[[], None]) -> None:
+        """Call a function once the mean codes of the classes at this snapshot are known."""
+        if self._class_means and self._means_step == self._step:
+            use()
+            return
+        step = self._step
+
+        def on_codes(response: ModelResponse) -> None:
+            self._class_means, self._means_step = mean_codes(response.arrays["mu"], response.arrays["labels"]), step
+            use()
+
+        self._send("means", "encodings", on_codes, {"count": num_codes(self._size, self.num_test), "split": "test"})
 
     def _on_principal(self, response: ModelResponse) -> None:
         if self.kind != "principal":
@@ -213,9 +311,16 @@ class PlaneSelector(Observable):
         self._plane_choice = self._choice
         self.notify()
 
-    def _send(self, key: str, op: str, on_result: OnResult, params: Mapping[str, object]) -> None:
+    def _send(
+        self,
+        key: str,
+        op: str,
+        on_result: OnResult,
+        params: Mapping[str, object],
+        arrays: Mapping[str, Array] | None = None,
+    ) -> None:
         def on_progress(fraction: float, _message: str) -> None:
-            if key == "plane":
+            if key in ("plane", "means"):
                 self.progress = fraction
                 self.notify()
 
@@ -225,5 +330,5 @@ class PlaneSelector(Observable):
                 self.failure = failure_text(message, hint)
             self.notify()
 
-        request = ModelRequest(op, on_result, params, {}, self._step, on_failure, on_progress)
+        request = ModelRequest(op, on_result, params, arrays or {}, self._step, on_failure, on_progress)
         self._requests.send("preview" if key == "points" else "job", key, request)

@@ -143,6 +143,7 @@ class ManifoldTab(ModelTab):
             self.view.set_coords("z")
         # Request and show the snapshot.
         self.path_panel.origin = {"run": self.run.status.id if self.run is not None else "", "step": step}
+        self.plane_controls.selector.own_image = self.context.own_image
         self.plane_controls.show_step(step)
         if self.plane_controls.has_plane:
             self._request_selection()

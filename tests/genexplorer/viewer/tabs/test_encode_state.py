@@ -172,3 +172,19 @@ def test_a_bar_of_kl_is_as_long_as_its_nats_in_every_image() -> None:
     assert kl_fraction(2.5, np.array([2.5, 1.0])) == 0.5
     assert kl_fraction(10.0, np.array([10.0, 5.0])) == 1.0 and kl_fraction(5.0, np.array([10.0, 5.0])) == 0.5
     assert kl_fraction(2.5, np.array([2.5, np.inf])) == 0.5 and kl_fraction(np.inf, np.array([np.inf])) == 1.0
+
+
+def test_color_images_are_drawn_in_colors() -> None:
+    drawing = Drawing((3, 28, 28))
+    drawing.background, drawing.pen = (255, 255, 255), (200, 0, 0)
+    drawing.stroke((5, 14), (23, 14))
+    drawing.pen = (0, 0, 250)
+    drawing.stroke((14, 5), (14, 23))
+    image = drawing.to_image()
+    assert image[14, 8].tolist() == [200, 0, 0] and image[14, 14].tolist() == [0, 0, 250]
+    assert image[0, 0].tolist() == [255, 255, 255] and image.dtype == np.uint8
+    # Another background leaves what is drawn; the rubber shows it again.
+    drawing.background = (0, 60, 0)
+    assert drawing.to_image()[0, 0].tolist() == [0, 60, 0] and drawing.to_image()[14, 8].tolist() == [200, 0, 0]
+    drawing.stroke((5, 14), (23, 14), erase=True)
+    assert drawing.to_image()[14, 8].tolist() == [0, 60, 0]

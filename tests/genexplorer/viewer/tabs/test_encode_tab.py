@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PyQt6.QtGui import QDropEvent
+from PyQt6.QtGui import QColor, QDropEvent
+from PyQt6.QtWidgets import QColorDialog
 from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer.tabs.encode.tab import EncodeTab
@@ -197,3 +198,24 @@ def test_classes_are_found_by_name_and_named_in_tooltips(bench: Bench[EncodeTab]
     frame = panel.thumbnails
     inside = next(QPoint(x, 8) for x in range(frame.width()) if frame.tooltip_at(QPoint(x, 8)))
     assert frame.tooltip_at(inside) == "<qt>#0  &lt;b&gt;x&lt;/b&gt;</qt>"
+
+
+def test_pen_and_background_have_colors_for_color_images(
+    bench: Bench[EncodeTab], qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tab, panel = bench.tab, bench.tab.selection_panel
+    assert not panel.pen_button.isVisible() and not panel.background_button.isVisible()
+    panel.set_image_shape((3, 28, 28))
+    assert panel.pen_button.isVisible() and panel.pen_button.color == (0, 0, 0)
+    assert panel.canvas.drawing.to_image()[0, 0].tolist() == [255, 255, 255]
+    monkeypatch.setattr(QColorDialog, "getColor", lambda *_: QColor(10, 20, 30))
+    panel.background_button.click()
+    assert panel.canvas.drawing.to_image()[0, 0].tolist() == [10, 20, 30] == list(panel.background_button.color)
+    assert tab.context.own_image is None, "an empty drawing is no image"
+    monkeypatch.setattr(QColorDialog, "getColor", lambda *_: QColor())  # canceled
+    panel.pen_button.click()
+    assert panel.canvas.drawing.pen == (0, 0, 0)
+    panel.canvas.drawing.stroke((5, 5), (20, 20))
+    panel.canvas.changed.emit()
+    own = tab.context.own_image
+    assert own is not None and own.name == "drawing" and own.x.shape == (28, 28, 3)

@@ -10,6 +10,7 @@ from PIL import Image, ImageSequence
 from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from genexplorer.session.own_image import OwnImage
 from genexplorer.session.plane import typical_norm
 from genexplorer.viewer.tabs.interpolate.interpolation import MAX_FILE_BYTES, animation_stride, chord_norms
 from genexplorer.viewer.tabs.interpolate.tab import FRAME_MS, InterpolateTab
@@ -314,3 +315,48 @@ def test_an_animation_contains_the_strip_and_is_bounded() -> None:
     assert animation_stride(9, 784) == 8 and animation_stride(2, 784) == 64 and animation_stride(100, 784) == 1
     large = 3 * 1024 * 1024
     assert animation_stride(9, large) == 1 and (9 - 1) * animation_stride(9, 64 * 64 * 3) * 64 * 64 * 3 < MAX_FILE_BYTES
+
+
+def test_an_endpoint_can_be_the_mean_of_a_class_or_an_image_of_the_user(opened: Open, qtbot: QtBot) -> None:
+    bench = opened("vae")
+    tab, step, size = bench.tab, bench.context.step, SIZES["vae"]
+    assert step is not None and tab.card is not None
+    assert "own" not in tab.endpoints.kinds(), "there is no image yet"
+    data = tab.card.data.model_copy(update={"class_names": ("<b>x</b>", "fox"), "num_classes": 10})
+    tab.card = tab.card.model_copy(update={"data": data})
+    tab.show_snapshot(tab.card, step)
+    tab.endpoints.choose("A", "class")
+    wait_for_replies(qtbot, tab)
+    codes = mu_of(np.arange(2_000), step, size).astype(np.float64)
+    np.testing.assert_allclose(_z(tab, "A"), codes[::10].mean(axis=0), rtol=1e-6)
+    panel = tab.endpoint_panels["A"]
+    assert panel.class_box.currentText() == "<b>x</b>" and panel.class_box.isVisible() and not panel.number.isVisible()
+    panel.class_box.setCurrentIndex(1)
+    panel.class_box.activated.emit(1)
+    wait_for_replies(qtbot, tab)
+    np.testing.assert_allclose(_z(tab, "A"), codes[1::10].mean(axis=0), rtol=1e-6)
+    assert bench.client.count("encodings") == 1
+    # An image that was opened or drawn in the Encode tab.
+    bench.context.own_image = OwnImage(np.full((28, 28, 1), 51, np.uint8), "mine.png")
+    tab.activated()
+    tab.endpoints.choose("B", "own")
+    wait_for_replies(qtbot, tab)
+    np.testing.assert_allclose(_z(tab, "B"), 0.2, rtol=1e-6)
+    np.testing.assert_array_equal(tab.endpoints["B"].x, bench.context.own_image.x)
+    command = tab.build_command("run", step)
+    assert command is not None and "0.2" in command
+    # Another run has no image of the user.
+    tab.endpoints.clear()
+    assert tab.endpoints.own_image is None
+
+
+def test_the_latent_of_an_own_image_is_searched_without_an_encoder(opened: Open, qtbot: QtBot) -> None:
+    bench = opened("gan")
+    tab = bench.tab
+    bench.context.own_image = OwnImage(np.full((28, 28, 1), 51, np.uint8), "mine.png")
+    tab.activated()
+    assert "class" not in tab.endpoints.kinds()
+    tab.endpoints.choose("A", "own")
+    qtbot.waitUntil(lambda: bench.client.count("invert") > 0)
+    request = bench.last("invert")
+    np.testing.assert_array_equal(request.arrays["images"][0], bench.context.own_image.x)

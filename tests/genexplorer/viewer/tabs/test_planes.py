@@ -9,6 +9,7 @@ import pytest
 from PyQt6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from genexplorer.session.own_image import OwnImage
 from genexplorer.viewer.tabs.manifold.tab import ManifoldTab
 from tests.fixtures.fake_run import write_run
 from tests.genexplorer.viewer.fake_model import PLANE_TITLE, Bench, mu_of, press_key
@@ -218,3 +219,51 @@ def test_the_choice_is_remembered(vae: Bench[ManifoldTab], qtbot: QtBot, folders
         other.tab.restore(state)
         selector = other.tab.plane_controls.selector
         assert (selector.kind, selector.seed) == ("points", 8) and not other.tab.plane_controls.bar.isVisible()
+
+
+def test_planes_pass_through_codes_of_images_and_means_of_classes(vae: Bench[ManifoldTab], qtbot: QtBot) -> None:
+    tab, step = vae.tab, vae.context.step
+    assert step is not None and tab.card is not None
+    controls, selection = tab.plane_controls, tab.selection
+    data = tab.card.data.model_copy(update={"class_names": ("<b>x</b>", *"123456789"), "num_classes": 10})
+    tab.show_snapshot(tab.card.model_copy(update={"data": data}), step)
+    codes = mu_of(np.arange(2_000), step, 20).astype(np.float64)
+    means = [codes[np.arange(2_000) % 10 == label].mean(axis=0) for label in range(10)]
+    # Axes through the code of a test image.
+    controls.bar.origin_image_chosen.emit(7)
+    wait_until_settled(qtbot, tab)
+    np.testing.assert_allclose(selection.plane.origin, codes[7], rtol=1e-6)
+    assert controls.bar.title.text().endswith("through test image #7") and controls.command_args() is None
+    assert [controls.bar.origin.itemText(row) for row in range(controls.bar.origin.count())] == [
+        "through 0", "through test image", "through class mean",
+    ]  # fmt: skip
+    # Axes through the mean of a class, whose name is not markup.
+    controls.bar.origin_chosen.emit("class")
+    wait_until_settled(qtbot, tab)
+    np.testing.assert_allclose(selection.plane.origin, means[0], rtol=1e-6)
+    assert "through the mean of <b>x</b>" in controls.bar.title.text()
+    assert "&lt;b&gt;x&lt;/b&gt;" in controls.bar.title.toolTip()
+    # Axes through the user's own image.
+    own = OwnImage(np.full((28, 28, 1), 51, np.uint8), "mine.png")
+    vae.context.own_image = own
+    tab.show_snapshot(tab.card, step)
+    controls.bar.origin_chosen.emit("own")
+    wait_until_settled(qtbot, tab)
+    np.testing.assert_allclose(selection.plane.origin, 0.2, rtol=1e-6)
+    assert controls.bar.title.text().endswith("through mine.png")
+    controls.bar.origin_chosen.emit("prior")
+    wait_until_settled(qtbot, tab)
+    assert not selection.plane.origin.any() and controls.command_args() is not None
+    # The plane of three class means: to the right is the difference of the first two.
+    controls.bar.source_chosen.emit("classes")
+    controls.bar.classes_chosen.emit(3, 1, 4)
+    wait_until_settled(qtbot, tab)
+    np.testing.assert_allclose(selection.pins["A"], means[3], rtol=1e-6)
+    along = (means[1] - means[3]) / np.linalg.norm(means[1] - means[3])
+    np.testing.assert_allclose(selection.plane.e1 / np.linalg.norm(selection.plane.e1), along, atol=1e-6)
+    assert vae.client.count("encodings") == 1, "the codes are requested once for a snapshot"
+
+
+def test_without_an_encoder_axes_pass_through_0(gan: Bench[ManifoldTab]) -> None:
+    bar = gan.tab.plane_controls.bar
+    assert bar.origin.count() == 1 and bar.source.findData("classes") < 0
