@@ -17,10 +17,23 @@ from genexplorer.cli.data import manage as manage_data
 from genexplorer.cli.doctor import command as doctor
 from genexplorer.cli.options import RunsDir
 from genexplorer.cli.pictures import images, interpolate, reconstruct, trace
+from genexplorer.cli.run_data import with_data_option
 from genexplorer.cli.runs import control, manage, show
 from genexplorer.errors import UserError, as_user_error, missing_package
 
 INTERRUPTED_EXIT_CODE = 130
+
+_READS_RUN_DATA = (
+    "dashboard",
+    "view",
+    "manifold",
+    "sample",
+    "reconstruct",
+    "interpolate",
+    "invert",
+    "trace",
+    "density",
+)
 
 EPILOG = """\
 A RUN is an id, a name, a unique prefix of either, or 'latest'.
@@ -128,6 +141,7 @@ def _add_commands() -> None:
     for help_section, commands in help_sections.items():
         for name, function in commands.items():
             epilog = train.EPILOG if name == "train" else None
+            function = with_data_option(function) if name in _READS_RUN_DATA else function
             app.command(name, cls=Command, rich_help_panel=help_section, epilog=epilog)(function)
     # The commands of `genexplorer data`.
     app.add_typer(data_app, name="data", rich_help_panel="Manage")
@@ -148,7 +162,7 @@ def _add_commands() -> None:
         "show": show.show,
         "logs": show.logs,
         "pause": control.pause,
-        "resume": control.resume,
+        "resume": with_data_option(control.resume),
         "stop": control.stop,
         "rename": manage.rename,
         "tag": manage.tag,

@@ -10,6 +10,7 @@ CHECKPOINTS = "checkpoints"
 PICTURES = "pictures"
 EVALUATIONS = "evaluations"
 NOTES = "notes.json"
+DATA_LOCATION = "data.json"  # where the data are now, if they moved
 CONTROL = "control"
 WATCH = "watch"  # in control/; front ends that display the run touch it, see `genexplorer.runs.commands.control`
 WATCH_IDLE = "watch-calm"  # in control/; front ends that display the run, but have had no input for a while, touch it

@@ -25,7 +25,7 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
-from genexplorer.session import command_lines, display
+from genexplorer.session import command_lines, display, run_data
 from genexplorer.workers import launcher
 from trainers.events import Pause
 
@@ -111,6 +111,8 @@ def resume(folder: Path, runs_dir: Path, *, timeout_s: float = 60.0) -> ActionRe
     """Resume a paused run; restart a stopped, failed or lost one from its newest checkpoint. Waits until it trains."""
     RunStore(runs_dir).require_own(folder)
     before = read_status(folder)
+    if before.state in (State.STOPPED, State.FAILED, State.LOST):
+        run_data.require_present(folder)  # the attempt would fail
     status = launcher.resume(folder, timeout_s=timeout_s)
     if status.attempt == before.attempt:  # it was paused
         return ActionResult(True, f"{status.name} resumed at step {status.step:,}", "", folder)

@@ -19,7 +19,7 @@ def cached_arrays(path: Path, settings: Mapping[str, Any], make: Callable[[], Ar
     """Return the arrays that `make` returns, from the cache where it has them; where it fails, in memory.
 
     Args:
-        path: The file of which they are new_arrays; another size or time of change makes them anew.
+        path: The file of which they are made; another size or time of change makes them anew.
         settings: Everything else that they depend on, as JSON.
         make: Makes them.
     """

@@ -16,7 +16,7 @@ from trainers.data import loading, preprocess
 from trainers.data.dataset import ImageData, PointData
 from trainers.data.fingerprint import fingerprint
 from trainers.data.preprocess import DevicePoints
-from trainers.errors import CheckpointError
+from trainers.errors import CheckpointError, DataError
 from trainers.families.interface import Encodes, Model, build
 from trainers.families.nn import chunk_size
 from trainers.families.weights import load_weights
@@ -102,8 +102,12 @@ class LoadedModel:
 
     def _load_data(self) -> tuple[ImageData | PointData, preprocess.TestImages | DevicePoints]:
         options, card = self.config.data_options(), self.card.data
+        path = getattr(options, "path", "")
+        if path and not Path(path).exists():
+            hint = "if they moved, open the run with the option --data PATH; what needs no data still works"
+            raise DataError(f"{path}: the data of the run are not there", hint)
         data, test, present = _load_data(self.config.data.name, options)
-        card.check_same(len(data.train), len(data.test), present, getattr(options, "path", card.name))
+        card.check_same(len(data.train), len(data.test), present, path or card.name)
         return data, test
 
     @property

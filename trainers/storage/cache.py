@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import psutil
 from platformdirs import user_cache_dir
 
 from trainers.storage.atomic_files import new_temporary_folder, rename_folder
@@ -88,6 +87,10 @@ def remove_stale() -> None:
         ]
     except OSError:
         return
+    if not candidates:
+        return
+    import psutil
+
     for path, match in candidates:
         try:
             newest = max(each.lstat().st_mtime for each in (path, *path.rglob("*")))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from genexplorer import kernel_lock
 from genexplorer.errors import DamagedRunError
-from genexplorer.runs import layout, notes
+from genexplorer.runs import data_location, layout, notes
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line, plain, unix_time
 from genexplorer.runs.status import heartbeat
@@ -227,17 +227,20 @@ def is_locked(folder: Path) -> bool:
 
 
 def read_config(folder: Path) -> "RunConfig":
-    """Return a run's stored configuration; its family need not be installed.
+    """Return a run's stored configuration, with the place where its data are now; its family need not be installed.
 
     Raises:
         DamagedRunError: if it cannot be read or is of a newer schema.
     """
-    from trainers.config import RunConfig, parse_section
+    from trainers.config import Ref, RunConfig, parse_section
 
     try:
         config: RunConfig = parse_section(RunConfig, _config_values(folder), "")
     except ConfigError as error:
         raise DamagedRunError(f"{layout.CONFIG}: {one_line(error.message)}", error.hint) from None
+    if "path" in config.data.options and (place := data_location.moved_to(folder)) is not None:
+        data = Ref(name=config.data.name, options={**config.data.options, "path": place})
+        config = config.model_copy(update={"data": data})
     return config
 
 
