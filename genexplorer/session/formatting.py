@@ -139,6 +139,16 @@ def percent(fraction: float) -> str:
     return f"{100 if fraction >= 1 else min(round(fraction * 100), 99)}%"
 
 
+def share(fraction: float) -> str:
+    """Format a part of a whole: '62%', '<1%', '>99%'; only nothing is 0% and only the whole 100%."""
+    rounded = round(fraction * 100)
+    if rounded <= 0:
+        return "<1%" if fraction > 0 else "0%"
+    if rounded >= 100:
+        return ">99%" if fraction < 1 else "100%"
+    return f"{rounded}%"
+
+
 def clock(t: float) -> str:
     """Format a local time of day: '14:02:11'; '--:--:--' for an invalid time."""
     return time.strftime("%H:%M:%S", time.localtime(t)) if unix_time(t) else "--:--:--"

@@ -26,9 +26,18 @@ def latent_image(z: Floats, image_shape: tuple[int, int, int]) -> Images:
         image_shape: (C, H, W). Three channels become red, green and blue, gray at 0.
     """
     values = np.nan_to_num(np.asarray(z, np.float64)).reshape(image_shape).transpose(1, 2, 0) / LATENT_LIMIT
-    if image_shape[0] == 1:
-        return diverging_colors(values[..., 0])
-    shaded: Images = np.round((0.5 + values / 2).clip(0, 1) * 255).astype(np.uint8)
+    return signed_image(values)
+
+
+def signed_image(signed: Floats) -> Images:
+    """Return values in [−1, 1], (H, W, C), as colors (H, W, 3).
+
+    One channel is orange above 0, blue below and black at 0. Three become red, green and blue, gray at 0: a mean over
+    the channels would hide a wrong hue.
+    """
+    if signed.shape[2] == 1:
+        return diverging_colors(signed[..., 0])
+    shaded: Images = np.round((0.5 + np.nan_to_num(signed) / 2).clip(0, 1) * 255).astype(np.uint8)
     return shaded
 
 

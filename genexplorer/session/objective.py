@@ -72,7 +72,7 @@ class ObjectiveValues:
         if not math.isfinite(value) or abs(value) >= 1e6:
             return number(value)
         digits = 1 if abs(self.total) >= 10 else 2 if brief else 3
-        return f"{value:.{digits}f}".replace("-", "−")
+        return f"{value:{',' if abs(value) >= 10_000 else ''}.{digits}f}".replace("-", "−")
 
 
 def sign_of(term: Term) -> str:

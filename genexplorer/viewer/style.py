@@ -267,7 +267,7 @@ def _stylesheet(p: Palette) -> str:
         background: none; border: none; width: 0; height: 0; }}
     QSlider::groove:horizontal {{ background: {line}; height: 4px; border-radius: 2px; }}
     QSlider::handle:horizontal {{
-        background: {p.accent}; width: 12px; height: 12px; margin: -4px 0; border-radius: 6px; }}
+        background: {p.accent}; width: 12px; height: 12px; margin: -4px 0; border-radius: 5px; }}
     QSlider::handle:horizontal:focus {{ background: {p.text}; }}
     QSlider::handle:horizontal:disabled {{ background: {p.faint}; }}
     QSplitter::handle {{ background: {line}; }}

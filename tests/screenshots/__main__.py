@@ -30,8 +30,6 @@ TERMINAL_CELLS = ((80, 24), (120, 36), (200, 50))
 DASHBOARD_PROGRESS = 0.4  # fraction of the training after which the dashboard is taken, while the run is active
 DASHBOARD_TABS = ("curves", "samples", "config", "log", "latent", "theory")  # by their keys, from 1
 VIEWER_TABS = ("manifold", "density", "samples", "encode", "interpolate", "flow", "progress", "curves", "theory")
-LOAD_S = 6.0  # the first tab waits for the model to load
-TAB_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -147,10 +145,11 @@ def take_dashboard(screen: Screen, run: Path, images: Path, cells: tuple[int, in
     command = ("xterm", "-T", "dashboard", "-geometry", f"{columns}x{rows}+0+0", *options, *resources, "-e", dashboard)
     terminal = screen.start(*command, COLORTERM="truecolor")
     try:
+        screen.wait_until_drawn("dashboard")
         for key, tab in enumerate(DASHBOARD_TABS, start=1):
             screen.type_keys("dashboard", str(key))
             path = images / f"dashboard-{columns}x{rows}" / f"{tab}.png"
-            screen.take(path, "dashboard", first_s=4.0 if key == 1 else 0.7)
+            screen.take(path, "dashboard", terminal)
     finally:
         terminal.terminate()
         terminal.wait(10)
@@ -170,15 +169,13 @@ def take_viewer(
         viewer = screen.start(*command, GENEXPLORER_STATE=str(settings))
         try:
             screen.resize("genexplorer", width, height)
-            first_s = LOAD_S
             for mode in modes:
                 if mode == "presentation":
                     screen.type_keys("genexplorer", "F11")
                 for key, tab in enumerate(VIEWER_TABS, start=1):
                     screen.type_keys("genexplorer", str(key))
                     path = images / f"viewer-{width}x{height}-{theme}-{mode}" / f"{tab}.png"
-                    screen.take(path, "genexplorer", first_s=first_s)
-                    first_s = TAB_S
+                    screen.take(path, "genexplorer", viewer)
         finally:
             viewer.terminate()
             viewer.wait(10)

@@ -13,6 +13,10 @@ from PIL import Image, ImageChops, ImageGrab
 TOOLS = {"Xvfb": "xvfb", "xterm": "xterm", "xdotool": "xdotool", "tmux": "tmux"}
 STILL_FRACTION = 0.02  # of the window's area: a smaller changed box counts as no change
 STILL_S = 0.5  # between the two images that are compared
+IDLE_POLLS = 25  # in a row in which no thread of the program runs or waits for a core
+IDLE_POLL_S = 0.1
+MIN_COLORS = 24  # of a window that a program has drawn; smoothed letters have as many
+DRAWN_DEADLINE_S = 60.0
 
 
 def missing_packages() -> list[str]:
@@ -69,18 +73,34 @@ class Screen:
         values = dict(line.split("=") for line in geometry.split())
         return int(values["WIDTH"]), int(values["HEIGHT"])
 
-    def take(self, path: Path, window: str, *, first_s: float = 0.7, deadline_s: float = 8.0) -> None:
-        """Save a window at the top left of the screen, once two images in a row are nearly equal.
+    def wait_until_drawn(self, window: str) -> None:
+        """Wait until a window is more than a cursor on its background: on a busy machine a program starts slowly.
+
+        Raises:
+            TimeoutError: if it stays empty.
+        """
+        width, height = self.size(window)
+        end = time.monotonic() + DRAWN_DEADLINE_S
+        while time.monotonic() < end:
+            if len(self._grab(width, height).getcolors(width * height) or []) >= MIN_COLORS:
+                return
+            time.sleep(0.2)
+        raise TimeoutError(f"'{window}' on {self.display} stays empty")
+
+    def take(self, path: Path, window: str, program: subprocess.Popen[bytes], *, deadline_s: float = 60.0) -> None:
+        """Save a window at the top left of the screen, once its program is idle and two images are nearly equal.
 
         Args:
             path: The PNG.
             window: A part of the window's name.
-            first_s: Seconds before the first image: a model may have to be loaded.
+            program: The program of the window; it and its children, such as the model process, must be idle.
             deadline_s: Seconds after which the newest image is saved: an active run keeps changing.
         """
-        time.sleep(first_s)
+        end = time.monotonic() + deadline_s
+        self.wait_until_drawn(window)
+        wait_until_idle(program.pid, deadline_s)
         width, height = self.size(window)
-        image, end = self._grab(width, height), time.monotonic() + deadline_s
+        image = self._grab(width, height)
         while time.monotonic() < end:
             time.sleep(STILL_S)
             previous, image = image, self._grab(width, height)
@@ -96,6 +116,41 @@ class Screen:
 
     def _grab(self, width: int, height: int) -> Image.Image:
         return ImageGrab.grab(bbox=(0, 0, width, height), xdisplay=self.display).convert("RGB")
+
+
+def wait_until_idle(process_id: int, deadline_s: float) -> bool:
+    """Wait until no thread of a process and its children wants a core; return whether that is so in time.
+
+    Unlike a pause, this is right on a busy machine as well: a thread that waits for a core is runnable.
+    """
+    end, idle_polls = time.monotonic() + deadline_s, 0
+    while time.monotonic() < end:
+        idle_polls = 0 if _is_busy(process_id) else idle_polls + 1
+        if idle_polls == IDLE_POLLS:
+            return True
+        time.sleep(IDLE_POLL_S)
+    return False
+
+
+def _is_busy(process_id: int) -> bool:
+    """Return whether a thread of a process or of its children is runnable, or waits for the disk."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        if fields := _stat_fields(folder / "stat"):
+            parents[int(folder.name)] = int(fields[1])
+    family = {process_id}
+    while children := {child for child, parent in parents.items() if parent in family} - family:
+        family |= children
+    threads = (stat for member in family for stat in Path(f"/proc/{member}/task").glob("*/stat"))
+    return any(fields[0] in "RD" for stat in threads if (fields := _stat_fields(stat)))
+
+
+def _stat_fields(stat: Path) -> list[str]:
+    """Return the fields of /proc/*/stat from the state on, or none if the process has ended."""
+    try:
+        return stat.read_text().rpartition(") ")[2].split()
+    except OSError:
+        return []
 
 
 @contextmanager

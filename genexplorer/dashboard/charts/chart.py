@@ -254,11 +254,11 @@ class _Plot:
         for index, line in enumerate(lines):
             if line.raw is not None:
                 canvas.polyline(self.x_scale.fraction(line.x), self.y_scale.fraction(line.raw), index, faint=True)
-        for index, line in enumerate(lines, len(lines)):
-            canvas.polyline(self.x_scale.fraction(line.x), self.y_scale.fraction(line.y), index, line.dash)
-        # Draw peaks that the mean of many steps hides.
+        # Draw peaks that the mean of many steps hides, below the curves: noise at every step would cover them.
         for index, line in enumerate(lines):
             self._draw_peaks(canvas, line, index)
+        for index, line in enumerate(lines, len(lines)):
+            canvas.polyline(self.x_scale.fraction(line.x), self.y_scale.fraction(line.y), index, line.dash)
         # Copy the canvas; its line ids are indices of `styles`.
         for row, cells in enumerate(canvas.cells()):
             for column, (character, line_id) in enumerate(cells):

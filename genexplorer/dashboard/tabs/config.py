@@ -88,7 +88,7 @@ def _value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return "-".join(_value_text(item) for item in value)
+        return "-".join(_value_text(item) for item in value) or "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

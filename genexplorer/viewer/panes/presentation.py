@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtWidgets import QHBoxLayout, QTabBar, QWidget
 
+from genexplorer.session.preset_info import expected_failure, expected_result
 from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP
 from genexplorer.viewer.widgets.controls import Toolbar, fill_box, timer
 from genexplorer.viewer.widgets.labels import elided, heading, muted
-from trainers import registry
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
@@ -65,7 +65,7 @@ class PresentationTitle(QWidget):
             at = "" if step is None else f"step {step:,}"
             parts = [run.status.name, run.status.preset or run.status.family, data, at]
         self.run.setText("  ·  ".join(part for part in parts if part))
-        sentence = "" if run is None else _expectation(run.status.preset)
+        sentence = "" if run is None else expectation(run.config)
         self.sentence.setText(sentence)
         self.sentence.setToolTip(sentence)
         self.sentence.setVisible(self._is_presenting and bool(sentence))
@@ -86,12 +86,10 @@ def _data_name(config: "RunConfig") -> str:
     return Path(str(folder)).name if folder else config.data.name
 
 
-def _expectation(preset_name: str) -> str:
-    """Return what a preset shows: what to watch where it fails on purpose, else the result to expect."""
-    presets = registry.presets()
-    if preset_name not in presets:
-        return ""
-    preset = presets[preset_name]
-    if preset.expected_failure:
-        return f"To watch: {preset.expected_failure}"
-    return f"Expected: {re.sub(r' [(][^()]*[)]', '', preset.expected)}"  # without the setup, for one line
+def expectation(config: "RunConfig | None") -> str:
+    """Return what the preset of a run shows: what to watch where it fails on purpose, else the result to expect."""
+    if failure := expected_failure(config):
+        return f"To watch: {failure}"
+    expected = "" if config is None else expected_result(config)  # none for other data than those of the preset
+    without_setup = re.sub(r" [(][^()]*[)]", "", expected)  # for one line
+    return f"Expected: {without_setup}" if expected else ""

@@ -121,6 +121,9 @@ class ChartAxis(pg.AxisItem):  # type: ignore[misc]
         if self.orientation == "bottom":
             right = self.mapRectFromParent(self.geometry()).right()
             text = [label for label in text if label[0].right() <= right + 1]  # a clipped number reads as another one
+        else:
+            top = self.mapRectFromParent(self.geometry()).top()
+            text = [label for label in text if label[0].top() >= top - 1]
         transparent_pen = pg.mkPen(pen)
         transparent_pen.setColor(pg.mkColor(0, 0, 0, 0))
         return (transparent_pen, start, end), ticks, text
@@ -136,7 +139,7 @@ def _decimal(value: float, spacing: float) -> str:
         mantissa, _, power = f"{value:.{min(5, max(1, digits))}e}".partition("e")
         return f"{mantissa}e{int(power)}".replace("-", "−")
     decimals = max(0, -math.floor(math.log10(spacing) + 1e-9)) if spacing > 0 else 6
-    text = f"{value:.{min(decimals, 6)}f}"
+    text = f"{value:{',' if size >= 10_000 else ''}.{min(decimals, 6)}f}"
     if not spacing and "." in text:
         text = text.rstrip("0").rstrip(".")
     return text.replace("-", "−")

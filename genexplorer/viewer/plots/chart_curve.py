@@ -1,12 +1,13 @@
 """The curves of a chart: plot items, ranges with room for labels, and values at an x."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
+from PyQt6.QtGui import QColor
 
 from genexplorer.runs.record import XAxis
 from genexplorer.session.charts import LineStyle
@@ -93,6 +94,25 @@ def out_of_range_peaks(
                 break
         peaks += side
     return peaks
+
+
+def separate_peaks(
+    peaks: Sequence[tuple[float, float, QColor]], y_range: tuple[float, float], min_distance: float
+) -> list[tuple[float, float, QColor]]:
+    """Return the peaks of several curves without those beside a more extreme one at the same edge.
+
+    Args:
+        peaks: x, y and the color of the curve.
+        y_range: The visible range of y; every peak is outside.
+        min_distance: The width of a label in units of x.
+    """
+    bottom, top = y_range
+    separate: list[tuple[float, float, QColor]] = []
+    for x, y, color in sorted(peaks, key=lambda peak: -max(bottom - peak[1], peak[1] - top)):
+        beside = [other for other in separate if abs(x - other[0]) < min_distance and (y > top) == (other[1] > top)]
+        if not beside:
+            separate.append((x, y, color))
+    return separate
 
 
 def detail_window(low: float, high: float, first: float, last: float) -> tuple[float, float] | None:

@@ -26,6 +26,7 @@ from genexplorer.viewer.plots.chart_curve import (
     inward_anchor,
     out_of_range_peaks,
     robust_range,
+    separate_peaks,
     spread_labels,
 )
 from genexplorer.viewer.style import GAP, make_pen, mix, scaled, text_font
@@ -42,6 +43,7 @@ _PEN_STYLES = {
 _MAX_LABEL_WIDTH_PX = 120.0
 _MIN_LABEL_DISTANCE_PX = 13.0
 _Z_VALUES = {"test_raw": 1, "train": 2, "test_ema": 3}  # the most important curve is on top
+_PEAK_BACKDROP_ALPHA = 0.8
 _MAX_SPECIAL_MARKS = 20  # of NaN and infinities; more would cover the chart
 ANTIALIAS_DELAY_MS = 150  # lines are antialiased again this long after the last move
 XRange = tuple[float, float]  # the lowest and the highest x
@@ -332,22 +334,25 @@ class ChartPlot(QWidget):
         x_range, (bottom, top) = box.viewRange()
         per_px = (x_range[1] - x_range[0]) / max(1.0, box.width())
         min_distance = QFontMetrics(text_font(8)).horizontalAdvance("▼ −1,000.0") * per_px
+        y_range, peaks = (bottom, top), []
         for curve_item in self._curve_items.values():
-            curve = curve_item.curve
-            bounds = [self._to_axis_scale(values) for values in (curve.low, curve.high)]
-            edges = np.fmin(*bounds), np.fmax(*bounds)
-            for x, y in out_of_range_peaks(curve.x, *edges, x_range, (bottom, top), min_distance):
-                is_up = (y > top) != box.yInverted()
-                value = 10**y * (-1 if self._negated else 1) if self.left.logarithmic else y
-                text = f"{'▲' if is_up else '▼'} {formatting.number(value)}"
-                label = pg.TextItem(text, color=curve_item.line.opts["pen"].color())
-                label.setFont(text_font(8))
-                anchor = inward_anchor((x - x_range[0]) / per_px, label.boundingRect().width(), box.width())
-                label.setAnchor((anchor, 0 if is_up else 1))
-                label.setZValue(10)
-                item.addItem(label, ignoreBounds=True)
-                label.setPos(x, top if y > top else bottom)
-                self.peak_labels.append(label)
+            curve, color = curve_item.curve, curve_item.line.opts["pen"].color()
+            low, high = self._to_axis_scale(curve.low), self._to_axis_scale(curve.high)
+            edges = np.fmin(low, high), np.fmax(low, high)
+            peaks += [(*peak, color) for peak in out_of_range_peaks(curve.x, *edges, x_range, y_range, min_distance)]
+        backdrop = QColor(self._palette.background)  # the curve is below its label
+        backdrop.setAlphaF(_PEAK_BACKDROP_ALPHA)
+        for x, y, color in separate_peaks(peaks, y_range, min_distance):
+            is_up = (y > top) != box.yInverted()
+            value = 10**y * (-1 if self._negated else 1) if self.left.logarithmic else y
+            label = pg.TextItem(f"{'▲' if is_up else '▼'} {formatting.number(value)}", color=color, fill=backdrop)
+            label.setFont(text_font(8))
+            anchor = inward_anchor((x - x_range[0]) / per_px, label.boundingRect().width(), box.width())
+            label.setAnchor((anchor, 0 if is_up else 1))
+            label.setZValue(10)
+            item.addItem(label, ignoreBounds=True)
+            label.setPos(x, top if y > top else bottom)
+            self.peak_labels.append(label)
 
     def _place_labels(self) -> None:
         """Place the labels right of all curves, or at the right edge, without overlap."""

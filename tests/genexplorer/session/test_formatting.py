@@ -113,6 +113,13 @@ def test_only_a_complete_run_is_100_percent(share: float, shown: str) -> None:
     assert formatting.percent(share) == shown
 
 
+@pytest.mark.parametrize(
+    ("fraction", "shown"), [(0.0, "0%"), (0.0003, "<1%"), (0.62, "62%"), (0.9997, ">99%"), (1.0, "100%")]
+)
+def test_a_small_part_of_a_whole_is_neither_nothing_nor_lost(fraction: float, shown: str) -> None:
+    assert formatting.share(fraction) == shown
+
+
 def test_a_value_to_compare_has_five_digits() -> None:
     assert formatting.precise_number(1.78312, "bits/dim") == "1.7831 bits/dim"
     assert formatting.precise_number(-144.9312, "nats") == "−144.93 nats"

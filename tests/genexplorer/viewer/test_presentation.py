@@ -8,11 +8,13 @@ from PyQt6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QWidget
 from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer import style
+from genexplorer.viewer.panes.presentation import expectation
 from genexplorer.viewer.tabs.tab_types import TABS
 from genexplorer.viewer.widgets.controls import Toolbar
 from genexplorer.viewer.widgets.labels import ElidedLabel
 from genexplorer.viewer.window import MainWindow
 from tests.genexplorer.viewer.conftest import tab_of
+from trainers.presets import assemble
 
 TITLES = [spec.title for spec in TABS]
 
@@ -107,6 +109,12 @@ def test_run_family_data_and_step_are_named_and_the_hint_vanishes(window: MainWi
     assert f"step {window.context.step_selection.steps[0]:,}" in presentation.run.text()
     window.toggle_presentation()
     assert not presentation.isVisible() and not presentation.sentence.isVisible()
+
+
+def test_own_data_have_no_expected_result_of_the_preset() -> None:
+    config = assemble("vae-conv")
+    assert expectation(config).startswith("Expected: test ELBO")
+    assert expectation(config.model_copy(update={"data": assemble("vae-toy").data})) == ""
 
 
 def test_the_desktop_may_end_the_full_screen(window: MainWindow, qtbot: QtBot) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array, Lane
-from genexplorer.session.latent_colors import diverging_colors
+from genexplorer.session.latent_colors import signed_image
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup, failure_text
 from genexplorer.viewer.tabs.encode.image_selection import ImageSelection
@@ -46,9 +46,14 @@ class Encoding:
         return self.x.ndim == 1
 
     def difference(self) -> Images:
-        """Return x − x̂ in colors, (H, W, 3): orange where x̂ is too dark, blue where it is too bright."""
-        x, recon = self.x.astype(np.float64), self.recon.astype(np.float64)
-        return diverging_colors((x.mean(axis=2) - recon.mean(axis=2)) / 255)
+        """Return x − x̂ in the colors of `signed_image`, (H, W, 3)."""
+        return signed_image((self.x.astype(np.float64) - self.recon.astype(np.float64)) / 255)
+
+    def difference_legend(self) -> str:
+        """Return what the colors of the difference mean."""
+        if self.x.shape[2] == 1:
+            return "x − x̂: orange = missing from x̂, blue = extra."
+        return "x − x̂ by color channel: gray = equal, brighter = missing from x̂, darker = extra."
 
 
 def search_encoding(result: SearchResult) -> Encoding:

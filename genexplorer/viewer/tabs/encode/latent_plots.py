@@ -203,7 +203,6 @@ class SearchHistory(BasePlot):
         self.setAccessibleName("error of the search by step")
         self._curve = pg.PlotDataItem(connect="finite", antialias=True)
         self._hint = pg.TextItem(anchor=(0.5, 0.5))
-        self._hint.setFont(text_font(9))
         for item in (self._curve, self._hint):
             self.addItem(item, ignoreBounds=True)
         self.recolor(palette)
@@ -228,3 +227,4 @@ class SearchHistory(BasePlot):
         super().recolor(palette)
         self._curve.setPen(make_pen(palette.accent, 2))
         self._hint.setColor(palette.muted)
+        self._hint.setFont(text_font())

@@ -166,6 +166,7 @@ class SelectionPanel(QWidget):
         self._is_point_data = is_point_data = data.kind == "points"
         self._scheme = class_scheme(data)
         self._test_heading.setText("Test point" if is_point_data else "Test image")
+        self._own_heading.setText("Your point" if is_point_data else "Your image")
         for widget in (self.thumbnails, self._open_button, self.inverted, self.canvas, self._clear_button):
             widget.setVisible(not is_point_data)
 

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from trainers.model_card import ModelCard
 
 SEARCH_DELAY_MS = 300  # an automatic search starts this long after the last change of the image
-_DIFFERENCE_LEGEND = "Difference: orange = missing, blue = extra."
 _RECONSTRUCTION_CAPTIONS: dict[EncodingMethod, str] = {
     "posterior": "decoded at z = μ",
     "exact": "decoded from z",
@@ -322,7 +321,7 @@ class EncodeTab(ModelTab):
             setup = self.card.data.setup or "no preprocessing"
             custom = "" if self.selection.kind == "test" else " Shown after preprocessing."
             latent = ", reconstructed from z = μ" if method == "posterior" else ""
-            views.setup.setText(f"One image{latent}; {setup}.{custom} {_DIFFERENCE_LEGEND}")
+            views.setup.setText(f"One image{latent}; {setup}.{custom} {current.difference_legend()}")
         else:
             views.setup.setText("")
         views.history.set_history(None if self.search.result is None else self.search.result.history, self._hint())

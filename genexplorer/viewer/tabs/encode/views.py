@@ -136,7 +136,7 @@ class EncodeViews(QWidget):
             return
         self.image_views["x"].set_image(current.x, caption)
         self.image_views["reconstruction"].set_image(current.recon, decoded)
-        self.image_views["difference"].set_image(current.difference(), "difference")
+        self.image_views["difference"].set_image(current.difference(), "x − x̂")
         if not self.image_views["latent"].isHidden():
             self.image_views["latent"].set_image(_colored_latent(current), "z")
             self.image_views["latent"].setToolTip(f"z: {latent_legend(current.x.shape[2])}")
@@ -222,7 +222,7 @@ def format_metric(metric: ImageMetric) -> str:
     """Return name, value and unit: "ELBO −86.8 nats"."""
     size = abs(metric.value)
     tiny = 0 < size < 1e-3
-    number = formatting.number(metric.value) if tiny else f"{metric.value:.{1 if size >= 10 else 3}f}"
+    number = formatting.number(metric.value) if tiny or size >= 10_000 else f"{metric.value:.{1 if size >= 10 else 3}f}"
     text = " ".join(part for part in (metric.name, number.replace("-", "−"), metric.unit) if part)
     return text.replace(" ", "\u00a0")  # lines break between metrics, not within
 

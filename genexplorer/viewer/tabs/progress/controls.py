@@ -12,7 +12,7 @@ from genexplorer.viewer.tabs.progress import recorded_images
 from genexplorer.viewer.widgets.controls import Toolbar, clear_layout, fill_box, tool_button
 from genexplorer.viewer.widgets.image_grid import ImageGrid
 from genexplorer.viewer.widgets.images import montage, to_qimage
-from genexplorer.viewer.widgets.labels import elided, heading
+from genexplorer.viewer.widgets.labels import elided, heading, literal_tooltip
 from genexplorer.viewer.widgets.painted import unscaled_painter, unscaled_size
 
 
@@ -28,6 +28,7 @@ class ProgressControls(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.kind_buttons: dict[str, QToolButton] = {}
+        self._data_kind = "images"
         self._group = QButtonGroup(self)
         self._kind_row = fill_box(QHBoxLayout(), spacing=0)
         self.step, self.detail = heading(""), elided()
@@ -39,20 +40,23 @@ class ProgressControls(QWidget):
         buttons = (self.first, self.newest, self.animation, self.command)
         fill_box(QHBoxLayout(self), Toolbar(self._kind_row), self.step, (self.detail, 1), Toolbar(*buttons))
 
-    def show_kinds(self, kinds: list[str], selected: str) -> None:
-        """Show a button for each kind; none where there is only one."""
+    def show_kinds(self, kinds: list[str], selected: str, data_kind: str) -> None:
+        """Show a button for each kind of images of "images" or "points"; none where there is only one."""
+        self._data_kind = data_kind
         if list(self.kind_buttons) != kinds:
             clear_layout(self._kind_row)
             self.kind_buttons = {}
             for kind in kinds:
-                name, description = recorded_images.kind_title(kind), recorded_images.kind_description(kind)
-                self.kind_buttons[kind] = button = tool_button(name, f"{name}: {description} (K: next)", checkable=True)
+                button = tool_button(recorded_images.kind_title(kind), "", checkable=True)
+                self.kind_buttons[kind] = button
                 button.clicked.connect(lambda _=False, kind=kind: self.kind_chosen.emit(kind))
                 self._group.addButton(button)
                 self._kind_row.addWidget(button)
         for kind, button in self.kind_buttons.items():
             button.setChecked(kind == selected)
             button.setVisible(len(kinds) > 1)
+            description = recorded_images.kind_description(kind, data_kind)
+            button.setToolTip(literal_tooltip(f"{recorded_images.kind_title(kind)}: {description} (K: next)"))
 
     def show_step(self, kind: str, step: int | None, steps: list[int], *, is_held: bool) -> None:
         """Show the step of the displayed image, and its position among all recorded steps."""
@@ -61,8 +65,9 @@ class ProgressControls(QWidget):
             self.detail.setText("")
             return
         position = "held" if is_held else f"{steps.index(step) + 1} of {len(steps)}"
-        self.detail.setText(f"{position}  ·  {recorded_images.kind_description(kind)}")
-        self.detail.setToolTip(recorded_images.kind_description(kind))
+        description = recorded_images.kind_description(kind, self._data_kind)
+        self.detail.setText(f"{position}  ·  {description}")
+        self.detail.setToolTip(description)
 
     def show_job(self, fraction: float | None) -> None:
         """Show how much of an animation is written, in [0, 1], or, for None, that one can be saved."""

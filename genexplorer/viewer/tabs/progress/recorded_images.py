@@ -34,9 +34,10 @@ def kind_title(kind: str) -> str:
     return IMAGE_KINDS.get(kind, (kind.replace("_", " ").capitalize(), ""))[0]
 
 
-def kind_description(kind: str) -> str:
-    """Return the description of a kind: what its images have in common."""
-    return IMAGE_KINDS.get(kind, ("", "recorded through training"))[1]
+def kind_description(kind: str, data_kind: str) -> str:
+    """Return the description of a kind: what its images have in common, and for points their colors."""
+    description = IMAGE_KINDS.get(kind, ("", "recorded through training"))[1]
+    return f"{description}; blue: samples, gray: data" if (kind, data_kind) == ("samples", "points") else description
 
 
 def ref_at_step(refs: Sequence[ImageRef], step: int | None) -> ImageRef | None:

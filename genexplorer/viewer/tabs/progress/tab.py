@@ -191,7 +191,8 @@ class ProgressTab(ContentTab):
     def update_content(self) -> None:
         """Show the image, the thumbnails and the curves as they are now."""
         self._update_kind()
-        self.controls.show_kinds(self._kinds(), self.kind)
+        data_kind = "points" if is_point_data(self.context.run) else "images"
+        self.controls.show_kinds(self._kinds(), self.kind, data_kind)
         self.curves.refresh(self.context.run)
         refs = recorded_images.spread_over_time(self._refs(), NUM_THUMBNAILS)
         grids = [(ref.step, self._recorded.read(ref)) for ref in refs]

@@ -98,7 +98,7 @@ class TermFractionBar(QWidget):
             color = mix(self._palette.accent, self._palette.background, 0.55 * index)
             painter.fillRect(QRectF(left, 0, max(1.0, width - 2), GAP), QColor(color))
             # The name below its part, moved to the left where it would leave the bar.
-            label = f"{name} {formatting.percent(fraction)}"
+            label = f"{name} {formatting.share(fraction)}"
             text_width = painter.fontMetrics().horizontalAdvance(label) + 2
             text_left = min(left, room - text_width) if width < text_width else left
             painter.setPen(QColor(self._palette.muted))

@@ -132,6 +132,15 @@ def test_a_hidden_spike_has_an_arrow_with_its_value() -> None:
     assert "▲" not in text(ChartData("loss", (line,)))
 
 
+def test_noise_at_every_step_does_not_cover_the_curve_of_another_metric() -> None:
+    x, level = np.arange(1000.0), np.full(1000, 50.0)
+    noisy = ChartLine("train", "train", x, level, low=level - 40, high=level + 40)
+    quiet = ChartLine("test", "test", x, np.linspace(30.0, 70.0, 1000))
+    rows = render_chart(ChartData("loss", (noisy, quiet)), 78, 15).rows
+    styles = [style for row in rows for _character, style in row]
+    assert styles.count("test") > 60 and "train-raw" in styles
+
+
 def test_text_in_the_place_of_points() -> None:
     assert "soon" in text(ChartData("loss", (), placeholder="soon"))
 

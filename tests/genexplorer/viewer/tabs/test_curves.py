@@ -183,6 +183,22 @@ def test_a_hidden_spike_has_an_arrow_with_its_value(qtbot: QtBot, smoothing: flo
     assert [label.toPlainText() for label in plot.peak_labels] == ["▲ 1.0e+6"]
 
 
+def test_arrows_of_two_curves_do_not_overlap(qtbot: QtBot) -> None:
+    metrics = ("train/loss_d", "train/loss_g")
+    plot = ChartPlot(Chart("loss", "Losses", "", "objective", metrics, "lower"), LIGHT)
+    qtbot.addWidget(plot)
+    x = np.arange(1000.0)
+    curves = []
+    for number, metric in enumerate(metrics):
+        y = np.linspace(100.0, 90.0, 1000) + number
+        y[5 + number] = 1e5 * (number + 1)
+        curves.append(Curve(metric, plot.chart.style(metric), x, y, y, y, ()))
+    plot.set_curves(curves, ChartSettings(smoothing=0.0), [])
+    plot.resize(600, 300)
+    plot.set_range(0.0, 1100.0, None)
+    assert [label.toPlainText() for label in plot.peak_labels] == ["▲ 200,000"]  # the larger one
+
+
 def test_a_value_below_the_first_steps_has_an_arrow_that_is_not_cut(qtbot: QtBot) -> None:
     mean = np.linspace(-200.0, -150.0, 1000)
     mean[0] = -543.1  # at the lower left corner

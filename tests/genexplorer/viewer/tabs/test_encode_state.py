@@ -160,6 +160,17 @@ def test_the_difference_shows_missing_and_extra_intensity() -> None:
     assert not difference[0, 1].any()
 
 
+def test_the_difference_of_a_color_image_shows_a_wrong_hue_of_the_same_mean() -> None:
+    x, recon = np.zeros((1, 2, 3), np.uint8), np.zeros((1, 2, 3), np.uint8)
+    x[0, 0], recon[0, 0] = (200, 100, 100), (100, 200, 100)
+    zero = np.zeros(2)
+    encoding = Encoding(x, recon, zero, zero, zero, (), 3, 1)
+    red, green, blue = encoding.difference()[0, 0].tolist()
+    assert red > 170 and green < 85 and blue == 128
+    assert encoding.difference()[0, 1].tolist() == [128, 128, 128]
+    assert "gray = equal" in encoding.difference_legend()
+
+
 def test_the_axis_reaches_all_of_the_posterior() -> None:
     assert axis_limit(np.zeros(2), np.ones(2)) == 3
     assert axis_limit(np.array([-4.2, 0]), np.array([0.3, 1])) >= 4.5

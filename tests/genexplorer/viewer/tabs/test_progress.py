@@ -54,7 +54,13 @@ def test_a_strip_is_spread_over_training_with_both_ends() -> None:
 def test_kinds_that_are_known_come_first() -> None:
     pictures = {"trace": [_ref(1)], "odd_ones": [_ref(1)], "samples": [_ref(1)], "manifold": []}
     assert recorded_images.kinds(pictures) == ["samples", "trace", "odd_ones"]
-    assert recorded_images.kind_title("odd_ones") == "Odd ones" and recorded_images.kind_description("odd_ones")
+    assert recorded_images.kind_title("odd_ones") == "Odd ones"
+    assert recorded_images.kind_description("odd_ones", "images")
+
+
+def test_the_colors_of_points_are_named() -> None:
+    assert "blue: samples, gray: data" in recorded_images.kind_description("samples", "points")
+    assert "blue" not in recorded_images.kind_description("samples", "images")
 
 
 @pytest.mark.parametrize(
