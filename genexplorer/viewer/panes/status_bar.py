@@ -1,5 +1,6 @@
 """The status bar (latency of the model, age of the snapshot, messages, newest alert) and the banner of failures."""
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from genexplorer.viewer.widgets.labels import elided, literal_tooltip, muted, se
 
 _MESSAGE_DURATION_MS = 6000
 _MAX_BANNER_LINES = 3
+_MAX_HEADLINE_CHARACTERS, _MIN_FACT_CHARACTERS = 60, 20
 _MARGINS_PX = (2 * GAP, GAP // 2, 2 * GAP, GAP // 2)
 
 
@@ -120,10 +122,11 @@ class ViewerStatusBar(QWidget):
         self.alerts_button.setVisible(run is not None and bool(run.alerts))
         if alerts:
             newest = alerts[-1]
-            more = f" and {len(alerts) - 1} more" if len(alerts) > 1 else ""
+            more = f" · {len(alerts) - 1} more" if len(alerts) > 1 else ""
             is_info = newest.severity == "info"
             set_role(self.alert, "muted" if is_info else "warning")
-            _set_text(self.alert, f"{'' if is_info else '⚠ '}{newest.message}{more}")
+            mark = "" if is_info else "⚠ "
+            _set_text(self.alert, f"{mark}{alert_headline(newest.message)}{more}", f"{mark}{newest.message}{more}")
 
     @property
     def _shown_step(self) -> int | None:
@@ -137,10 +140,16 @@ def alerts_until(alerts: Sequence[AlertRow], step: int | None) -> list[AlertRow]
     return [alert for alert in alerts if step is None or alert.step <= step]
 
 
-def _set_text(label: QLabel, line: str) -> None:
-    """Set the text of an elided label, with the whole text as its tooltip."""
+def alert_headline(message: str) -> str:
+    """Return the fact of a long alert, for one line beside others: the reason follows a colon or a semicolon."""
+    fact = re.split("[:;] ", message, maxsplit=1)[0]
+    return fact if len(message) > _MAX_HEADLINE_CHARACTERS and len(fact) >= _MIN_FACT_CHARACTERS else message
+
+
+def _set_text(label: QLabel, line: str, tooltip: str = "") -> None:
+    """Set the text of an elided label, with the whole text, or another, as its tooltip."""
     label.setText(line)
-    label.setToolTip(literal_tooltip(line))
+    label.setToolTip(literal_tooltip(tooltip or line))
 
 
 def _write_time(folder: Path, step: int) -> float | None:

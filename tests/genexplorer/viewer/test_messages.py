@@ -17,6 +17,7 @@ from genexplorer.viewer.dialogs.alerts import AlertsDialog
 from genexplorer.viewer.error_handler import log_path
 from genexplorer.viewer.main import report_errors
 from genexplorer.viewer.model_client import ModelRequest
+from genexplorer.viewer.panes.status_bar import alert_headline
 from genexplorer.viewer.preferences import Preferences
 from genexplorer.viewer.window import MainWindow
 from tests.fixtures.fake_run import running_run, write_run
@@ -113,6 +114,14 @@ def test_a_long_alert_is_elided_with_the_whole_text_in_the_tooltip(window: MainW
     assert status.minimumSizeHint().width() <= 800
 
 
+def test_the_line_of_a_long_alert_is_its_fact_without_the_reason() -> None:
+    fact = "0.4% of the samples are not finite or far out of range"
+    assert alert_headline(f"{fact}: on the way back from z, where no data have been, the scales multiply up") == fact
+    assert alert_headline("the loss jumped: 3 to 400") == "the loss jumped: 3 to 400"
+    path = "model.beta: " + "w" * 100
+    assert alert_headline(path) == path  # a name alone is no fact
+
+
 def test_the_alerts_dialog_shows_the_hint_of_an_alert(window: MainWindow) -> None:
     run = window.context.run
     assert run is not None
@@ -134,7 +143,7 @@ def test_alerts_follow_the_time_bar_and_information_is_no_warning(window: MainWi
     ]
     window.context.step_selection.follow()
     window.context.data_changed.emit(frozenset({"alerts"}))
-    assert status.alert.text() == "⚠ the loss jumped and 1 more" and status.alert.property("role") == "warning"
+    assert status.alert.text() == "⚠ the loss jumped · 1 more" and status.alert.property("role") == "warning"
     window.context.step_selection.select(500)
     assert status.alert.text().startswith("KL of latent") and status.alert.property("role") == "muted"
     window.context.step_selection.select(50)
