@@ -94,6 +94,11 @@ class OptimConfig(Section):
     grad_clip: float | None = Field(None, gt=0, le=1_000_000)  # largest norm of the gradient
     ema_decay: float = Field(0.999, ge=0, lt=1)  # 0: the EMA weights are the raw weights
 
+    @property
+    def effective_batch_size(self) -> int:
+        """Images, or 2-D points, of one update of a network: the only place that turns settings into a batch."""
+        return self.batch_size
+
 
 class ScheduleConfig(Section):
     """The length of a training and its learning rate schedule. Exactly one of `epochs`, `steps`, `minutes` is set."""

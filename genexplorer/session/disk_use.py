@@ -70,7 +70,7 @@ def expected_disk_use(training: Plan, runs_dir: Path, estimate: Estimate) -> Dis
     """
     step_bytes, source = _measured_step_bytes(training.config.model.name, runs_dir) or (_STEP_BYTES, "typical")
     # Steps, from the length or the speed of a comparable run.
-    images, batch = images_to_train(training), training.config.optim.batch_size
+    images, batch = images_to_train(training), training.config.optim.effective_batch_size
     if images is None and estimate.seconds:
         images = (estimate.images_per_s or _preset_images_per_s(training) or math.nan) * estimate.seconds
         images = None if math.isnan(images) else images

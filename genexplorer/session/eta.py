@@ -40,7 +40,7 @@ def images_to_train(training: Plan) -> float | None:
     """Return the number of images over all epochs; None if the size of the data set is unknown."""
     config = training.config
     if config.schedule.steps is not None:
-        return float(config.schedule.steps * config.optim.batch_size)
+        return float(config.schedule.steps * config.optim.effective_batch_size)
     count = training.dataset.num_train(training.data_options)
     return None if config.schedule.epochs is None or count is None else config.schedule.epochs * count
 
@@ -58,7 +58,10 @@ def _from_comparable_run(training: Plan, runs_dir: Path) -> Estimate | None:
         try:
             other = read_config(status.folder)
             # Compare what is cheap first: resolving a configuration fills in its defaults, which takes longer.
-            if other.model.name != config.model.name or other.optim.batch_size != config.optim.batch_size:
+            if (
+                other.model.name != config.model.name
+                or other.optim.effective_batch_size != config.optim.effective_batch_size
+            ):
                 continue
             other = plan.resolve(other, image_shape=training.image_shape).config
         except UserError:

@@ -28,7 +28,7 @@ from trainers.errors import TrainingError
 from trainers.families.interface import Model, StepContext
 from trainers.numerics import matmul
 from trainers.step import optim
-from trainers.step.train_step import FunctionalUpdater, OptimizerTensors, UpdateResult, train_step
+from trainers.step.train_step import FunctionalUpdater, OptimizerTensors, StepOutline, UpdateResult, train_step
 
 Graph = Callable[..., Sequence[Tensor]]
 _FLOAT32_TOLERANCE, _BFLOAT16_TOLERANCE = 5e-3, 5e-2  # relative and absolute, of rounding in a step
@@ -81,7 +81,7 @@ class CompiledStep:
         self._optimizers = tuple(optimizers)
         # Trace which random numbers and metrics a step has.
         context = replace(context, generator=context.generator.clone_state())
-        self._recorded_step = _record_step(model, batch, context)
+        self._recorded_step = _record_step(model, config, batch, context)
         # Gather the tensors that a step updates.
         state = _state_tensors(model, optimizers, config)
         self._state = tuple(state.values())
@@ -234,16 +234,18 @@ class _StepModule(nn.Module):
         return updater.metrics
 
 
-def num_operations(model: Model, batch: Tensor, context: StepContext) -> int:
+def num_operations(model: Model, config: OptimConfig, batch: Tensor, context: StepContext) -> int:
     """Return the number of torch operations in a step's forward pass; weights and generator stay as they are."""
-    return _record_step(model, batch, replace(context, generator=context.generator.clone_state())).num_operations
+    context = replace(context, generator=context.generator.clone_state())
+    return _record_step(model, config, batch, context).num_operations
 
 
-def _record_step(model: Model, batch: Tensor, context: StepContext) -> _RecordedStep:
+def _record_step(model: Model, config: OptimConfig, batch: Tensor, context: StepContext) -> _RecordedStep:
     model = copy.deepcopy(model)  # a step changes buffers
+    outline = StepOutline(config, model.optimizer_groups())
     with _RecordRandom() as recorder:
-        objectives = [(each.optimizer, tuple(each.values)) for each in model.training_step(batch, context)]
-    return _RecordedStep(tuple(objectives), tuple(recorder.calls), recorder.num_operations)
+        train_step(model, batch, context, outline)
+    return _RecordedStep(tuple(outline.objectives), tuple(recorder.calls), recorder.num_operations)
 
 
 def _state_tensors(model: Model, optimizers: Mapping[str, Optimizer], config: OptimConfig) -> dict[str, Tensor]:

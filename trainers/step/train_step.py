@@ -1,8 +1,8 @@
 """One training step: forward, backward, the check for NaN and infinity, gradient clipping, and the optimizer update.
 
 `train_step` holds the order, for every family. It runs eagerly with PyTorch's optimizers (`EagerUpdater`), or is
-recorded once into a compiled graph (`FunctionalUpdater`), where the update is a function of tensors. `StepRunner` in
-`trainers.training.step_runner` chooses between them, and provides batches, noise and learning rates.
+recorded into a compiled graph (`FunctionalUpdater`, where the update is a function of tensors; `StepOutline`).
+`StepRunner` in `trainers.training.step_runner` chooses between them, and provides batches, noise and learning rates.
 """
 
 import math
@@ -23,10 +23,12 @@ class NotFiniteError(TrainingError):
     """A loss or gradient is NaN or infinite. The weights were not updated with it."""
 
 
-def train_step(model: Model, batch: Tensor, context: StepContext, updater: "EagerUpdater | FunctionalUpdater") -> None:
+def train_step(
+    model: Model, batch: Tensor, context: StepContext, updater: "EagerUpdater | FunctionalUpdater | StepOutline"
+) -> None:
     """Minimize each objective of a step in turn; a later one sees the weights that an earlier one updated.
 
-    A step has one batch. "A change to the training step" in CONTRIBUTING.md lists what gradient accumulation changes.
+    "A change to the training step" in CONTRIBUTING.md lists what gradient accumulation changes.
     """
     for objective in _objectives(model, batch, context, updater.optimizers):  # the forward pass, up to the next loss
         # Backward.
@@ -110,15 +112,16 @@ class EagerUpdater:
     Args:
         optimizers: Optimizers by the names of `Model.optimizer_groups`.
         lrs: Learning rate of each optimizer.
-        max_norm: Largest gradient norm of one objective; None for no clipping.
+        config: Configuration of all optimizers.
 
     Attributes:
+        config: As given.
         optimizers: The optimizers, by name.
         metrics: Metrics of the step so far, by name.
     """
 
-    def __init__(self, optimizers: Mapping[str, Optimizer], lrs: Mapping[str, float], max_norm: float | None) -> None:
-        self.optimizers, self._lrs, self._max_norm = optimizers, lrs, max_norm
+    def __init__(self, optimizers: Mapping[str, Optimizer], lrs: Mapping[str, float], config: OptimConfig) -> None:
+        self.config, self.optimizers, self._lrs = config, optimizers, lrs
         self.metrics: dict[str, float] = {}
 
     def backward(self, objective: Objective) -> list[Tensor]:
@@ -146,8 +149,8 @@ class EagerUpdater:
 
     def update(self, optimizer: str, gradients: list[Tensor], norm: Tensor) -> None:
         """Clip the gradients in place and step the optimizer."""
-        if self._max_norm is not None:
-            torch._foreach_mul_(gradients, clip_factor(norm, self._max_norm))
+        if self.config.grad_clip is not None:
+            torch._foreach_mul_(gradients, clip_factor(norm, self.config.grad_clip))
         optim.set_lr(self.optimizers[optimizer], self._lrs[optimizer])
         self.optimizers[optimizer].step()
 
@@ -181,12 +184,13 @@ class FunctionalUpdater:
         max_norm: Largest gradient norm of one objective, a scalar; infinite for no clipping.
 
     Attributes:
+        config: As given; a setting that changes during training, such as the largest norm, is a tensor of its own.
         optimizers: Names of the optimizers.
         metrics: Loss, gradient norm and own metrics of each objective, in order.
     """
 
     def __init__(self, config: OptimConfig, tensors: Mapping[str, OptimizerTensors], max_norm: Tensor) -> None:
-        self._config, self._tensors, self._max_norm = config, tensors, max_norm
+        self.config, self._tensors, self._max_norm = config, tensors, max_norm
         self.optimizers = tensors.keys()
         self._finite = torch.ones((), dtype=torch.bool, device=max_norm.device)
         self.metrics: list[Tensor] = []
@@ -210,7 +214,7 @@ class FunctionalUpdater:
     def update(self, optimizer: str, gradients: list[Tensor], norm: Tensor) -> None:
         """Clip the gradients and update weights, moments and counts in place, if all is finite."""
         tensors = self._tensors[optimizer]
-        scalars = optim.update_scalars(self._config, tensors.lr, tensors.count[0] + 1)
+        scalars = optim.update_scalars(self.config, tensors.lr, tensors.count[0] + 1)
         # Stacked, the scalars are computed once, in memory; otherwise again for every 16 weights.
         stacked = torch.stack(
             [scalar.float() for scalar in (clip_factor(norm, self._max_norm), self._finite, *scalars)]
@@ -218,6 +222,39 @@ class FunctionalUpdater:
         clip, finite, *scalars = stacked.unbind()
         tensors.count.add_(finite)
         for weight, moments, gradient in zip(tensors.weights, tensors.moments, gradients, strict=True):
-            updated = optim.functional_update(self._config, weight, gradient * clip, moments, scalars)
+            updated = optim.functional_update(self.config, weight, gradient * clip, moments, scalars)
             for old, new in zip((weight, *moments), updated, strict=True):
                 old.copy_(torch.where(finite > 0, new, old))
+
+
+class StepOutline:
+    """Runs the forward pass of a step alone, and notes which metrics it records.
+
+    Args:
+        config: Configuration of all optimizers.
+        optimizers: Names of the optimizers.
+
+    Attributes:
+        config, optimizers: As given.
+        objectives: Optimizer and names of the metrics of each objective, in order.
+    """
+
+    def __init__(self, config: OptimConfig, optimizers: Collection[str]) -> None:
+        self.config, self.optimizers = config, optimizers
+        self.objectives: list[tuple[str, tuple[str, ...]]] = []
+        self._norm = torch.zeros(())
+
+    def backward(self, objective: Objective) -> list[Tensor]:
+        """Return no gradients."""
+        return []
+
+    def total_norm(self, gradients: list[Tensor]) -> Tensor:
+        """Return 0."""
+        return self._norm
+
+    def record(self, objective: Objective, norm: Tensor) -> None:
+        """Note the objective."""
+        self.objectives.append((objective.optimizer, tuple(objective.values)))
+
+    def update(self, optimizer: str, gradients: list[Tensor], norm: Tensor) -> None:
+        """Change nothing."""

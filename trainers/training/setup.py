@@ -47,7 +47,7 @@ def set_up(plan: Plan, clock: timing.Clock) -> TrainingSession:
         model = build(plan.family, plan.model_options, plan.image_shape)
     _check_count(plan.family, num_parameters, count(model))
     model.to(device)
-    sampler = rng.BatchSampler(len(data.train), config.optim.batch_size * model.batches_per_step, config.seed)
+    sampler = rng.BatchSampler(len(data.train), config.optim.effective_batch_size * model.batches_per_step, config.seed)
     # Move the data to the device, and choose the sample images of each snapshot.
     train_data: preprocess.TrainImages | DevicePoints
     test_data: preprocess.TestImages | DevicePoints

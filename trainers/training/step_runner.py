@@ -64,7 +64,7 @@ class StepRunner:
         self._rate.start()
         # Train on the next batch.
         lr, batch = session.lr(session.step), session.batch(session.step)
-        updater = EagerUpdater(session.optimizers, session.lrs(lr), session.config.optim.grad_clip)
+        updater = EagerUpdater(session.optimizers, session.lrs(lr), session.config.optim)
         train_step(session.model, batch, session.context(session.step), updater)
         if not self._is_checked:
             declared = {spec.name for spec in metric_specs(session)}
@@ -163,4 +163,5 @@ class StepRunner:
 
     def _num_operations(self) -> int:
         session = self._session
-        return num_operations(session.model, session.example_batch(), session.context(session.step))
+        context = session.context(session.step)
+        return num_operations(session.model, session.config.optim, session.example_batch(), context)

@@ -206,7 +206,7 @@ def eval_every(config: RunConfig, length: TrainingLength, steps_per_epoch: int, 
     """
     if config.execution.eval_every:
         return config.execution.eval_every
-    cost_in_steps = math.ceil(2 * num_test / (3 * config.optim.batch_size))
+    cost_in_steps = math.ceil(2 * num_test / (3 * config.optim.effective_batch_size))
     two_epochs = 2 * steps_per_epoch
     every = two_epochs if length.steps is None else min(two_epochs, length.steps // MIN_EVALUATIONS)
     return max(1, every, 4 * cost_in_steps)
