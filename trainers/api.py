@@ -164,7 +164,7 @@ def load(
             raise ConfigError("load: a SnapshotReady event needs the plan it was trained with", "pass plan=")
         plan = resolve(plan) if isinstance(plan, RunConfig) else plan
         with torch.random.fork_rng(devices=[]):  # initialization would advance the caller's random numbers
-            model: Model = registry.resolve(plan.family.build)(plan.model_options, source.card.image_shape)
+            model: Model = registry.import_object(plan.family.build)(plan.model_options, source.card.image_shape)
         if plan.family.name == custom.FAMILY_NAME:  # the build is the module that is being trained
             model = copy.deepcopy(model)
         load_weights(model, source.arrays)

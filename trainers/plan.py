@@ -109,7 +109,7 @@ def resolve(
     plan = Plan(config, family, model_options, dataset, data_options, image_shape or (0, 0, 0))
     # Check the options against the data.
     if image_shape is None:
-        plan = replace(plan, image_shape=registry.resolve(dataset.peek)(data_options))
+        plan = replace(plan, image_shape=registry.import_object(dataset.peek)(data_options))
         _check_shape(dataset, plan.image_shape)
         family.check(model_options, data_options, plan.image_shape, dataset.kind)
         # The exact count needs torch and is left to the worker. Two successive widths multiplied are a lower bound.

@@ -164,19 +164,19 @@ def data_settings(data: str | Path) -> dict[str, Any]:
             if spec.reads_path:
                 raise ConfigError(f"data: '{data}' needs a path", "give the folder or file itself")
             return {"name": spec.name}
-    named_settings: dict[str, Any] | None = registry.resolve("trainers.data.data_names:find_settings")(str(data))
+    named_settings: dict[str, Any] | None = registry.import_object("trainers.data.data_names:find_settings")(str(data))
     if named_settings is not None:
         return named_settings
     if not Path(data).expanduser().exists():
-        if download := registry.resolve("trainers.data.downloads.catalog:find_download")(str(data)):
+        if download := registry.import_object("trainers.data.downloads.catalog:find_download")(str(data)):
             hint = f"'genexplorer data fetch {download.name}' downloads it, or give the path of a folder"
             raise ConfigError(f"data: '{data}' is not on this machine", hint)
         names = [name for name, spec in registry.datasets().items() if not spec.reads_path]
-        names += registry.resolve("trainers.data.data_names:added")()
+        names += registry.import_object("trainers.data.data_names:read_all")()
         close = difflib.get_close_matches(str(data), names, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}; or a path to images or arrays"
         raise ConfigError(f"data: '{data}' is neither a data set nor a folder or file", hint)
-    settings: dict[str, Any] = registry.resolve("trainers.data.locate:data_settings")(Path(data))
+    settings: dict[str, Any] = registry.import_object("trainers.data.locate:data_settings")(Path(data))
     return settings
 
 
@@ -299,10 +299,10 @@ def _with_named_data(layer: Layer) -> Layer:
     if not isinstance(name, str) or registry.is_builtin_dataset(name) or name in registry.datasets():
         return layer
     options = {key: value for key, value in section.items() if key != "name"} if isinstance(section, Mapping) else {}
-    named_settings: dict[str, Any] | None = registry.resolve("trainers.data.data_names:find_settings")(name)
+    named_settings: dict[str, Any] | None = registry.import_object("trainers.data.data_names:find_settings")(name)
     if named_settings is not None:
         return {**layer, "data": {**named_settings, **options}}
-    if download := registry.resolve("trainers.data.downloads.catalog:find_download")(name):
+    if download := registry.import_object("trainers.data.downloads.catalog:find_download")(name):
         hint = f"'genexplorer data fetch {download.name}' downloads it"
         raise ConfigError(f"data.name: '{name}' is not on this machine", hint)
     return layer

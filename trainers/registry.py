@@ -175,7 +175,7 @@ class DataSet:
         """Return the number of training images; None if it is unknown."""
         if self.count is None:
             return getattr(options, "num_train", None)
-        count: int | None = resolve(self.count)(options)
+        count: int | None = import_object(self.count)(options)
         return count
 
     def read_traits(self, options: Any) -> DataTraits:
@@ -185,8 +185,8 @@ class DataSet:
             DataError: if the data cannot be read.
         """
         if self.traits is None:
-            return DataTraits(resolve(self.peek)(options), self.kind)
-        traits: DataTraits = resolve(self.traits)(options)
+            return DataTraits(import_object(self.peek)(options), self.kind)
+        traits: DataTraits = import_object(self.traits)(options)
         return traits
 
 
@@ -244,7 +244,7 @@ def register_dataset(spec: DataSet, *, replace: bool = False) -> None:
 
 def is_builtin(spec: Family) -> bool:
     """Return whether a family is one of those that this package has."""
-    return spec.name in _FAMILIES and resolve(_FAMILIES[spec.name]) is spec
+    return spec.name in _FAMILIES and import_object(_FAMILIES[spec.name]) is spec
 
 
 def is_builtin_dataset(name: str) -> bool:
@@ -263,11 +263,11 @@ def _check_name(kind: str, name: str, is_taken: bool, *, replace: bool) -> None:
         raise ConfigError(f"there is already a {kind} '{name}'", hint)
 
 
-def resolve(target: str | Callable[..., Any]) -> Any:
+def import_object(path: str | Callable[..., Any]) -> Any:
     """Import "package.module:name" and return the object; a function is returned as it is."""
-    if not isinstance(target, str):
-        return target
-    module, _, name = target.partition(":")
+    if not isinstance(path, str):
+        return path
+    module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
@@ -324,7 +324,7 @@ def family(name: str) -> Family:
         ConfigError: if there is no such family.
     """
     if name in _FAMILIES:
-        builtin: Family = resolve(_FAMILIES[name])
+        builtin: Family = import_object(_FAMILIES[name])
         return builtin
     return _find(families(), name, "model.name", "family")
 
@@ -336,7 +336,7 @@ def dataset(name: str) -> DataSet:
         ConfigError: if there is no such data set.
     """
     if is_builtin_dataset(name):
-        builtin: DataSet = resolve(_IMAGE_DATASETS.get(name) or _POINT_DATASETS[name])
+        builtin: DataSet = import_object(_IMAGE_DATASETS.get(name) or _POINT_DATASETS[name])
         return builtin
     return _find(datasets(), name, "data.name", "data set")
 
@@ -359,7 +359,7 @@ def parameter_count(spec: Family, options: Any, shape: ImageShape) -> int:
     """
     if spec.parameter_count is not None:
         return spec.parameter_count(options, shape)
-    number: int = resolve("trainers.families.nn:count_on_meta_device")(resolve(spec.build), options, shape)
+    number: int = import_object("trainers.families.nn:count_on_meta_device")(import_object(spec.build), options, shape)
     return number
 
 
@@ -381,7 +381,7 @@ def _preset_problem(preset: Preset, specs: Mapping[str, Preset]) -> str:
     if preset.name in specs:
         return f"the family '{specs[preset.name].family}' has a preset of that name; rename it"
     try:
-        resolve("trainers.presets:parse_preset")(preset)
+        import_object("trainers.presets:parse_preset")(preset)
     except ConfigError as error:
         return str(error)
     except Exception as error:
@@ -397,7 +397,7 @@ def _collect(
     origins: dict[str, str] = {}  # by name: whose it is
     noun = "family" if kind is Family else "data set"
     for target in builtin:
-        spec = resolve(target)
+        spec = import_object(target)
         specs[spec.name], origins[spec.name] = spec, f"a built-in {noun}"
     specs |= registered
     origins |= dict.fromkeys(registered, f"a {noun} that this program registered")

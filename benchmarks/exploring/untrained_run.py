@@ -26,7 +26,7 @@ import json
 run, place = Path(sys.argv[1]), Path(sys.argv[2])
 config = parse(json.loads((run / "config.json").read_text()))
 family, options, shape = registry.family(config.model.name), config.model_options(), (1, 28, 28)
-model = registry.resolve(family.build)(options, shape)
+model = registry.import_object(family.build)(options, shape)
 arrays = {name: value.numpy() for name, value in model.state_dict().items()}
 card = ModelCard(family=family.name, title=family.title, step=0, images_seen=0, image_shape=shape,
     latent_shape=tuple(model.latent_shape), capabilities=family.capabilities(options),

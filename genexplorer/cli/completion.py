@@ -66,7 +66,7 @@ def data_sets(ctx: typer.Context, incomplete: str) -> Completions:
     """Complete names of data sets."""
     from genexplorer.session import known_data
 
-    return [(each.name, each.title) for each in known_data.known_data(measured=False)]
+    return [(each.name, each.title) for each in known_data.known_data(with_sizes=False)]
 
 
 @_suppress_errors
@@ -74,7 +74,7 @@ def names(ctx: typer.Context, incomplete: str) -> Completions:
     """Complete names of data that were added."""
     from trainers.data import data_names
 
-    return [(name, str(settings.get("path", ""))) for name, settings in data_names.added().items()]
+    return [(name, str(settings.get("path", ""))) for name, settings in data_names.read_all().items()]
 
 
 @_suppress_errors

@@ -177,7 +177,7 @@ def _prepare_data(plan: "Plan") -> None:
     if plan.dataset.prepare is None:
         return
     with output.progress_bar("preparing the data") as show_progress:
-        skipped = registry.resolve(plan.dataset.prepare)(
+        skipped = registry.import_object(plan.dataset.prepare)(
             plan.data_options, lambda done, total: show_progress(done / total, f"{done:,} of {total:,} files")
         )
     if skipped:

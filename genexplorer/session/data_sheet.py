@@ -57,7 +57,7 @@ def read_data_sheet(
 
     Args:
         config: The configuration; its options of the data decide on size and color.
-        is_canceled: Asked between two examples.
+        is_canceled: Called between two examples.
         on_progress: Called with the numbers of examples that are read and of all that will be.
 
     Raises:
@@ -81,7 +81,7 @@ def _folder_sheet(
 
     folder = scan(Path(options.path))
     _refuse_canceled(is_canceled)
-    channels, height, width = registry.resolve(spec.peek)(options)
+    channels, height, width = registry.import_object(spec.peek)(options)
     red, green, blue = ImageColor.getcolor(options.background, "RGB")[:3]  # type: ignore[index]
     image_format = ImageFormat(height, width, channels, options.fit, (int(red), int(green), int(blue)))
     # Decode a few files of each class.

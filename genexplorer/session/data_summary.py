@@ -99,7 +99,7 @@ def load(settings: Mapping[str, Any], on_progress: OnProgress) -> tuple["DataSet
     spec = registry.dataset(settings["name"])
     options = parse_section(spec.options, {key: value for key, value in settings.items() if key != "name"}, "data")
     if spec.prepare is not None:
-        registry.resolve(spec.prepare)(
+        registry.import_object(spec.prepare)(
             options, lambda done, total: on_progress(done / total, f"{done:,} of {total:,} files")
         )
     return spec, options, loading.load(spec, options)
@@ -120,7 +120,7 @@ def summarize(
     values = data.train
     skipped: tuple[int, tuple[str, ...], tuple[tuple[str, int], ...], tuple[str, ...]] = (0, (), (), ())
     if spec.describe is not None:
-        description = registry.resolve(spec.describe)(options)
+        description = registry.import_object(spec.describe)(options)
         skipped = (description.num_skipped, description.skipped, description.other_files, description.notes)
     return DataSummary(
         name=name,
@@ -142,12 +142,12 @@ def summarize(
     )
 
 
-def with_presets(summary: DataSummary, data_words: str) -> DataSummary:
+def with_presets(summary: DataSummary, train_options: str) -> DataSummary:
     """Return a summary with the presets that can be trained on the data, each with its command.
 
     Args:
         summary: From `summarize`.
-        data_words: What follows `genexplorer train PRESET` to choose the data: "--data flowers".
+        train_options: What follows `genexplorer train PRESET` to choose the data: "--data flowers".
     """
     fitting = []
     for preset in registry.presets().values():
@@ -160,11 +160,11 @@ def with_presets(summary: DataSummary, data_words: str) -> DataSummary:
             plan.resolve(config)
         except UserError:
             continue
-        fitting.append((preset.name, f"genexplorer train {preset.name} {data_words}"))
+        fitting.append((preset.name, f"genexplorer train {preset.name} {train_options}"))
     return replace(summary, presets=tuple(fitting))
 
 
-def data_words(name: str, assignments: tuple[str, ...] = ()) -> str:
+def train_options(name: str, assignments: tuple[str, ...] = ()) -> str:
     """Return the options of `genexplorer train` that choose data by name or path, with further settings."""
     return shlex.join(["--data", name, *(word for text in assignments for word in ("--set", text))])
 

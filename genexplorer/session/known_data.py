@@ -43,7 +43,7 @@ class NamedDataSet:
 
 def named_data(kind: DataKind) -> list[tuple[str, str]]:
     """Return the names, each with a description, of data of a kind that the user added or downloaded."""
-    entries = [(name, settings, "") for name, settings in data_names.added().items()]
+    entries = [(name, settings, "") for name, settings in data_names.read_all().items()]
     for download in catalog.DOWNLOADS.values():
         if download.is_complete:
             entries += [(name, download.settings(name), download.title) for name in download.set_names]
@@ -54,22 +54,22 @@ def named_data(kind: DataKind) -> list[tuple[str, str]]:
     ]
 
 
-def known_data(*, measured: bool = True) -> list[NamedDataSet]:
+def known_data(*, with_sizes: bool = True) -> list[NamedDataSet]:
     """Return every data set that is known by name, also those that can be downloaded.
 
     Args:
-        measured: Whether to add up the sizes of files.
+        with_sizes: Whether to add up the sizes of files.
     """
 
     def size_of(place: Path) -> int | None:
-        return disk_bytes(place) if measured else None
+        return disk_bytes(place) if with_sizes else None
 
     data = [
         NamedDataSet(spec.name, "built-in", spec.title, {"name": spec.name}, _builtin_bytes(spec.name))
         for spec in registry.datasets().values()
         if not spec.reads_path
     ]
-    for name, settings in data_names.added().items():
+    for name, settings in data_names.read_all().items():
         place = Path(settings.get("path", ""))
         title = one_line(place, 200) if place.exists() else f"{one_line(place, 200)} (not there)"
         data.append(NamedDataSet(name, "added", title, settings, size_of(place)))

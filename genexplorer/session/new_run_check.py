@@ -87,7 +87,7 @@ def check_values(values: Mapping[str, str], runs_dir: Path, expected: str) -> Fo
         errors[form.field_of(error.message, default)] = str(error)
         return FormCheck(values, errors, expected=expected, dataset=dataset)
     explicit = frozenset(key for layer in used for key in presets.flatten(layer))
-    disabled, disabled_choices = _forbidden(resolved, explicit)
+    disabled, disabled_choices = _find_disabled(resolved, explicit)
     return FormCheck(
         values,
         errors,
@@ -170,7 +170,7 @@ def has_setting(key: str, family: Family, dataset: str) -> bool:
     return spec is not None and name in spec.options.model_fields
 
 
-def _forbidden(resolved: plan.Plan, explicit: frozenset[str]) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
+def _find_disabled(resolved: plan.Plan, explicit: frozenset[str]) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
     """Return why fields cannot be set, by key, and why choices cannot be made, by the keys of field and choice.
 
     Args:
@@ -191,7 +191,7 @@ def _forbidden(resolved: plan.Plan, explicit: frozenset[str]) -> tuple[dict[str,
         literals = [str(value) for value in get_args(options.model_fields[name].annotation)]
         if key not in ("likelihood", "binarization"):
             continue
-        reasons = {value: _reason_against(resolved, setting, value, explicit) for value in literals}
+        reasons = {value: _disabled_reason(resolved, setting, value, explicit) for value in literals}
         disabled_choices |= {(key, value): reason for value, reason in reasons.items() if reason}
         # With one possible value there is nothing to choose.
         allowed = [value for value, reason in reasons.items() if not reason]
@@ -200,7 +200,7 @@ def _forbidden(resolved: plan.Plan, explicit: frozenset[str]) -> tuple[dict[str,
     return disabled, disabled_choices
 
 
-def _reason_against(resolved: plan.Plan, setting: str, value: str, explicit: frozenset[str]) -> str:
+def _disabled_reason(resolved: plan.Plan, setting: str, value: str, explicit: frozenset[str]) -> str:
     """Return why a setting cannot have a value; empty if it can. Settings that are not explicit may follow."""
     settings = presets.flatten(resolved.config.model_dump(mode="json")) | {setting: value}
     followers = resolved.family.data_defaults(settings, explicit | {setting}, None)

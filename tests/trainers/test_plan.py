@@ -82,8 +82,8 @@ def test_parameters_are_counted_without_arithmetic() -> None:
 def test_a_registered_family_and_data_set_train(folder: Path) -> None:
     vae, idx = registry.family("vae"), registry.dataset("idx")
     preset = replace(vae.presets[0], name="mine-2d", family="mine")
-    registry.register_family(replace(vae, name="mine", presets=(preset,), build=registry.resolve(vae.build)))
-    registry.register_dataset(replace(idx, name="my-images", load=registry.resolve(idx.load), aliases=()))
+    registry.register_family(replace(vae, name="mine", presets=(preset,), build=registry.import_object(vae.build)))
+    registry.register_dataset(replace(idx, name="my-images", load=registry.import_object(idx.load), aliases=()))
     layer = {"data": {"name": "my-images", "path": str(folder)}}
     config = tiny.config(folder, layer, steps=2, preset="mine-2d")
     assert (config.model.name, config.data.name) == ("mine", "my-images")

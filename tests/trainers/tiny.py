@@ -56,7 +56,7 @@ def vae(given: VaeOptions, shape: tuple[int, int, int], seed: int = 0) -> Vae:
 
 def built(name: str, given: Any, shape: tuple[int, int, int]) -> Model:
     """A model of any family."""
-    model: Model = registry.resolve(registry.family(name).build)(given, shape)
+    model: Model = registry.import_object(registry.family(name).build)(given, shape)
     return model
 
 

@@ -61,7 +61,7 @@ class Arrays(NamedTuple):
     test_labels: NDArray[Any] | None
 
 
-def kind_of(path: Path) -> str:
+def find_data_set(path: Path) -> str:
     """Return the name of the data set that reads a file: "points-file" for two numbers per example.
 
     Raises:

@@ -35,7 +35,7 @@ def find_settings(name: str) -> dict[str, Any] | None:
     return _read(path) if path.is_file() else catalog.find_settings(name)
 
 
-def added() -> dict[str, dict[str, Any]]:
+def read_all() -> dict[str, dict[str, Any]]:
     """Return the settings of every name that was added, in alphabetical order; damaged ones are left out."""
     settings = {}
     for path in sorted(_path("x").parent.glob("*.json")):
@@ -80,7 +80,7 @@ def remove(name: str) -> None:
         ConfigError: if there is no such name.
     """
     if not (_NAME.fullmatch(name) and _path(name).is_file()):
-        existing = ", ".join(added())
+        existing = ", ".join(read_all())
         hint = f"names that were added: {existing}" if existing else "no names were added"
         raise ConfigError(f"there is no name '{name[:80]}' to remove", hint)
     _path(name).unlink()

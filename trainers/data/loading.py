@@ -33,7 +33,7 @@ def prepare(spec: DataSet, options: Any) -> Generator[tuple[int, int], None, str
     """
     if spec.prepare is None:
         return ""
-    make, is_canceled, progress = registry.resolve(spec.prepare), Event(), [(0, 0)]
+    make, is_canceled, progress = registry.import_object(spec.prepare), Event(), [(0, 0)]
 
     def on_progress(done: int, total: int) -> None:
         progress[0] = done, total
@@ -57,12 +57,12 @@ def load(spec: DataSet, options: Any) -> ImageData | PointData:
     Raises:
         DataError: if they cannot be read, or differ from the declared kind or shape.
     """
-    data = registry.resolve(spec.load)(options)
+    data = registry.import_object(spec.load)(options)
     kind = PointData if spec.kind == "points" else ImageData
     if not isinstance(data, kind):
         message = f"data set '{spec.name}' is of the kind '{spec.kind}', but its load returns {type(data).__name__}"
         raise DataError(message, f"return {kind.__name__}")
-    declared = tuple(registry.resolve(spec.peek)(options))
+    declared = tuple(registry.import_object(spec.peek)(options))
     if data.image_shape != declared:
         message = f"data set '{spec.name}': its peek returns {declared}, but its data have {data.image_shape}"
         raise DataError(message, "make them equal: (C, H, W), or (2, 1, 1) for points")

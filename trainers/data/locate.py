@@ -31,7 +31,7 @@ def data_settings(path: Path) -> dict[str, Any]:
         scan.scan(path)  # names what there is
     if path.is_file():
         if path.suffix.lower() in array_files.EXTENSIONS:
-            return {"name": array_files.kind_of(path), "path": place}
+            return {"name": array_files.find_data_set(path), "path": place}
         if path.suffix.lower() == ".zip":
             if idx_folder.prefixes_in_archive(path):
                 return {"name": "idx", "path": place}

@@ -332,7 +332,7 @@ def build(family: Family, options: Any, image_shape: ImageShape) -> Model:
     """
     # Construct the model.
     try:
-        model: Model = registry.resolve(family.build)(options, image_shape)
+        model: Model = registry.import_object(family.build)(options, image_shape)
     except (RuntimeError, MemoryError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if is_out_of_memory(error):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from genexplorer.cli import completion, output
-from genexplorer.cli.data.manage import Assignments, section_of
+from genexplorer.cli.data.manage import Assignments, data_section
 from genexplorer.cli.options import AsJson
 from genexplorer.runs.sanitize import one_line
 
@@ -42,12 +42,12 @@ def inspect(
 
     if png is not None:
         image_files.format_of(png, image_files.STILL_FORMATS)
-    settings = section_of(data, assignments or ())
+    settings = data_section(data, assignments or ())
     with output.progress_bar("reading the data") as show_progress:
         spec, options, loaded = data_summary.load(settings, show_progress)
         show_progress(1.0, "counting")
         summary = data_summary.summarize(one_line(data), spec, options, loaded, settings)
-        words = data_summary.data_words(data, tuple(_train_assignments(assignments or ())))
+        words = data_summary.train_options(data, tuple(_train_assignments(assignments or ())))
         summary = data_summary.with_presets(summary, words)
     if png is not None:
         sheet, scale = _sheet(loaded, _SHEET_COLUMNS * _SHEET_ROWS, _SHEET_COLUMNS)

@@ -57,7 +57,7 @@ def add(
     """Remember a name for data at a path, with the options that choose within it; '--data NAME' then works."""
     from trainers.data import data_names
 
-    settings = section_of(path, assignments or ())
+    settings = data_section(path, assignments or ())
     data_names.add(name, settings, replace=replace)
     output.print_stderr(f"{name}: {settings.get('path', settings['name'])}; see it: genexplorer data inspect {name}")
 
@@ -121,7 +121,7 @@ def cache(
         output.print_stderr("clear it with: genexplorer data cache --clear")
 
 
-def section_of(place: str, assignments: Any) -> dict[str, Any]:
+def data_section(place: str, assignments: Any) -> dict[str, Any]:
     """Return the section "data" of a name or path with further options, given as "size=64" or "data.size=64".
 
     Raises:

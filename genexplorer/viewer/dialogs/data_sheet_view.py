@@ -19,7 +19,6 @@ _COLUMNS, _GAP_PX = 8, 2
 _MAX_BARS = 10
 _ROW_PX, _NAME_PX, _COUNT_PX = 17, 130, 52
 _POINTS_SIDE_PX = 220
-_LINES_HEIGHT_PX = 20
 
 
 class ClassBars(PaintedWidget):

@@ -45,7 +45,6 @@ from trainers.config import RunConfig
 
 _MIN_WIDTH_PX = 72 * GAP
 _CHECK_DELAY_MS = 120  # from the last edit to the check
-_ROWS_PX = 28  # of a field, for the height of the form
 _FILES = "Data (*.npy *.npz *.csv);;All files (*)"
 _log = logging.getLogger(__name__)
 Editor = QComboBox | QLineEdit

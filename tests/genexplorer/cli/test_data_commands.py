@@ -117,14 +117,14 @@ def test_a_name_stands_for_a_path_and_its_options_wherever_data_are_named(
 def test_names_that_are_refused(cli: Cli, flowers: Path, name: str) -> None:
     result = cli("data", "add", "--", name, flowers)
     assert result.code == 2 and len(result.err.splitlines()) == 1
-    assert not data_names.added()
+    assert not data_names.read_all()
 
 
 def test_a_name_is_replaced_only_on_request(cli: Cli, flowers: Path) -> None:
     assert cli("data", "add", "garden", flowers).code == 0
     assert "--replace" in cli("data", "add", "garden", flowers / "train").err
     assert cli("data", "add", "garden", flowers / "train", "--replace").code == 0
-    assert data_names.added()["garden"]["path"] == str(flowers / "train")
+    assert data_names.read_all()["garden"]["path"] == str(flowers / "train")
     assert cli("data", "add", "other", flowers, "--set", "sice=8").code == 2
     assert cli("data", "add", "other", flowers / "missing").code == 2
 

@@ -392,7 +392,9 @@ class _StepInNoise(Vae):
 def test_a_number_frozen_in_a_compiled_step_is_found_before_it_is_used(
     folder: Path, traced: list[int], monkeypatch: pytest.MonkeyPatch, kind: type[Vae]
 ) -> None:
-    monkeypatch.setattr(registry, "resolve", lambda reference, real=registry.resolve: _built(real(reference), kind))
+    monkeypatch.setattr(
+        registry, "import_object", lambda reference, real=registry.import_object: _built(real(reference), kind)
+    )
     plain, compiled = (_events(folder, {"compile": choice}, {}) for choice in ("off", "on"))
     alerts = [alert.message for alert in tiny.of(compiled, Alert) if alert.code == "not_compiled"]
     assert traced and len(alerts) == 1

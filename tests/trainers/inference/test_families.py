@@ -59,7 +59,7 @@ def load(name: str, folder: Path) -> session.InferenceSession:
     kind = registry.dataset(run.data.name).kind
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        model = registry.resolve(family.build)(options, shape)
+        model = registry.import_object(family.build)(options, shape)
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.add_(0.02 * torch.randn_like(parameter))

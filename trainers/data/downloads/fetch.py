@@ -50,7 +50,7 @@ def fetch(download: Download, on_progress: OnProgress = lambda fraction, message
     try:
         if download.convert:
             on_progress(1.0, "converting")
-            registry.resolve(download.convert)(source, temporary)
+            registry.import_object(download.convert)(source, temporary)
         else:
             for name in download.files:
                 (source / name).rename(temporary / name)

@@ -26,7 +26,7 @@ def load(options: ImageFolderOptions) -> ImageData:
         DataError: if there are too few, or the cache cannot be written.
     """
     folder, image_format = _scan(options)
-    prepared = _prepared(folder, image_format, options, lambda done, total: None)
+    prepared = _prepare_images(folder, image_format, options, lambda done, total: None)
     images, labels, num_test = prepared.images, prepared.labels, prepared.num_test
     test = slice(0, min(num_test, options.limit_test or num_test))
     train = slice(num_test, num_test + (options.limit or len(images)))
@@ -50,7 +50,7 @@ def prepare(options: ImageFolderOptions, on_progress: preparing.Progress) -> str
         DataError: as `load`.
     """
     folder, image_format = _scan(options)
-    prepared = _prepared(folder, image_format, options, on_progress)
+    prepared = _prepare_images(folder, image_format, options, on_progress)
     if not prepared.num_skipped:
         return ""
     return f"{prepared.num_skipped:,} of {len(folder.files):,} files are skipped: {'; '.join(prepared.skipped[:3])}"
@@ -63,7 +63,7 @@ def describe(options: ImageFolderOptions) -> DataDescription:
         DataError: as `load`.
     """
     folder, image_format = _scan(options)
-    prepared = _prepared(folder, image_format, options, lambda done, total: None)
+    prepared = _prepare_images(folder, image_format, options, lambda done, total: None)
     size, color = f"{image_format.height}×{image_format.width}", "gray" if image_format.channels == 1 else "color"
     summary = preparing.summarize_headers(folder)
     notes = [f"{len(folder.files):,} files, read as {color} images of {size}"]
@@ -112,7 +112,7 @@ def traits(options: ImageFolderOptions) -> DataTraits:
     return DataTraits(shape, "images", is_nearly_binary(np.stack(images)) if images else None)
 
 
-def _prepared(
+def _prepare_images(
     folder: ImageFolder, image_format: ImageFormat, options: ImageFolderOptions, on_progress: preparing.Progress
 ) -> preparing.PreparedImages:
     return preparing.prepare(

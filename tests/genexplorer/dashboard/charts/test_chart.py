@@ -190,7 +190,7 @@ def test_a_long_title_of_a_small_chart_has_two_lines() -> None:
 def test_the_titles_of_all_small_charts_are_whole(preset: str) -> None:
     plan = resolve(assemble(preset))
     with torch.device("meta"):
-        model = registry.resolve(plan.family.build)(plan.model_options, plan.image_shape)
+        model = registry.import_object(plan.family.build)(plan.model_options, plan.image_shape)
     of_points = (
         "energy distance of samples and data",
         "share of samples of high quality",

@@ -66,7 +66,7 @@ def test_a_zip_archive_is_read_like_the_folder_in_it(tmp_path: Path) -> None:
     assert data.name == "flowers" and data.class_names == ("rose", "tulip")
     assert (len(data.train), len(data.test)) == (10, 4)
     assert np.array_equal(data.train, unpacked.train) and np.array_equal(data.train_labels, unpacked.train_labels)  # type: ignore[arg-type]
-    description = registry.resolve(registry.dataset("images").describe)(  # type: ignore[arg-type]
+    description = registry.import_object(registry.dataset("images").describe)(  # type: ignore[arg-type]
         registry.dataset("images").options(path=str(path))
     )
     assert description.skipped == ("train/rose/broken.png: not an image, whatever its name says",)

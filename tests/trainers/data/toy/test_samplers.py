@@ -20,7 +20,7 @@ SMOOTH = [name for name in NAMES if name != "checkerboard"]
 def loaded(name: str, **changes: float) -> PointData:
     source = registry.dataset(name)
     options = source.options.model_validate({"num_train": 40_000, "num_test": 4_000, **changes})
-    data: PointData = registry.resolve(source.load)(options)
+    data: PointData = registry.import_object(source.load)(options)
     return data
 
 
