@@ -228,7 +228,7 @@ def train(
 
     Args:
         model: Name of a preset, or a configuration.
-        data: Name of a data set, or a folder of IDX files; None: the preset's. A background process cannot see arrays
+        data: Name of a data set, or a path as for `--data`; None: the preset's. A background process cannot see arrays
             of this one: write images with `trainers.save_images`, or train here with `trainers.train`.
         epochs: Passes over the data. Give at most one of epochs, steps and minutes; None: as in the preset.
         steps: Optimizer updates.

@@ -42,7 +42,7 @@ def make_plan(
         model: Name of a preset, a configuration, or your own module: a `trainers.Model`, or any `nn.Module` with a
             method `loss(batch)` that returns a scalar, or a mapping with a scalar "loss" and others to record. It may
             also have `decode(z)` and an attribute `latent_dim`, `encode(x)`, and `log_prob(x)`.
-        data: Name of a data set, a folder of IDX files, a `DataSet`, or arrays or tensors: images, (N, H, W) or
+        data: Name of a data set, a path as for `--data`, a `DataSet`, or arrays or tensors: images, (N, H, W) or
             (N, C, H, W), uint8 or floats in [0, 1]; 2-D points, (N, 2); or a pair (train, test) of these. None: the
             preset's data, MNIST for your own module.
         labels: Labels of arrays: integers, (N,), or a pair.

@@ -84,7 +84,7 @@ class DashboardApp(App[None]):
 
     Args:
         runs_dir: The folder of runs; it need not exist yet.
-        select: The run to select first; the newest by default.
+        initial_run: The run to select first; the newest by default.
         make_client: Makes the client of the process that evaluates models.
         clock: Unix time; tests freeze it.
         idle_tracker: Tracks when the dashboard was last used; tests control its clock.

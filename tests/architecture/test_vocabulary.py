@@ -54,6 +54,33 @@ def unclear_words(source: str) -> set[str]:
     return unclear
 
 
+def undeclared_arguments(source: str) -> set[str]:
+    """Return the names that sections "Args" explain and that are no parameters or fields there."""
+    undeclared = set()
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef) or not (docstring := ast.get_docstring(node)):
+            continue
+        section = re.search(r"^Args:\n((?: .*\n|\n)*)", docstring + "\n", re.MULTILINE)
+        explained = set(re.findall(r"^ {4}\*{0,2}(\w+):", section[1], re.MULTILINE) if section else ())
+        # A class without a constructor of its own takes its fields; those of a base class are elsewhere.
+        members = node.body if isinstance(node, ast.ClassDef) else []
+        constructors = [each for each in members if isinstance(each, ast.FunctionDef) and each.name == "__init__"]
+        function = node if isinstance(node, ast.FunctionDef) else next(iter(constructors), None)
+        if function is not None:
+            undeclared |= explained - {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
+        else:
+            annotated = (each.target for each in members if isinstance(each, ast.AnnAssign))
+            fields = {each.id for each in annotated if isinstance(each, ast.Name)}
+            undeclared |= explained - fields if fields else set()
+    return undeclared
+
+
+def test_docstrings_explain_the_parameters_that_there_are() -> None:
+    undeclared = {str(path.relative_to(ROOT)): undeclared_arguments(path.read_text()) for path in SOURCES}
+    assert not {path: names for path, names in undeclared.items() if names}
+    assert undeclared_arguments('def f(a, *b):\n    """F.\n\n    Args:\n        c: C.\n        b: B.\n    """') == {"c"}
+
+
 def test_names_are_words_of_the_field() -> None:
     unclear = {str(path.relative_to(ROOT)): unclear_words(path.read_text()) for path in SOURCES}
     assert not {path: words for path, words in unclear.items() if words}

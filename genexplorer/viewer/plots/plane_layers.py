@@ -109,7 +109,7 @@ class LineLayer(PlaneLayer):
     Args:
         z_value: Position in the stack of layers.
         palette: The colors.
-        width: Width of the lines, in pixels.
+        width_px: Width of the lines, in pixels.
         alpha: Opacity, in [0, 1].
         halo: Width of the background color around the lines, in pixels.
     """

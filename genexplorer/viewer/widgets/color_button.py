@@ -35,10 +35,11 @@ class ColorButton(QToolButton):
         self.color = color
         side = scaled(_SIDE_PX)
         pixmap = QPixmap(side, side)
-        pixmap.fill(QColor("#808080"))
-        inner = QPixmap(side - 2, side - 2)
-        inner.fill(QColor(*color))
-        self.setIcon(QIcon(_framed(pixmap, inner)))
+        pixmap.fill(QColor("#808080"))  # the frame
+        painter = QPainter(pixmap)
+        painter.fillRect(1, 1, side - 2, side - 2, QColor(*color))
+        painter.end()
+        self.setIcon(QIcon(pixmap))
         self.setIconSize(QSize(side, side))
 
     def choose(self) -> None:
@@ -47,11 +48,3 @@ class ColorButton(QToolButton):
         if selected.isValid():
             self.set_color((selected.red(), selected.green(), selected.blue()))
             self.color_chosen.emit(self.color)
-
-
-def _framed(frame: QPixmap, inner: QPixmap) -> QPixmap:
-    """Return a pixmap over a frame of one pixel."""
-    painter = QPainter(frame)
-    painter.drawPixmap(1, 1, inner)
-    painter.end()
-    return frame

@@ -241,7 +241,7 @@ class Toolbar(QWidget):
     """Controls in a row or column that the presentation hides; nothing else may show or hide it.
 
     Args:
-        items: As of `fill_box`.
+        *items: As of `fill_box`.
         vertical: Whether they are in a column.
         spacing: Between two items.
     """

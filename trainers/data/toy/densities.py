@@ -29,7 +29,7 @@ class GaussianMixture(Density):
         centers: (K, 2).
         weights: (K,), summing to 1.
         std: σ.
-        separate: Whether the centers are modes; the nodes of a quadrature are not.
+        has_modes: Whether the centers are modes; the nodes of a quadrature are not.
     """
 
     centers: Doubles

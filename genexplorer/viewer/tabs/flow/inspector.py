@@ -40,7 +40,7 @@ class StagePlot(PlanePlot):
 
         Args:
             batch: The points.
-            traced: The traced point at every stage, (K + 1, 2).
+            traced_point: The traced point at every stage, (K + 1, 2).
             position: From 0 to K.
             letter: The name of the axes: "x", "v" between, "z".
         """

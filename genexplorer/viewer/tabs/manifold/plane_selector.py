@@ -99,7 +99,7 @@ class PlaneSelector(Observable):
 
         Args:
             size: Number of latent dimensions.
-            encodes: Whether it has an encoder: without one, no test image is a point of latent space.
+            has_encoder: Whether it has an encoder: without one, no test image is a point of latent space.
         """
         if (size, has_encoder) != (self._size, self._encodes):
             self._size, self._encodes = size, has_encoder

@@ -195,7 +195,7 @@ def ellipse(mean: Floats, covariance_root: Floats, plane: Plane, scale: float, p
 
     Args:
         mean: Mean of the Gaussian, (2,).
-        root: A square root of the covariance, (2, 2), or the standard deviations, (2,).
+        covariance_root: A square root of the covariance, (2, 2), or the standard deviations, (2,).
         plane: The coordinates.
         scale: Number of standard deviations.
         points: Number of points on the outline.
