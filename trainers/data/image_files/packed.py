@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from trainers.data import zip_files
-from trainers.data.image_files.scan import ImageFile, ImageFolder, arrange, scan, split_of
+from trainers.data.image_files.scan import ImageFile, ImageFolder, find_images, scan, split_of
 from trainers.errors import DataError
 
 PARQUET_EXTENSION = ".parquet"
@@ -72,7 +72,7 @@ def _scan_zip(path: Path, identity: tuple[str, int, int]) -> ImageFolder:
         depth += 1
     start = "".join(f"{part}/" for part in split_names[0][:depth]) if split_names else ""
     entries = ((parts[depth:], archive.getinfo("/".join(parts)).file_size, identity[2]) for parts in split_names)
-    folder = arrange(path, entries)
+    folder = find_images(path, entries)
 
     def open_packed(file: ImageFile) -> BinaryIO:
         info = archive.getinfo(start + file.path)

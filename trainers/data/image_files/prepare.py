@@ -168,7 +168,7 @@ def _make(
     labels: list[int] = []
     skipped: list[str] = []
     num_test, all_equal = 0, True
-    for position, (file, pixels) in enumerate(_decoded(folder, files, image_format)):
+    for position, (file, pixels) in enumerate(_decode_files(folder, files, image_format)):
         on_progress(position + 1, len(files))
         if isinstance(pixels, str):
             skipped.append(f"{file.path}: {pixels}")
@@ -198,7 +198,7 @@ def _make(
     write_json(place / _INFO_FILE, info)
 
 
-def _decoded(
+def _decode_files(
     folder: ImageFolder, files: Sequence[ImageFile], image_format: ImageFormat
 ) -> Iterator[tuple[ImageFile, NDArray[np.uint8] | str]]:
     """Yield each file with its pixels, or with the reason why it cannot be decoded; several are decoded at once."""

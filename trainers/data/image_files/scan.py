@@ -68,10 +68,10 @@ def scan(folder: Path) -> ImageFolder:
     Raises:
         DataError: if the folder cannot be listed or has no images.
     """
-    return arrange(folder, ((parts, status.st_size, status.st_mtime_ns) for parts, status in _walk(folder)))
+    return find_images(folder, ((parts, status.st_size, status.st_mtime_ns) for parts, status in _walk(folder)))
 
 
-def arrange(folder: Path, files: Iterable[tuple[tuple[str, ...], int, int]]) -> ImageFolder:
+def find_images(folder: Path, files: Iterable[tuple[tuple[str, ...], int, int]]) -> ImageFolder:
     """Find the images among files, their classes and splits.
 
     Args:

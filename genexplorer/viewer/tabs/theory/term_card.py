@@ -19,7 +19,7 @@ class TermCard(QFrame):
     Args:
         term: The term.
         unit: The unit of its value, where `show_value` gets none.
-        is_objective_term: Whether it is a term of the objective, with a sign, or a metric that is also tracked, on a smaller card.
+        is_objective_term: True for a term of the objective, with a sign; False for another metric, on a smaller card.
 
     Signals:
         clicked: The curve of the term is to be opened.
