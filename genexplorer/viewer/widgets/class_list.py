@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from PyQt6.QtCore import QPoint, QSignalBlocker, Qt, pyqtSignal
-from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtCore import QPoint, QSignalBlocker, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QFocusEvent, QKeyEvent
 from PyQt6.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -99,15 +99,39 @@ class ClassList(QFrame):
         self.hide()
 
 
-def make_searchable(box: QComboBox) -> None:
-    """Let a combo box be searched: what is typed is completed to the entries that contain it."""
+class SearchLine(QLineEdit):
+    """The line of a searchable combo box: what is typed replaces the selected entry.
+
+    Signals:
+        focused: It takes the focus.
+    """
+
+    focused = pyqtSignal()
+
+    def focusInEvent(self, event: QFocusEvent | None) -> None:
+        """Select all, after the mouse has placed its cursor."""
+        super().focusInEvent(event)
+        self.focused.emit()
+        QTimer.singleShot(0, self.selectAll)
+
+
+def make_searchable(box: QComboBox) -> SearchLine:
+    """Let a combo box be searched: what is typed is completed to the entries that contain it. Return its line."""
     box.setEditable(True)
     box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-    completer, line = box.completer(), box.lineEdit()
-    if completer is None or line is None:
-        return
+    line = SearchLine()
+    box.setLineEdit(line)
+    completer = box.completer()
+    assert completer is not None
     completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
     completer.setFilterMode(Qt.MatchFlag.MatchContains)
     completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-    # An unfinished text gives way to the selected entry.
-    line.editingFinished.connect(lambda: box.setEditText(box.itemText(box.currentIndex())))
+    popup = completer.popup()
+
+    def show_selected() -> None:
+        """Let an unfinished text give way to the selected entry, but not while completions are offered."""
+        if popup is None or not popup.isVisible():
+            box.setEditText(box.itemText(box.currentIndex()))
+
+    line.editingFinished.connect(show_selected)
+    return line

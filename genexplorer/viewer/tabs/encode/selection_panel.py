@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QEvent, QPoint, QRectF, QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QFocusEvent, QHelpEvent, QResizeEvent
+from PyQt6.QtGui import QHelpEvent, QResizeEvent
 from PyQt6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QToolTip, QVBoxLayout, QWidget
 
 from genexplorer.session.class_scheme import ClassScheme, class_scheme
@@ -216,12 +216,8 @@ class _LabelBox(QComboBox):
 
     def __init__(self) -> None:
         super().__init__()
-        make_searchable(self)
+        make_searchable(self).focused.connect(self.opened)
 
     def showPopup(self) -> None:
         self.opened.emit()
         super().showPopup()
-
-    def focusInEvent(self, event: QFocusEvent | None) -> None:
-        self.opened.emit()
-        super().focusInEvent(event)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PyQt6.QtGui import QColor, QDropEvent
+from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtGui import QColor, QDropEvent, QFocusEvent
 from PyQt6.QtWidgets import QColorDialog
 from pytestqt.qtbot import QtBot
 
@@ -16,6 +16,7 @@ from genexplorer.viewer.tabs.encode.tab import EncodeTab
 from genexplorer.viewer.widgets.images import to_array
 from tests.fixtures.fake_run import write_run
 from tests.genexplorer.viewer.fake_model import Bench, mu_of, picture, press_key, wait_for_replies
+from tests.genexplorer.viewer.mouse import QTest
 
 
 @pytest.fixture(scope="module")
@@ -219,3 +220,15 @@ def test_pen_and_background_have_colors_for_color_images(
     panel.canvas.changed.emit()
     own = tab.context.own_image
     assert own is not None and own.name == "drawing" and own.x.shape == (28, 28, 3)
+
+
+def test_what_is_typed_replaces_the_class(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
+    tab, panel = bench.tab, bench.tab.selection_panel
+    line = panel.label.lineEdit()
+    assert line is not None
+    line.focusInEvent(QFocusEvent(QEvent.Type.FocusIn))
+    wait_for_replies(qtbot, tab)
+    qtbot.waitUntil(lambda: line.selectedText() == "any label")
+    assert panel.label.count() == 11, "the focus loads the classes"
+    QTest.keyClicks(line, "only 3")
+    assert line.text() == "only 3"
