@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from PyQt6.QtCore import QPoint, QSignalBlocker, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QFocusEvent, QKeyEvent
+from PyQt6.QtCore import QPoint, QSignalBlocker, Qt, pyqtSignal
+from PyQt6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent
 from PyQt6.QtWidgets import (
     QComboBox,
     QCompleter,
@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 )
 
 from genexplorer.viewer.style import GAP, scaled
-from genexplorer.viewer.widgets.controls import fill_box
+from genexplorer.viewer.widgets.controls import fill_box, timer
 from genexplorer.viewer.widgets.labels import muted
 
 _SIZE_PX = 36 * GAP, 44 * GAP
@@ -108,19 +108,50 @@ class SearchLine(QLineEdit):
 
     focused = pyqtSignal()
 
+    def __init__(self, box: QComboBox) -> None:
+        super().__init__(box)
+        self._box = box  # it has the focus, and hands keys to the line
+        self._selects_all = False
+        self.setFrame(False)
+        self.setStyleSheet("QLineEdit { border: none; padding: 0; margin: 0; min-height: 0; background: transparent; }")
+
     def focusInEvent(self, event: QFocusEvent | None) -> None:
-        """Select all, after the mouse has placed its cursor."""
+        """Select all; of a click, after it has placed the cursor."""
         super().focusInEvent(event)
         self.focused.emit()
-        QTimer.singleShot(0, self.selectAll)
+        self._selects_all = event is not None and event.reason() == Qt.FocusReason.MouseFocusReason
+        self.selectAll()
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
+        """Select all if this click has given the focus."""
+        super().mouseReleaseEvent(event)
+        if self._selects_all:
+            self._selects_all = False
+            self.selectAll()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Give the keys back to the window by Escape."""
+        if event is not None and event.key() == Qt.Key.Key_Escape:
+            _hand_focus_on(self._box)
+        else:
+            super().keyPressEvent(event)
+
+
+def _hand_focus_on(box: QComboBox) -> None:
+    """Give the focus to the widget around a box: keys go to the window, also once it becomes active again."""
+    parent = box.parentWidget()
+    if parent is not None and box.hasFocus():
+        parent.setFocus(Qt.FocusReason.OtherFocusReason)
 
 
 def make_searchable(box: QComboBox) -> SearchLine:
     """Let a combo box be searched: what is typed is completed to the entries that contain it. Return its line."""
     box.setEditable(True)
     box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-    line = SearchLine()
+    line = SearchLine(box)
     box.setLineEdit(line)
+    for widget in (box, line):  # else a window that becomes active would type its keys into the line
+        widget.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
     completer = box.completer()
     assert completer is not None
     completer.setCompletionMode(QCompleter.CompletionMode.PopupCompletion)
@@ -132,6 +163,11 @@ def make_searchable(box: QComboBox) -> SearchLine:
         """Let an unfinished text give way to the selected entry, but not while completions are offered."""
         if popup is None or not popup.isVisible():
             box.setEditText(box.itemText(box.currentIndex()))
+            line.setCursorPosition(0)
 
     line.editingFinished.connect(show_selected)
+    # Afterwards keys go to the window again: once the list is closed, which gives the focus back.
+    leave = timer(box, 0, lambda: _hand_focus_on(box), once=True)
+    line.returnPressed.connect(leave.start)
+    box.activated.connect(lambda _: leave.start())
     return line

@@ -111,6 +111,9 @@ def set_entries(box: QComboBox, entries: Sequence[tuple[str, object]], selected:
         index = values.index(selected) if selected in values else 0
         if box.currentIndex() != index:  # else an editable box would replace what is being typed
             box.setCurrentIndex(index)
+        line = box.lineEdit()
+        if differ and line is not None and box.hasFocus():
+            line.selectAll()  # as before the entries were there
     return differ
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from PyQt6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from PyQt6.QtGui import QColor, QDropEvent, QFocusEvent
+from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PyQt6.QtGui import QColor, QDropEvent
 from PyQt6.QtWidgets import QColorDialog
 from pytestqt.qtbot import QtBot
 
@@ -223,12 +223,18 @@ def test_pen_and_background_have_colors_for_color_images(
 
 
 def test_what_is_typed_replaces_the_class(bench: Bench[EncodeTab], qtbot: QtBot) -> None:
-    tab, panel = bench.tab, bench.tab.selection_panel
-    line = panel.label.lineEdit()
+    tab, box = bench.tab, bench.tab.selection_panel.label
+    line = box.lineEdit()
     assert line is not None
-    line.focusInEvent(QFocusEvent(QEvent.Type.FocusIn))
+    box.setFocus(Qt.FocusReason.MouseFocusReason)
+    qtbot.waitUntil(box.hasFocus)
     wait_for_replies(qtbot, tab)
-    qtbot.waitUntil(lambda: line.selectedText() == "any label")
-    assert panel.label.count() == 11, "the focus loads the classes"
-    QTest.keyClicks(line, "only 3")
+    assert box.count() == 11, "the focus loads the classes"
+    assert line.selectedText() == "any label"
+    QTest.keyClicks(box, "only 3")
     assert line.text() == "only 3"
+    # A choice gives the keys back to the window.
+    box.setCurrentIndex(4)
+    box.activated.emit(4)
+    assert tab.selection.label == 3
+    qtbot.waitUntil(lambda: not box.hasFocus())
