@@ -31,18 +31,18 @@ def with_data_option(command: Callable[..., None]) -> Callable[..., None]:
         place = values.pop("data")
         if place is not None:
             selectors = values["names"] if "names" in values else [values["run"] or "latest"]
-            _accept(selectors or [], values["runs_dir"], place)
+            _relocate(selectors or [], values["runs_dir"], place)
         command(**values)
 
     run.__signature__ = inspect.Signature([*parameters, option])  # type: ignore[attr-defined]
     return run
 
 
-def _accept(selectors: list[str], runs_dir: Any, place: str) -> None:
+def _relocate(selectors: list[str], runs_dir: Any, place: str) -> None:
     from genexplorer.session import run_data
 
     store = open_store(runs_dir)
     for selector in selectors:
         with output.progress_bar("reading the data") as show_progress:
-            message = run_data.accept(store.find(selector), store.runs_dir, place, show_progress)
+            message = run_data.relocate(store.find(selector), store.runs_dir, place, show_progress)
         output.print_stderr(message)

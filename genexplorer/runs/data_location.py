@@ -16,8 +16,8 @@ _MAX_BYTES = 1 << 16
 _STATE_FOLDER = "run-data"
 
 
-def moved_to(folder: Path) -> str | None:
-    """Return the place of a run's data that was remembered last; None if they did not move."""
+def read_location(folder: Path) -> str | None:
+    """Return the path of a run's data that was stored last; None if they did not move."""
     for path in (_state_file(folder), folder / layout.DATA_LOCATION):
         place = read_json_or_empty(path, _MAX_BYTES).get("path")
         if isinstance(place, str) and place and "\0" not in place:
@@ -25,19 +25,19 @@ def moved_to(folder: Path) -> str | None:
     return None
 
 
-def remember(folder: Path, place: str, *, with_run: bool) -> None:
-    """Remember the place of a run's data.
+def write_location(folder: Path, place: str, *, in_run_folder: bool) -> None:
+    """Store the path of a run's data.
 
     Args:
         folder: The run folder.
         place: Path of the data.
-        with_run: In the run folder, if it can be written; else in the state folder.
+        in_run_folder: Store it in the run folder, if that can be written; else in the state folder.
 
     Raises:
         OSError: if it cannot be written.
     """
     state_file = _state_file(folder)
-    if with_run:
+    if in_run_folder:
         try:
             write_json(folder / layout.DATA_LOCATION, {"path": place})
         except OSError:

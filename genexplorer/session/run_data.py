@@ -13,7 +13,7 @@ from genexplorer.runs.status.run_status import read_config
 OnProgress = Callable[[float, str], None]
 
 
-def accept(folder: Path, runs_dir: Path, place: str, on_progress: OnProgress = lambda fraction, message: None) -> str:
+def relocate(folder: Path, runs_dir: Path, place: str, on_progress: OnProgress = lambda fraction, message: None) -> str:
     """Use the data at a place for a run from now on, if they are those that it was trained on.
 
     Args:
@@ -37,7 +37,7 @@ def accept(folder: Path, runs_dir: Path, place: str, on_progress: OnProgress = l
     config, reader = read_config(folder), RunReader(folder)
     name = reader.status().name
     if not registry.dataset(config.data.name).reads_path:
-        raise ConfigError(f"--data: {name} was trained on '{config.data.name}', which has no place", "omit --data")
+        raise ConfigError(f"--data: {name} was trained on '{config.data.name}', which is not at a path", "omit --data")
     settings = presets.data_settings(place)
     path = str(settings.get("path", ""))
     if settings["name"] != config.data.name:
@@ -55,7 +55,7 @@ def accept(folder: Path, runs_dir: Path, place: str, on_progress: OnProgress = l
         if not card.fingerprint and (card.num_train, card.num_test) != (len(data.train), len(data.test)):
             then, now = f"{card.num_train:,} + {card.num_test:,}", f"{len(data.train):,} + {len(data.test):,}"
             raise DataError(f"{path}: these are not the data of the run: then {then}, now {now}", "give its own data")
-    data_location.remember(folder, path, with_run=folder.resolve().parent == runs_dir.resolve())
+    data_location.write_location(folder, path, in_run_folder=folder.resolve().parent == runs_dir.resolve())
     return f"{name}: its data are at {one_line(path, 400)} from now on"
 
 

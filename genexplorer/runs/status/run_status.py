@@ -238,7 +238,7 @@ def read_config(folder: Path) -> "RunConfig":
         config: RunConfig = parse_section(RunConfig, _config_values(folder), "")
     except ConfigError as error:
         raise DamagedRunError(f"{layout.CONFIG}: {one_line(error.message)}", error.hint) from None
-    if "path" in config.data.options and (place := data_location.moved_to(folder)) is not None:
+    if "path" in config.data.options and (place := data_location.read_location(folder)) is not None:
         data = Ref(name=config.data.name, options={**config.data.options, "path": place})
         config = config.model_copy(update={"data": data})
     return config

@@ -59,7 +59,7 @@ def test_the_same_data_at_another_place_are_accepted_and_remembered(
     (tmp_path / "data").rename(moved)
     with pytest.raises(DataError, match=r"data: the data of the run are not there: .*--data PATH"):
         request(run, "encode", indices=[0])
-    assert "mine: its data are at" in run_data.accept(run, store.runs_dir, str(moved))
+    assert "mine: its data are at" in run_data.relocate(run, store.runs_dir, str(moved))
     assert read_config(run).data.options["path"] == str(moved)
     assert (run / layout.CONFIG).read_bytes() == config_file
     request(run, "encode", indices=[0])
@@ -83,14 +83,14 @@ def test_other_data_are_refused_naming_then_and_now(run: Path, store: RunStore, 
     content[500:900] = bytes(400)
     (other / "train-images-idx3-ubyte").write_bytes(content)
     with pytest.raises(DataError, match="not the data of the run: as many images as then, but others"):
-        run_data.accept(run, store.runs_dir, str(other))
+        run_data.relocate(run, store.runs_dir, str(other))
     np.save(tmp_path / "a.npy", np.zeros((10, 9, 7), np.uint8))
     with pytest.raises(DataError, match="data of the type 'arrays-file', mine was trained on 'idx'"):
-        run_data.accept(run, store.runs_dir, str(tmp_path / "a.npy"))
+        run_data.relocate(run, store.runs_dir, str(tmp_path / "a.npy"))
     smaller = write_folder(tmp_path / "smaller", labels=False)
     shutil.copy(smaller / "t10k-images-idx3-ubyte", smaller / "train-images-idx3-ubyte")
     with pytest.raises(DataError, match=r"then 256 \+ 60 images, now 60 \+ 60 images"):
-        run_data.accept(run, store.runs_dir, str(smaller))
+        run_data.relocate(run, store.runs_dir, str(smaller))
     assert not (run / layout.DATA_LOCATION).exists()
 
 
@@ -108,16 +108,16 @@ def test_a_command_takes_the_place_before_it_reads_the_data(
 
 def test_an_imported_run_and_one_elsewhere_remember_their_own_place(run: Path, store: RunStore, tmp_path: Path) -> None:
     moved = str((tmp_path / "data").rename(tmp_path / "elsewhere"))
-    run_data.accept(run, store.runs_dir, moved)
+    run_data.relocate(run, store.runs_dir, moved)
     # The copy does not inherit the place.
     other_store = RunStore(tmp_path / "other-runs")
     (result,) = import_runs(run, other_store)
     assert not (result.folder / layout.DATA_LOCATION).exists()
-    run_data.accept(result.folder, other_store.runs_dir, moved)
+    run_data.relocate(result.folder, other_store.runs_dir, moved)
     assert read_config(result.folder).data.options["path"] == moved
     # A run in another runs folder is not written to.
     (run / layout.DATA_LOCATION).unlink()
-    run_data.accept(run, other_store.runs_dir, moved)
+    run_data.relocate(run, other_store.runs_dir, moved)
     assert not (run / layout.DATA_LOCATION).exists()
     assert read_config(run).data.options["path"] == moved
 
@@ -130,5 +130,5 @@ def test_a_damaged_place_is_ignored(run: Path, tmp_path: Path) -> None:
 
 def test_data_without_a_place_are_refused(store: RunStore) -> None:
     folder = store.create(presets.assemble("vae", {"schedule": {"steps": 1}}), name="bundled")
-    with pytest.raises(ConfigError, match="'mnist', which has no place"):
-        run_data.accept(folder, store.runs_dir, "moons")
+    with pytest.raises(ConfigError, match="'mnist', which is not at a path"):
+        run_data.relocate(folder, store.runs_dir, "moons")
