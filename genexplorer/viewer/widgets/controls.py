@@ -114,6 +114,8 @@ def set_entries(box: QComboBox, entries: Sequence[tuple[str, object]], selected:
         line = box.lineEdit()
         if differ and line is not None and box.hasFocus():
             line.selectAll()  # as before the entries were there
+        elif line is not None and not box.hasFocus():
+            line.setCursorPosition(0)  # of a long entry, the beginning is shown
     return differ
 
 

@@ -23,6 +23,7 @@ POINT_ORIGINS: tuple[PointOrigin, ...] = get_args(PointOrigin)
 AXES_ORIGINS: tuple[AxesOrigin, ...] = get_args(AxesOrigin)
 NUM_RANKED_AXES = 12  # axes whose influence is requested
 PIN_NAMES = ("A", "B", "C")
+_FIRST_CLASSES = (0, 1, 2)
 Floats = NDArray[np.float64]
 
 
@@ -66,7 +67,7 @@ class PlaneSelector(Observable):
         self.pair: tuple[int, int] | None = None
         self.source: PointOrigin = "samples"
         self.images = (0, 1, 2)
-        self.classes = (0, 1, 2)
+        self.classes = _FIRST_CLASSES
         self.axes_origin: AxesOrigin = "prior"
         self.origin_image = self.origin_class = 0
         self.seed = 0
@@ -253,6 +254,9 @@ class PlaneSelector(Observable):
         """Show the plane through the means of three classes: to the right is the difference of the first two."""
         if self.kind != "points" or self.source != "classes":
             return
+        if self.classes == _FIRST_CLASSES and len(self._class_means) >= len(PIN_NAMES):
+            first, second, third, *_ = sorted(self._class_means)  # a rare class may have no test image
+            self.classes = first, second, third
         missing = [label for label in self.classes if label not in self._class_means]
         if missing:
             self.failure = f"No test image is of the class {self.scheme.name(missing[0])}."

@@ -264,6 +264,16 @@ def test_planes_pass_through_codes_of_images_and_means_of_classes(vae: Bench[Man
     assert vae.client.count("encodings") == 1, "the codes are requested once for a snapshot"
 
 
+def test_at_first_the_three_classes_are_those_with_test_images(vae: Bench[ManifoldTab]) -> None:
+    selector = vae.tab.plane_controls.selector
+    selector._class_means = {label: np.eye(20)[label] for label in (1, 4, 5, 6)}
+    selector._means_step = selector._step
+    selector.choose_points("classes")
+    assert selector.classes == (1, 4, 5) and not selector.failure
+    selector.choose_points("classes", classes=(1, 2, 4))
+    assert "No test image is of the class 2" in selector.failure
+
+
 def test_without_an_encoder_axes_pass_through_0(gan: Bench[ManifoldTab]) -> None:
     bar = gan.tab.plane_controls.bar
     assert bar.origin.count() == 1 and bar.source.findData("classes") < 0
