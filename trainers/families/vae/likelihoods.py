@@ -196,10 +196,11 @@ def _log_mass(x: Tensor, location: Tensor, log_scale: Tensor) -> Tensor:
     rate = torch.exp(-log_scale.clamp_min(_MIN_LOG_SCALE))
     centered = x - location
     upper, lower = (centered + _HALF_BIN_WIDTH) * rate, (centered - _HALF_BIN_WIDTH) * rate
+    below, above = F.logsigmoid(upper), F.logsigmoid(-lower)  # log-mass of this level and all below it, or above it
     # σ(a) − σ(b) = σ(a) σ(−b) (1 − e^(b−a)), which does not cancel in the tails.
-    inside = F.logsigmoid(upper) + F.logsigmoid(-lower) + torch.log(-torch.expm1(-2 * _HALF_BIN_WIDTH * rate))
+    inside = below + above + torch.log(-torch.expm1(-2 * _HALF_BIN_WIDTH * rate))
     lowest, highest = x < _HALF_BIN_WIDTH, x > 1 - _HALF_BIN_WIDTH
-    return torch.where(lowest, F.logsigmoid(upper), torch.where(highest, F.logsigmoid(-lower), inside))
+    return torch.where(lowest, below, torch.where(highest, above, inside))
 
 
 def _mean_gray_level(location: Tensor, log_scale: Tensor) -> Tensor:
