@@ -26,7 +26,7 @@ _OS_ERROR_HINTS = {
 
 
 def as_user_error(error: OSError) -> UserError:
-    """Return an error of the system as one line: the place, what failed, and what to do."""
+    """Return an error of the system as one line: the place, the failure and the remedy."""
     # Name the folder instead of a temporary file in it.
     path = Path(str(error.filename)) if error.filename else None
     if path is not None and path.name.startswith("."):

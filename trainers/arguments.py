@@ -1,4 +1,4 @@
-"""Checks of the arguments of the public API: each error names the argument, what is expected, and what was given."""
+"""Checks of the arguments of the public API: each error names the argument, the expected value and the given one."""
 
 import math
 import operator
@@ -80,7 +80,7 @@ def instance(name: str, value: Any, types: Types, expected: str, *, error: type[
 
 
 def mapping(name: str, value: Any, example: str) -> None:
-    """Refuse what is no mapping with texts as keys; None is accepted.
+    """Refuse values that are no mapping with texts as keys; None is accepted.
 
     Raises:
         ConfigError: with an example.

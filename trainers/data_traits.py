@@ -1,4 +1,4 @@
-"""What a data set tells about itself without being loaded, and what follows from it for a model."""
+"""Properties of a data set that are known without loading it, and the settings that follow from them."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -28,7 +28,7 @@ class DataTraits(NamedTuple):
 
 
 class DataDescription(NamedTuple):
-    """What was found at the place of a data set, beside the examples."""
+    """Notes and skipped files of a data set."""
 
     notes: tuple[str, ...] = ()  # lines about how the data are read
     num_skipped: int = 0  # files that cannot be decoded

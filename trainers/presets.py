@@ -86,7 +86,7 @@ def assemble_for_data(preset_name: str, *layers: Layer) -> Assembly:
 
 
 def _check_preset(layer: Layer, preset_name: str) -> None:
-    """Refuse a layer that names another preset: what it is based on cannot be a setting."""
+    """Refuse a layer that names another preset: the base of a configuration is no setting."""
     if layer.get("preset", preset_name) != preset_name:
         message = f"preset: {layer['preset']!r} cannot be a setting of a run that is based on '{preset_name}'"
         raise ConfigError(message, "name the preset itself")
@@ -317,7 +317,7 @@ def _find_dataset(name: object) -> registry.DataSet | None:
 
 
 def _data_defaults(base: Layer, values: Layer, explicit: frozenset[str]) -> dict[str, DataDefault]:
-    """Return what the family chooses for the data, where that differs from the values."""
+    """Return the family's choices for the data that differ from the values."""
     family = registry.family(str(values["model"].get("name")))
     name, options = values["data"].get("name"), {key: v for key, v in values["data"].items() if key != "name"}
     spec = registry.dataset(str(name))

@@ -312,7 +312,7 @@ def plugin_failures() -> tuple[PluginFailure, ...]:
 
 
 def clear_caches() -> None:
-    """Search again, after a change of what is registered or installed."""
+    """Search again, after families or data sets were registered or installed."""
     for cached in (families, datasets, presets):
         cached.cache_clear()
 

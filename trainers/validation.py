@@ -73,7 +73,7 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def describe(error: "ErrorDetails") -> str:
-    """Return what is wrong with a value: 'must be at least 1 (got 0)'."""
+    """Return the reason why a value is invalid: 'must be at least 1 (got 0)'."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in ("value_error", "assertion_error"):  # raised by our own validators
         message = error["msg"].partition(", ")[2] or error["msg"]
@@ -99,7 +99,7 @@ def key_path(error: "ErrorDetails") -> list[str]:
 
 
 def _kind(error_type: str) -> str:
-    """Return what a value of the type of an error must be: 'text' for 'string_type'; empty if that is unknown."""
+    """Return the expected type of an error: 'text' for 'string_type'; empty if that is unknown."""
     prefixes = [prefix for prefix in _KINDS if error_type == prefix or error_type.startswith(prefix + "_")]
     return _KINDS[max(prefixes, key=len)] if prefixes else ""
 

@@ -116,7 +116,7 @@ def exit_with_outcome(status: RunStatus) -> None:
 
 
 def activity_text(status: RunStatus) -> str:
-    """Return what a run does between two steps: 'evaluating 40%', 'compiling the training step'; empty in training."""
+    """Return the activity of a run between two steps: 'evaluating 40%', 'compiling the training step'; else empty."""
     if not status.state.active or status.phase in ("", "training", status.state.value):
         return ""
     return f"{status.phase} {status.phase_detail}".rstrip()

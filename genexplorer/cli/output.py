@@ -113,7 +113,7 @@ def can_show_dashboard() -> bool:
 
 
 def unattended_terminal(environment: Mapping[str, str]) -> str:
-    """Return what started this program in a terminal that only displays its output, such as a cell of a notebook.
+    """Return the program whose terminal only displays output, such as 'a notebook'; empty in a real terminal.
 
     In such a pseudo-terminal no key reaches a program, and only lines are displayed. Empty for a person's terminal.
     """

@@ -25,7 +25,7 @@ NUM_SMALL_CHARTS = 4  # in a row below the large chart, in the widest terminal
 
 @dataclass(frozen=True)
 class DetailsRequest:
-    """What the screen needs at present."""
+    """The data that the screen needs at present."""
 
     selected: Path | None = None  # folder of the selected run; None: the newest run
     compared: tuple[Path, ...] = ()  # folders of the compared runs, in the order in which they were marked

@@ -53,7 +53,7 @@ class DetailsPoller:
         self._list_due = 0.0  # monotonic time of the next reading of the folder of runs
 
     def request(self, request: DetailsRequest) -> None:
-        """Set what to show from now on; a changed request wakes the poller at once."""
+        """Set the displayed data; a changed request wakes the poller at once."""
         if request != self._request:
             self._request = request
             self._idle_tracker.record_input()

@@ -1,4 +1,4 @@
-"""Builds the `RunDetails` of one run. Only what changed is read again; everything else stays the same object."""
+"""Builds the `RunDetails` of one run. Only changed parts are read again; all others stay the same objects."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -35,7 +35,7 @@ _IMAGE_KIND_ORDER = ("samples", "manifold", "reconstructions", "trace")
 
 
 class RunDetailsBuilder:
-    """Polls one run and caches what was read until it changes. Belongs to the polling thread."""
+    """Polls one run and caches its data until they change. Belongs to the polling thread."""
 
     def __init__(self, folder: Path) -> None:
         self._run_poller = RunPoller(folder)
@@ -52,7 +52,7 @@ class RunDetailsBuilder:
         self._log_tail_state: State | None = None
 
     def set_watched(self, *, is_watched: bool, is_idle: bool) -> None:
-        """Set what polls report to the worker, which saves snapshots more often for a displayed run, unless idle."""
+        """Set whether polls report a watcher, for which the worker saves snapshots more often, unless it is idle."""
         self._run_poller.watching, self._run_poller.watcher_idle = is_watched, is_idle
 
     def build(self, request: DetailsRequest, now: float) -> RunDetails:

@@ -102,7 +102,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Failure:
-    """The request failed: the reason in one line, and a hint what to do."""
+    """The request failed: the reason in one line, and the remedy."""
 
     message: str
     hint: str = ""

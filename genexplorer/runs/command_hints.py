@@ -10,7 +10,7 @@ from genexplorer.runs import notes
 
 
 def selector(folder: Path) -> str:
-    """Return what selects a run in a command: its name, or its id where the name is no argument or not unique."""
+    """Return the argument that selects a run: its name, or its id where the name is no argument or not unique."""
     name = notes.read(folder).name
     if is_argument(name) and _is_unique(name, folder):
         return name

@@ -97,7 +97,7 @@ class RunReader:
         return read_config(self.folder)
 
     def read_new(self, cursor: ReadPosition = ReadPosition()) -> NewRecords:  # noqa: B008 - frozen
-        """Return what is new since a cursor; a damaged database appears in the status, nothing is raised."""
+        """Return the records since a cursor; a damaged database appears in the status, nothing is raised."""
         status = self.status()
         nothing = NewRecords(replace(cursor, attempt=status.attempt), status)
         try:

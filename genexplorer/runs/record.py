@@ -166,7 +166,7 @@ class ReadPosition:
 
 @dataclass(frozen=True)
 class NewRecords:
-    """What is new since a cursor; the cost depends on what is new, not on the size of the run."""
+    """The records since a cursor; the cost depends on their number, not on the size of the run."""
 
     cursor: ReadPosition
     status: RunStatus

@@ -38,7 +38,7 @@ _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 class RunStore:
-    """All runs under one folder. It caches what it has read: use one store for repeated lists.
+    """All runs under one folder. It caches their statuses: use one store for repeated lists.
 
     Args:
         runs_dir: The folder; created with the first run.

@@ -138,7 +138,7 @@ class RunWriter:
             self.log(line, step=event.step)
 
     def flush(self) -> bool:
-        """Commit what is buffered and write live.bin. False if the disk refused; it stays buffered then."""
+        """Commit the buffer and write live.bin. False if the disk refused; the buffer then stays."""
         committed = self.committer.flush()
         self.heartbeat.beat(self.committer.problem)
         return committed

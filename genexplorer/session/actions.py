@@ -227,7 +227,7 @@ def require_display(folder: Path | None) -> None:
 
 
 def image_command(folder: Path | None) -> str:
-    """Return the command that writes what the viewer shows first: the latent plane of a 2-D model, else samples."""
+    """Return the command that writes the viewer's first image: the latent plane of a 2-D model, else samples."""
     if folder is None:
         return command_lines.image("manifold", "RUN")
     from genexplorer.runs.reader import RunReader  # imports NumPy, which opening a viewer does not need

@@ -1,4 +1,4 @@
-"""Hints for the alerts that a training raises: what the alert means, and which setting to change."""
+"""Hints for the alerts that a training raises: the meaning of the alert, and the setting to change."""
 
 ALERT_HINTS = {  # hints by the code of their alert
     "kl_warmup_shortened": "Lower model.kl_warmup, or train longer.",

@@ -1,4 +1,4 @@
-"""'Copy as command': command lines that reproduce what the dashboard or the viewer shows."""
+"""'Copy as command': command lines that reproduce the content of a tab."""
 
 import contextlib
 import shlex

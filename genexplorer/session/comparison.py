@@ -24,7 +24,7 @@ _TEST_PRIORITY = {"test_ema": 0, "train": 1, "test_raw": 2}
 
 @dataclass(frozen=True)
 class ComparableRun:
-    """What a comparison needs of a run.
+    """The data and metrics of a run, for a comparison.
 
     Args:
         dataset: Name of its data set.

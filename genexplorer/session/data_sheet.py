@@ -28,7 +28,7 @@ class SheetCanceled(Exception):  # noqa: N818 - not an error
 
 @dataclass(frozen=True, eq=False)
 class DataSheet:
-    """What is known about a data set without training on it.
+    """Examples, counts and notes about a data set.
 
     Args:
         title: "emoji_classes: 1,911 images".

@@ -1,4 +1,4 @@
-"""What a data set contains: counts by split and class, values, duplicates, skipped files, and the presets that fit."""
+"""The content of a data set: counts by split and class, values, duplicates, skipped files, and the presets that fit."""
 
 import hashlib
 import shlex

@@ -37,7 +37,7 @@ class DiskUse:
 
     @property
     def total_bytes(self) -> float:
-        """What is known of the whole run."""
+        """The known part of the bytes of the whole run."""
         return (self.metrics_bytes or 0.0) + self.max_weights_bytes
 
     def as_json(self) -> dict[str, object]:
@@ -61,7 +61,7 @@ def size(num_bytes: float) -> str:
 
 
 def expected_disk_use(training: Plan, runs_dir: Path, estimate: Estimate) -> DiskUse:
-    """Estimate what a training writes.
+    """Estimate the bytes that a training writes.
 
     Args:
         training: What is to be trained.

@@ -17,7 +17,7 @@ MAX_COMPARED_RUNS = 200  # only so many of the newest runs are read: a form esti
 
 @dataclass(frozen=True)
 class Estimate:
-    """An expected training time; `source` says what it is estimated from."""
+    """An expected training time, and the source of the estimate."""
 
     seconds: float | None  # None if there is nothing to estimate from
     images_per_s: float | None  # the speed of the comparable run; None without one

@@ -1,4 +1,4 @@
-"""The data sets that are known by name: those of genexplorer, downloads, and what the user added."""
+"""The data sets that are known by name: those of genexplorer, downloads, and the user's own."""
 
 import os
 from dataclasses import dataclass

@@ -42,6 +42,6 @@ def signed_image(signed: Floats) -> Images:
 
 
 def latent_legend(channels: int) -> str:
-    """Return what the colors of `latent_image` mean."""
+    """Return the legend of the colors of `latent_image`."""
     colors = "orange above 0, blue below, black at 0" if channels == 1 else "red, green and blue by channel, gray at 0"
     return f"{colors}; full color at ±{LATENT_LIMIT:g}"

@@ -114,7 +114,7 @@ class NewRunForm(Observable):
 
     @property
     def expected_failure(self) -> str:
-        """What to watch in a run of a preset that fails on purpose; empty for all others."""
+        """The failure that a preset shows on purpose; empty for all others."""
         return self.preset.expected_failure
 
     @property
@@ -197,7 +197,7 @@ class NewRunForm(Observable):
         return check.errors
 
     def apply(self, check: FormCheck) -> bool:
-        """Use a check for notes, placeholders and what is disabled; return whether it is of the present values."""
+        """Use a check for notes, placeholders and disabled fields; return whether it is of the present values."""
         self._check = check
         self._expected = check.expected
         return self.is_checked

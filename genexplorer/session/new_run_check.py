@@ -1,4 +1,4 @@
-"""The validation of the form of a new run: its values as a configuration, and what data and preset forbid. No torch."""
+"""Validates the form of a new run: its values as a configuration, and the fields that data or preset disable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ CONFIG_FIELDS = ("data", "length", "seed", *SETTING_KEYS, "settings")
 
 @dataclass(frozen=True)
 class FormCheck:
-    """What the validation of the form's values found. It reads headers of the data: make it in a thread.
+    """The result of validating the form's values. It reads headers of the data: make it in a thread.
 
     Args:
         values: The values of the fields.

@@ -52,7 +52,7 @@ def translate(text: str) -> str:
 
 
 def encodable(text: str, encoding: str) -> str:
-    """Return a text that an encoding has; what it lacks becomes plain, '?' where nothing resembles it."""
+    """Return a text in the characters of an encoding; others become plain ones, '?' where none resembles them."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

@@ -44,7 +44,7 @@ def expected_result(config: "RunConfig") -> str:
 
 
 def expected_failure(config: "RunConfig | None") -> str:
-    """Return what to watch in a run of a preset that fails on purpose; empty for all others."""
+    """Return the failure that the preset of a run shows on purpose; empty for all others."""
     if config is None:
         return ""
     try:

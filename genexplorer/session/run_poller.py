@@ -1,4 +1,4 @@
-"""The state of one run for dashboard and viewer, where each poll reads only what is new; and how often to poll.
+"""The state of one run for dashboard and viewer, where each poll reads only new records; and the polling interval.
 
 Polling and painting take time from a training on the same machine: the longer a front end gets no input, the less
 often it polls. Any input restores live updates at once.
@@ -97,7 +97,7 @@ class RunPoller:
         return self._config
 
     def poll(self) -> frozenset[str]:
-        """Read what is new.
+        """Read new records.
 
         Returns:
             The names of what changed: "status", "metrics", "log", "alerts", "commands", "images", "snapshots".

@@ -35,7 +35,7 @@ class StepSelection(Observable):
         self._update(selected_step, following=self.following, playing=self.playing, steps=ordered)
 
     def open(self, steps: Sequence[int]) -> None:
-        """Set the steps of another run, and follow it: what was selected belongs to the former run."""
+        """Set the steps of another run, and follow it: the selected step was one of the former run."""
         ordered = tuple(sorted(set(steps)))
         self._update(ordered[-1] if ordered else None, following=True, steps=ordered)
 

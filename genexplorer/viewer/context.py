@@ -105,7 +105,7 @@ class ViewerContext(QObject):
         self._on_step_selection(force=True)
 
     def poll(self, *, idle: bool = False) -> None:
-        """Poll the run and emit what changed; while following, select the newest step.
+        """Poll the run and emit the names of changed parts; while following, select the newest step.
 
         Args:
             idle: Whether the window is not in use: the training then saves fewer snapshots.

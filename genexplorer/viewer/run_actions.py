@@ -32,9 +32,8 @@ class RunActions(QObject):
         super().__init__(window)
         self._context = context
         self._window = window
-        self._own_runs_dir = (
-            context.runs_dir
-        )  # only runs of this folder are changed; a run opened from elsewhere is read-only
+        # Only runs of this folder are changed; a run opened from elsewhere is read-only.
+        self._own_runs_dir = context.runs_dir
         self._background = Background(self)
         self._last_state: tuple[Path, State] | None = None
         context.data_changed.connect(self._watch_state)

@@ -198,7 +198,7 @@ class MainWindow(QMainWindow):
         self._show_title()
 
     def _show_removed_run(self, folder: Path, name: str) -> None:
-        """Say what became of the run that was open, and offer to restore it from the trash."""
+        """Report that the open run was removed, and offer to restore it from the trash."""
         self._trash = folder.parent / f"{layout.TRASH_PREFIX}{folder.name}"
         is_in_trash = self._trash.is_dir()
         if is_in_trash:
@@ -314,7 +314,7 @@ class MainWindow(QMainWindow):
             self._present(False)
 
     def show_keys(self) -> None:
-        """Show what each key does."""
+        """Show the keys and their actions."""
         HelpDialog(self.pages.tabs, self.pages.current, self).exec()
 
     # Keys -------------------------------------------------------------------------------------------------------

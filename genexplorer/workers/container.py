@@ -1,4 +1,4 @@
-"""Whether detached trainings outlive what started them: the end of process 1 of a container ends all its processes."""
+"""Whether detached trainings outlive their parent: the end of process 1 of a container ends all its processes."""
 
 import os
 import sys

@@ -124,11 +124,11 @@ class CompilePolicy:
 
     @property
     def is_compiling(self) -> bool:
-        """Whether a compilation is under way."""
+        """Whether a compilation is running."""
         return self._compilation is not None
 
     def close(self) -> None:
-        """Abandon a compilation that is under way."""
+        """Abandon a running compilation."""
         if self._compilation is not None:
             self._compilation[2].abandon()
             self._compilation = None

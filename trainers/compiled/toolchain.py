@@ -127,7 +127,7 @@ def prepare_folder(environment: MutableMapping[str, str] | None = None) -> tuple
 
 
 class _NotLoadedError(ToolchainError):
-    """What was compiled cannot be loaded from its folder."""
+    """A compiled library cannot be loaded from its folder."""
 
 
 def _compile_and_load(compiler: str, folder: Path) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Progress:
-    """The fraction of an operation's work that is done, and what it is doing."""
+    """The fraction of an operation's work that is done, and its current activity."""
 
     fraction: float  # in [0, 1]
     message: str = ""

@@ -64,7 +64,7 @@ def entries() -> list[Path]:
 
 
 def clear() -> int:
-    """Delete all prepared data and return how many folders these were. Processes that use some keep what they mapped.
+    """Delete all prepared data and return the number of folders. Processes that use some keep their mapped arrays.
 
     Raises:
         OSError: if a folder cannot be deleted.

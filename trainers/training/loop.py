@@ -97,7 +97,7 @@ def train(
 
 
 def _prepare_data(plan: Plan, step: int) -> Generator[Event, None, str]:
-    """Prepare the data; yield phases with the progress and the time left. Return what was left out."""
+    """Prepare the data; yield phases with the progress and the time left. Return a note about skipped files."""
     first: tuple[float, int] | None = None  # time and number of files of the first progress: headers come before
     with closing(loading.prepare(plan.dataset, plan.data_options)) as progress:
         while True:

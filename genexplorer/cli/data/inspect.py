@@ -1,4 +1,4 @@
-"""`genexplorer data inspect`: what a data set contains, a sheet of examples, and the presets that fit."""
+"""`genexplorer data inspect`: the content of a data set, a sheet of examples, and the presets that fit."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -59,7 +59,7 @@ def missing_qt_libraries() -> list[str]:
 
 
 def _output_of(command: list[str]) -> str:
-    """Return what a command writes to standard output and standard error."""
+    """Return the standard output and standard error of a command."""
     return subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False
     ).stdout

@@ -73,7 +73,7 @@ def log_line_json(line: "LogLine") -> dict[str, Any]:
 
 
 def if_readable(read: Callable[[], T]) -> T | None:
-    """Return what `read` returns, or None if that part of the run is damaged."""
+    """Call `read` and return its result; None if that part of the run is damaged."""
     try:
         return read()
     except UserError:

@@ -1,4 +1,4 @@
-"""The selected run in a few lines: state, objective, speed, errors or alerts, and what to do next."""
+"""The selected run in a few lines: state, objective, speed, errors or alerts, and the next step to take."""
 
 from collections.abc import Mapping
 
@@ -137,7 +137,7 @@ def _step_text(status: RunStatus) -> str:
 
 
 def state_message_and_hint(run: RunDetails) -> tuple[str, str]:
-    """Return a message about a run's state and a hint what to do; both are empty if all is well."""
+    """Return a message about a run's state and its remedy; both are empty if all is well."""
     status = run.status
     if run.error:
         return f"Cannot be read: {run.error}", "Del moves it to the trash"

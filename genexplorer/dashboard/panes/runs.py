@@ -29,7 +29,7 @@ _NO_RUNS_TEXT = "No runs yet.\nn trains a 2-D VAE\n(4 min)\ng shows the presets"
 
 
 class RunsPane(Vertical):
-    """The list of runs, and what can be done with the selected one.
+    """The list of runs, and the actions on the selected one.
 
     Args:
         runs_dir: The folder of runs.

@@ -162,7 +162,7 @@ class MainScreen(Screen[None]):
 
     @on(CurvesPane.OptionsChanged)
     def update_screen(self) -> None:
-        """Show the current details and request the next; widgets skip what has not changed."""
+        """Show the current details and request the next; widgets whose data are unchanged are not drawn again."""
         self._poller.request(self._details_request())
         runs = self.query_one(RunsPane)
         self._resize_top(len(runs.run_list.folders))

@@ -335,7 +335,7 @@ def _choice_text(choice: Choice) -> Content:
 
 
 def _sheet_text(sheet: DataSheet) -> str:
-    """Return what is known about data, in a few lines."""
+    """Return a summary of data, in a few lines."""
     counts, summary = class_summary(sheet.class_counts, _MAX_LISTED_CLASSES)
     classes = f"{summary}: {', '.join(f'{name} {count:,}' for name, count in counts)}" if counts else summary
     return "\n".join([f"{sheet.title} · {sheet.facts}", classes, *sheet.notes])

@@ -88,7 +88,7 @@ class CurvesPane(Horizontal):
         return self.query_one("#large", ChartView)
 
     def show(self, details: DashboardDetails, step_selection: StepSelection) -> None:
-        """Show the details; only what has changed is drawn again."""
+        """Show the details; only changed charts are drawn again."""
         self._show_large(details)
         self._show_small(details.run)
         self.query_one(ImagePane).show(details.run, step_selection)

@@ -1,4 +1,4 @@
-"""Tab 5: a plane of the latent space, and what the model decodes at the cursor.
+"""Tab 5: a plane of the latent space, and the decoded image at the cursor.
 
 The plane is the latent space itself if that is 2-D, else a plane through its most influential directions.
 """
@@ -174,7 +174,7 @@ class LatentPane(Horizontal):
         return self._planes[self._plane_index] if self._planes else None
 
     def show(self, run: RunDetails | None, now: float) -> None:
-        """Show a run at its selected step, and request what is missing."""
+        """Show a run at its selected step, and request missing responses."""
         # Show a reason if there is no latent space.
         reason = unavailable_reason(run)
         for selector in ("#plane", "#latent-side"):
@@ -240,7 +240,7 @@ class LatentPane(Horizontal):
             self._request("job", "axes", {"count": NUM_RANKED_AXES}, topic="axes")
 
     def _request_decode(self) -> None:
-        """Request what the model decodes at the cursor."""
+        """Request the decoded image at the cursor."""
         plane, position = self._plane, self._plane_view.position
         inputs = (plane, position, self._snapshot_step)
         if plane is not None and inputs != self._last_inputs.get("decode") and not self._error:

@@ -95,7 +95,7 @@ class FileWriter:
         self.gave_up = True
 
     def discard(self) -> None:
-        """Drop what is pending and end the thread."""
+        """Drop pending jobs and end the thread."""
         with self._condition:
             self._jobs.clear()
             self._give_up_at = time.monotonic()
@@ -155,7 +155,7 @@ class FileWriter:
 
 
 class RunFiles(FileWriter):
-    """Saves what is too large for the database.
+    """Saves images, snapshots and checkpoints, which are too large for the database.
 
     Args:
         folder: The run folder.
@@ -260,7 +260,7 @@ class RunFiles(FileWriter):
         self.submit(job)
 
     def remove_after(self, step: int) -> None:
-        """Remove what earlier attempts wrote after a step."""
+        """Remove the files that earlier attempts wrote after a step."""
         for parent in (self._snapshots_folder, self._checkpoints_folder):
             retention.remove_after(parent, step)
         self._snapshot_bytes = {saved: size for saved, size in self._snapshot_bytes.items() if saved <= step}

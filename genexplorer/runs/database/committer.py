@@ -71,7 +71,7 @@ class PrimaryMetric:
 
 
 class Committer:
-    """Buffers metrics and rows and commits them in batches; what the disk refuses stays buffered.
+    """Buffers metrics and rows and commits them in batches; a batch that the disk refuses stays buffered.
 
     Any thread may call its methods.
 
@@ -118,7 +118,7 @@ class Committer:
 
     @property
     def problem(self) -> str:
-        """What keeps the run from being recorded; empty if nothing does. The training should pause meanwhile."""
+        """Why the run cannot be recorded, so that the training should pause; empty if it can."""
         return "; ".join(filter(None, self._problems.values()))
 
     def start(self) -> None:
@@ -153,7 +153,7 @@ class Committer:
         self.add_event("log", step, {"severity": severity, "message": message})
 
     def set_problem(self, source: str, problem: str) -> None:
-        """Report what keeps a part of the run from being recorded; "" when it is recorded again."""
+        """Report why a part of the run cannot be recorded; "" when it is recorded again."""
         if self._problems.get(source, "") != problem:
             self._problems[source] = problem
             if problem or not self.problem:
@@ -163,7 +163,7 @@ class Committer:
             self._heartbeat.beat(self.problem)
 
     def flush(self) -> bool:
-        """Commit what is buffered. False if the disk refused; it stays buffered then."""
+        """Commit the buffer. False if the disk refused; the buffer then stays."""
         with self._commit_lock:
             # Take the buffers; what the disk refuses is put back in front.
             with self._buffer_lock:
@@ -204,7 +204,7 @@ class Committer:
         return True
 
     def supersede(self, step: int) -> int:
-        """Set aside what earlier attempts recorded after a step; return the number of alerts that remain."""
+        """Set aside the records of earlier attempts after a step; return the number of alerts that remain."""
         self.flush()
         with self._commit_lock:
             return self._database.supersede(step)

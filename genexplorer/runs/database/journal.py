@@ -81,7 +81,7 @@ def _with_rollback_journal(connection: sqlite3.Connection, path: Path, synchrono
 
 
 def apply_journals(connection: sqlite3.Connection, synchronous: str) -> None:
-    """Bring what a killed worker left in the journals into a database, and lock it exclusively.
+    """Apply the journals that a killed worker left to a database, and lock it exclusively.
 
     Call it first on a new connection: a write-ahead log is then read without shared memory.
 

@@ -58,7 +58,7 @@ class DatabaseWriter:
         self.reload()
 
     def reload(self) -> None:
-        """Read what is stored: at the start, and after a batch was rolled back."""
+        """Read the stored state: at the start, and after a batch was rolled back."""
         rows = self._connection.execute("SELECT id, name, last_step, revision FROM metrics").fetchall()
         self._ids = {name: identity for identity, name, _, _ in rows}
         self._last_step = {identity: step for identity, _, step, _ in rows if step is not None}
@@ -84,7 +84,7 @@ class DatabaseWriter:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Commit what a block writes, or roll it back."""
+        """Commit the writes of a block, or roll them back."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -134,7 +134,7 @@ class DatabaseWriter:
         )
 
     def supersede(self, step: int) -> int:
-        """Move what earlier attempts recorded after `step` to tables of its own; return how many alerts remain."""
+        """Move the records of earlier attempts after `step` to separate tables; return how many alerts remain."""
         run = self._connection.execute
         with self._transaction():
             # Copy the points to the tables of superseded ones, then remove them.

@@ -93,7 +93,7 @@ def worker_health(folder: Path, record: LiveRecord, heartbeats: HeartbeatTracker
 
 
 class SummaryCache:
-    """A cache of what config.json and notes.json contribute to the status of many runs."""
+    """A cache of the parts of many statuses that come from config.json and notes.json."""
 
     def __init__(self) -> None:
         self._cache: dict[Path, tuple[object, RunStatus]] = {}

@@ -125,7 +125,7 @@ class NewRunDialog(QDialog):
         super().accept()
 
     def done(self, result: int) -> None:
-        """Stop listening, and cancel what is being read."""
+        """Stop listening, and cancel pending reads."""
         self._unsubscribe()
         self._check_timer.stop()
         self._num_checks += 1
@@ -256,7 +256,7 @@ class NewRunDialog(QDialog):
         self.error_label.setText("\n".join(list(check.errors.values())[:2]))
 
     def _show_field(self, field: FormField) -> None:
-        """Show the value of a field, what it can be, and why it cannot be set."""
+        """Show the value of a field, its choices, and why it cannot be set."""
         editor, value = self.editors[field.key], self.form[field.key]
         if isinstance(editor, QComboBox):
             set_entries(editor, [(choice.label, choice.value) for choice in field.choices], value)

@@ -87,7 +87,7 @@ def _data_name(config: "RunConfig") -> str:
 
 
 def expectation(config: "RunConfig | None") -> str:
-    """Return what the preset of a run shows: what to watch where it fails on purpose, else the result to expect."""
+    """Return the expected result of the preset of a run, or the failure that it shows on purpose."""
     if failure := expected_failure(config):
         return f"To watch: {failure}"
     expected = "" if config is None else expected_result(config)  # none for other data than those of the preset

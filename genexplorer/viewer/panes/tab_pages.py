@@ -127,7 +127,7 @@ class TabPages(QWidget):
         return page
 
     def restore(self, states: Mapping[str, Any], title: str) -> None:
-        """Restore what `states` returned and the tab in front, before the tabs are made."""
+        """Restore the result of `states` and the tab in front, before the tabs are made."""
         self._states = states
         self.show_tab(self.index_of(title))
 

@@ -147,7 +147,7 @@ class TimeTrack(QWidget):
             event.accept()
 
     def enterEvent(self, event: QEnterEvent | None) -> None:
-        """Show the cursor of things that can be clicked."""
+        """Show the cursor of clickable items."""
         self.setCursor(Qt.CursorShape.PointingHandCursor if self._steps else Qt.CursorShape.ArrowCursor)
 
     def leaveEvent(self, event: object) -> None:

@@ -154,7 +154,7 @@ def has_peaks(curve: Curve) -> bool:
 
 
 def inward_anchor(x_px: float, label_px: float, plot_px: float) -> float:
-    """Return which fraction of a label is left of its x: half, or what leaves none of it outside of the plot.
+    """Return the fraction of a label that is left of its x: half, or as much as keeps all of it inside of the plot.
 
     Args:
         x_px: The x that is labeled, from the left edge of the plot.

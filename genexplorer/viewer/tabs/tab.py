@@ -140,7 +140,7 @@ class Tab(QWidget):
         return False
 
     def save_targets(self) -> list[SaveTarget]:
-        """Return what can be saved now, the most likely first."""
+        """Return the images and tables that can be saved now, the most likely first."""
         return []
 
     def copy_image(self) -> QImage | None:
@@ -166,7 +166,7 @@ class Tab(QWidget):
         return {}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state` returned, perhaps by an older version: check every value."""
+        """Restore the result of `state`, perhaps of an older version: check every value."""
 
     def activated(self) -> None:
         """Handle that the tab has come to the front: bring it up to date."""

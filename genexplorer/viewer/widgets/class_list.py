@@ -100,7 +100,7 @@ class ClassList(QFrame):
 
 
 class SearchLine(QLineEdit):
-    """The line of a searchable combo box: what is typed replaces the selected entry.
+    """The line of a searchable combo box: typed text replaces the selected entry.
 
     Signals:
         focused: It takes the focus.
@@ -132,12 +132,12 @@ class SearchLine(QLineEdit):
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Give the keys back to the window by Escape."""
         if event is not None and event.key() == Qt.Key.Key_Escape:
-            _hand_focus_on(self._box)
+            _release_focus(self._box)
         else:
             super().keyPressEvent(event)
 
 
-def _hand_focus_on(box: QComboBox) -> None:
+def _release_focus(box: QComboBox) -> None:
     """Give the focus to the widget around a box: keys go to the window, also once it becomes active again."""
     parent = box.parentWidget()
     if parent is not None and box.hasFocus():
@@ -145,7 +145,7 @@ def _hand_focus_on(box: QComboBox) -> None:
 
 
 def make_searchable(box: QComboBox) -> SearchLine:
-    """Let a combo box be searched: what is typed is completed to the entries that contain it. Return its line."""
+    """Let a combo box be searched: typed text is completed to the entries that contain it. Return its line."""
     box.setEditable(True)
     box.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
     line = SearchLine(box)
@@ -167,7 +167,7 @@ def make_searchable(box: QComboBox) -> SearchLine:
 
     line.editingFinished.connect(show_selected)
     # Afterwards keys go to the window again: once the list is closed, which gives the focus back.
-    leave = timer(box, 0, lambda: _hand_focus_on(box), once=True)
+    leave = timer(box, 0, lambda: _release_focus(box), once=True)
     line.returnPressed.connect(leave.start)
     box.activated.connect(lambda _: leave.start())
     return line

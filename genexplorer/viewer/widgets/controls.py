@@ -223,7 +223,7 @@ class EmptyState(QWidget):
             layout.setAlignment(label, Qt.AlignmentFlag.AlignHCenter)
 
     def set_text(self, reason: str, hint: str = "") -> None:
-        """Show the reason, and what to do."""
+        """Show the reason and the remedy."""
         self.reason.setText(reason)
         self.hint.setText(hint)
         for label in (self.reason, self.hint):

@@ -9,7 +9,7 @@ from genexplorer.viewer.style import scale, text_font
 
 
 def unscaled_painter(widget: QWidget) -> QPainter:
-    """Return a painter of a widget in pixels at a scale of 1, so that what it paints grows with everything else."""
+    """Return a painter of a widget in pixels at a scale of 1, so that its drawing grows with everything else."""
     painter = QPainter(widget)
     painter.scale(scale(), scale())
     painter.setFont(text_font(exact=True))

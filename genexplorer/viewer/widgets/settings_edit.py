@@ -21,7 +21,7 @@ class _KeyCompleter(QCompleter):
 
 
 class SettingsEdit(QLineEdit):
-    """Completes keys to those that contain what is typed."""
+    """Completes keys to those that contain the typed text."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -50,7 +50,7 @@ class Encoding:
         return signed_image((self.x.astype(np.float64) - self.recon.astype(np.float64)) / 255)
 
     def difference_legend(self) -> str:
-        """Return what the colors of the difference mean."""
+        """Return the legend of the colors of the difference."""
         if self.x.shape[2] == 1:
             return "x − x̂: orange = missing from x̂, blue = extra."
         return "x − x̂ by color channel: gray = equal, brighter = missing from x̂, darker = extra."

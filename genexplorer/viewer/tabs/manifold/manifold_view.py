@@ -244,7 +244,7 @@ class ManifoldView(QWidget):
         return state.model_dump(mode="json")
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state` returned; invalid values are replaced by the defaults."""
+        """Restore the result of `state`; invalid values are replaced by the defaults."""
         restored, bar = ManifoldViewState.model_validate(state), self.toolbar
         bar.target.setCurrentIndex(max(0, bar.target.findData(restored.target)))
         bar.count.setCurrentIndex(max(0, bar.count.findData(restored.count)))

@@ -111,7 +111,7 @@ class PlaneSelector(Observable):
             self.axes_origin = "prior"
 
     def show(self, step: int) -> None:
-        """Request the plane at a snapshot; repeats what has no response, as after all requests were canceled."""
+        """Request the plane at a snapshot; repeats requests without a response, such as canceled ones."""
         new, self._step = step != self._step, step
         if new or (self.axes is None and not self._requests.is_pending("job", "axes")):
             self._send("axes", "axes", self._on_axes, {"count": min(NUM_RANKED_AXES, self._size)})

@@ -241,7 +241,7 @@ class ManifoldTab(ModelTab):
         return {**self.view.state(), "plane": self.plane_controls.selector.to_json()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state` returned."""
+        """Restore the result of `state`."""
         self.view.restore(state)
         plane = state.get("plane")
         if isinstance(plane, dict):

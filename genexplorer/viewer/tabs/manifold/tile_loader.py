@@ -35,7 +35,7 @@ class _TileRequest:
 
 
 class TileLoader(Observable):
-    """Keeps the plane filled with decoded tiles: `show` sets what the plane shows, `mosaic` is the newest result.
+    """Keeps the plane filled with decoded tiles: `show` sets the visible range, `mosaic` is the newest result.
 
     Only tiles that are missing at this snapshot are requested, so that panning costs the rim alone. One request is
     open at a time and takes about a frame; a newer view replaces the tiles that are left. Where not all tiles fit into

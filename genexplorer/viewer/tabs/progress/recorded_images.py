@@ -35,7 +35,7 @@ def kind_title(kind: str) -> str:
 
 
 def kind_description(kind: str, data_kind: str) -> str:
-    """Return the description of a kind: what its images have in common, and for points their colors."""
+    """Return the description of a kind: the latents or inputs that its images share, and for points their colors."""
     description = IMAGE_KINDS.get(kind, ("", "recorded through training"))[1]
     return f"{description}; blue: samples, gray: data" if (kind, data_kind) == ("samples", "points") else description
 
