@@ -15,7 +15,7 @@ _FILE_NAME = re.compile(
     r"(?P<prefix>.*?)[-_]?(?P<split>train|t10k|test)-(?P<content>images|labels)[-.]idx(?:[134]-ubyte|2-int)(?P<gz>\.gz)?"
 )
 _MAX_DEPTH = 2  # of subfolders that are searched: torchvision stores MNIST in MNIST/raw
-_MAX_CLASSES = 1000
+_MAX_CLASSES, _MAX_NAME_LENGTH = 1000, 255  # as a model card can store
 _MAX_NAMES_BYTES = 1 << 16
 # Words in the names of the folders in which people keep data sets whose files have the names of MNIST's.
 _KNOWN_FOLDERS = {"fashion-mnist": ("fashion",), "kmnist": ("kmnist", "kuzushiji")}
@@ -184,7 +184,7 @@ def class_names(files: IdxFiles) -> tuple[str, ...]:
     folder = files.train_images.parent
     lines = _read_lines(folder / CLASS_NAMES_FILE)
     if lines:
-        return tuple(lines[:_MAX_CLASSES])
+        return tuple(line.strip()[:_MAX_NAME_LENGTH] for line in lines[:_MAX_CLASSES])
     if files.prefix and (names := _mapped_names(_read_lines(folder / f"{files.prefix}-mapping.txt"))):
         return names
     if files.prefix in _EMNIST_CLASSES:

@@ -6,6 +6,7 @@ import typer
 
 from genexplorer.cli import completion, output
 from genexplorer.cli.options import AsJson
+from genexplorer.runs.sanitize import one_line
 
 Assignments = Annotated[
     list[str] | None,
@@ -59,7 +60,8 @@ def add(
 
     settings = data_section(path, assignments or ())
     data_names.add(name, settings, replace=replace)
-    output.print_stderr(f"{name}: {settings.get('path', settings['name'])}; see it: genexplorer data inspect {name}")
+    place = one_line(settings.get("path", settings["name"]), 400)
+    output.print_stderr(f"{name}: {place}; see it: genexplorer data inspect {name}")
 
 
 def remove(

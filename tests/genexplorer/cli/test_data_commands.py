@@ -152,3 +152,10 @@ def test_the_size_of_the_cache_is_printed_and_the_cache_cleared(cli: Cli, flower
     assert found["entries"] == 2 and found["bytes"] > 24 * 16 * 16 * 3
     assert "in 2 entries deleted" in cli("data", "cache", "--clear").err
     assert "0 bytes in 0 entries" in cli("data", "cache").out
+
+
+def test_a_hostile_path_is_printed_without_escape_sequences(cli: Cli, flowers: Path) -> None:
+    hostile = flowers.rename(flowers.with_name("\x1b]0;title\x07flowers"))
+    for words in (["add", "garden", hostile], ["list"], ["inspect", "garden"], ["inspect", hostile, "--set", "size=8"]):
+        result = cli("data", *words)
+        assert result.code == 0 and not set("\x1b\x07") & set(result.out + result.err), words
