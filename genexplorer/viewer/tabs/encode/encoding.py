@@ -52,8 +52,8 @@ class Encoding:
     def difference_legend(self) -> str:
         """Return the legend of the colors of the difference."""
         if self.x.shape[2] == 1:
-            return "x − x̂: orange = missing from x̂, blue = extra."
-        return "x − x̂ by color channel: gray = equal, brighter = missing from x̂, darker = extra."
+            return "Difference: orange = missing from the reconstruction, blue = extra."
+        return "Difference by color channel: gray = none, brighter = missing from the reconstruction, darker = extra."
 
 
 def search_encoding(result: SearchResult) -> Encoding:

@@ -136,7 +136,7 @@ class EncodeViews(QWidget):
             return
         self.image_views["x"].set_image(current.x, caption)
         self.image_views["reconstruction"].set_image(current.recon, decoded)
-        self.image_views["difference"].set_image(current.difference(), "x − x̂")
+        self.image_views["difference"].set_image(current.difference(), "difference")
         if not self.image_views["latent"].isHidden():
             self.image_views["latent"].set_image(_colored_latent(current), "z")
             self.image_views["latent"].setToolTip(f"z: {latent_legend(current.x.shape[2])}")
