@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import pyqtgraph as pg
 import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QWidget
@@ -9,6 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from genexplorer.viewer import style
 from genexplorer.viewer.panes.presentation import expectation
+from genexplorer.viewer.plots.base_plot import BasePlot
 from genexplorer.viewer.tabs.tab_types import TABS
 from genexplorer.viewer.widgets.controls import Toolbar
 from genexplorer.viewer.widgets.labels import ElidedLabel
@@ -70,6 +72,18 @@ def test_letters_and_fixed_sizes_are_larger_by_the_scale(window: MainWindow, tit
         is_own_width = width > 1 and widget.minimumWidth() == widget.maximumWidth()
         if is_own_width and width < 200:  # a panel may take a share of the window
             assert widget.minimumWidth() >= 1.5 * width, widget
+    window.toggle_presentation()
+
+
+@pytest.mark.parametrize("title", ["Encode", "Interpolate", "Curves"])
+def test_text_in_plots_is_larger(window: MainWindow, title: str) -> None:
+    tab = tab_of(window, title)
+    window.toggle_presentation()
+    items = [item for plot in tab.findChildren(BasePlot) for item in plot.items() if isinstance(item, pg.TextItem)]
+    assert items
+    for item in items:
+        size = item.textItem.font().pointSizeF()
+        assert size >= 0.98 * style.PRESENTATION_SCALE * 8, item.toPlainText()
     window.toggle_presentation()
 
 

@@ -189,6 +189,7 @@ class LatentHistogram(BasePlot):
         self._bars.setOpts(brush=accent, pen=make_pen(palette.background, 0.5))
         self._density.setPen(make_pen(palette.text, 1.5))
         self._name.setColor(palette.text)
+        self._name.setFont(text_font())
 
 
 class SearchHistory(BasePlot):
