@@ -134,6 +134,7 @@ def train(
         _print_plan(plan, paths.runs_dir(runs_dir), as_json=as_json)
     if dry_run or write_config is not None:
         return
+    _warn_of_low_disk(plan, paths.runs_dir(runs_dir))
     _prepare_data(plan)
     _start(plan.config, runs_dir, name=name, tags=tags or (), watch=watch, as_json=as_json)
 

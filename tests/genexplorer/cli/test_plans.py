@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,13 @@ from tests.genexplorer.cli.conftest import Cli
 from trainers import registry
 from trainers.plan import resolve
 from trainers.storage import atomic_files
+
+
+def test_train_warns_of_a_disk_that_the_run_may_fill(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: type("Usage", (), {"free": 10e9}))
+    monkeypatch.setattr("genexplorer.cli.train._start", lambda *args, **options: None)
+    assert "has 10.0 GB free" in cli("train", "vae", "--steps", "100000000").err
+    assert "GB free" not in cli("train", "vae", "--steps", "100").err
 
 
 def test_a_dry_run_prints_settings_parameters_and_time_and_creates_nothing(cli: Cli) -> None:

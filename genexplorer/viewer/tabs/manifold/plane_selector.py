@@ -20,7 +20,6 @@ PointOrigin = Literal["images", "classes", "samples", "pins"]
 AxesOrigin = Literal["prior", "image", "class", "own"]  # the code through which the axes pass
 PLANE_KINDS: tuple[PlaneKind, ...] = get_args(PlaneKind)
 POINT_ORIGINS: tuple[PointOrigin, ...] = get_args(PointOrigin)
-AXES_ORIGINS: tuple[AxesOrigin, ...] = get_args(AxesOrigin)
 NUM_RANKED_AXES = 12  # axes whose influence is requested
 PIN_NAMES = ("A", "B", "C")
 _FIRST_CLASSES = (0, 1, 2)
