@@ -14,6 +14,7 @@ from genexplorer.cli import completion, output
 from genexplorer.cli.options import AsJson, RunsDir, open_store
 from genexplorer.cli.setting_flags import HELP_SECTION_MODEL, HELP_SECTION_SETTINGS, with_setting_flags
 from genexplorer.errors import ConfigError
+from genexplorer.runs import notes
 from genexplorer.runs.sanitize import one_line
 
 if TYPE_CHECKING:
@@ -113,6 +114,10 @@ def train(
     from genexplorer.cli import settings
 
     watch = _choose_watch_mode(detach=detach, plain=plain, foreground=foreground, as_json=as_json)
+    # Refuse name and tags now: a dry run accepts what a training accepts, and preparing data may take minutes.
+    if name:
+        notes.clean_name(name)
+    notes.require_tags(tags or ())
     plan = settings.resolve(
         preset, flags=flags or {}, assignments=assignments or (), data=data, config_file=config_file
     )

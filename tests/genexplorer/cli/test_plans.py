@@ -42,6 +42,15 @@ def test_a_dry_run_prints_settings_parameters_and_time_and_creates_nothing(cli: 
     assert not paths.runs_dir().exists()
 
 
+@pytest.mark.parametrize("options", [("--name", "latest"), ("--name", "n" * 65), ("--tag", ""), ("--tag", "t" * 33)])
+@pytest.mark.parametrize("instead", [("--dry-run",), ("--write-config", "-")])
+def test_a_name_or_tag_that_training_refuses_is_refused_by_a_dry_run(
+    cli: Cli, options: tuple[str, ...], instead: tuple[str, ...]
+) -> None:
+    result = cli("train", "vae-toy", *options, *instead)
+    assert result.code == 2 and not result.out and result.err.count("\n") == 1
+
+
 def test_a_dry_run_on_2d_data(cli: Cli) -> None:
     result = cli("train", "flow-toy", "--dry-run").out
     assert "2-D points" in result
