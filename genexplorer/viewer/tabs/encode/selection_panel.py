@@ -53,11 +53,13 @@ class ThumbnailGrid(ImageView):
         """Return room for eight by five thumbnails."""
         return QSize(scaled(THUMBNAIL_COLUMNS * (28 + THUMBNAIL_GAP_PX)), scaled(5 * (28 + THUMBNAIL_GAP_PX)))
 
-    def show_page(self, images: NDArray[np.uint8] | None, indices: NDArray[np.int64], selected: int | None) -> None:
-        """Show images, (N, H, W, C), of these test indices, (N,), and frame one."""
+    def show_page(
+        self, images: NDArray[np.uint8] | None, indices: NDArray[np.int64], selected: int | None, hint: str
+    ) -> None:
+        """Show images, (N, H, W, C), of these test indices, (N,), and frame one; without images a hint."""
         self._indices = indices
         if images is None or not len(images):
-            self.set_image(None, hint="loading test images…")
+            self.set_image(None, hint=hint)
             return
         self._latent_size = images.shape[1], images.shape[2]
         self.set_image(to_qimage(montage(images, THUMBNAIL_COLUMNS, THUMBNAIL_GAP_PX)))
@@ -194,7 +196,8 @@ class SelectionPanel(QWidget):
         classes = [(f"only {self._scheme.name(label)}", label) for label in selection.classes]
         set_entries(self.label, [("any label", None), *classes], selection.label)
         selected = selection.index if selection.kind == "test" else None
-        self.thumbnails.show_page(loader.thumbnails, loader.thumbnail_indices, selected)
+        hint = "no test images" if loader.failure else "loading test images…"
+        self.thumbnails.show_page(loader.thumbnails, loader.thumbnail_indices, selected, hint)
         names = [self._scheme.name(label) if label >= 0 else "" for label in loader.thumbnail_labels.tolist()]
         self.thumbnails.class_names = names
         if self._is_point_data:

@@ -106,20 +106,21 @@ class EncodeViews(QWidget):
         self.setup.setVisible(not is_point_data)
 
     def show_waiting(self, x: Array | None, caption: str, hint: str) -> None:
-        """Show the image alone while its latent is computed."""
-        for image_view in self.image_views.values():
-            image_view.set_image(None, hint=hint)
+        """Show the image alone while its latent is computed; the hint once, in the first view without content."""
+        has_image = x is not None and x.ndim == 3
+        for name, image_view in self.image_views.items():
+            image_view.set_image(None, hint=hint if name == ("reconstruction" if has_image else "x") else "")
         if x is not None and x.ndim == 3:
             self.image_views["x"].set_image(x, caption)
         markers = [Marker(x.astype(np.float64), "x")] if x is not None and x.ndim == 1 else []
         self.data.show_path(*markers, hint="" if markers else hint)
         for plane in (self.plane, self.posterior_plane):
-            plane.show_path(hint=hint)
+            plane.show_path()
         self.metrics.setText("")
         self.latent_label.setText("")
         self.bars.set_posterior(np.zeros(0), None, None)
         self.histogram.set_latent(None)
-        self.samples.set_image(None, hint=hint)
+        self.samples.set_image(None)
 
     def show_encoding(self, current: Encoding, caption: str, sampled_z: Floats | None, decoded: str) -> None:
         """Show an encoding; `caption` names the image, `decoded` the latent of the reconstruction."""

@@ -158,6 +158,19 @@ def test_a_model_without_an_encoder_gives_the_reason(qtbot: QtBot, run_folder: P
     bench.close()
 
 
+@pytest.mark.parametrize("size", [2, 20])
+def test_a_failure_is_shown_once(qtbot: QtBot, run_folder: Path, size: int) -> None:
+    """As where the data of a run are gone: every request fails for the same reason."""
+    bench = Bench(EncodeTab, run_folder, size=size, failing="the data are not there")
+    tab = bench.tab
+    views = [*tab.views.image_views.values(), tab.views.samples, tab.selection_panel.thumbnails]
+    qtbot.waitUntil(lambda: any("not there" in view.accessibleDescription() for view in views))
+    wait_for_replies(qtbot, tab)
+    shown = [view.accessibleDescription() for view in views if view.accessibleDescription()]
+    assert len(shown) == 2 and "the data are not there" in shown[0] and shown[1] == "no test images"
+    bench.close()
+
+
 def test_the_saved_test_image_is_restored(qtbot: QtBot, run_folder: Path) -> None:
     bench = Bench(EncodeTab, run_folder)
     for state in ({"index": "x"}, {"index": -4}, {"index": True}, {}):
