@@ -12,6 +12,7 @@ from trainers.plan import Plan
 from trainers.presets import assemble
 
 MIN_TRAINING_S = 2.0  # the speed of a run that trained for less is unreliable
+MIN_STEPS = 100  # likewise: the time of a run of a few steps is that of compiling and evaluating
 MAX_COMPARED_RUNS = 200  # only so many of the newest runs are read: a form estimates at every change
 
 
@@ -53,7 +54,7 @@ def _from_comparable_run(training: Plan, runs_dir: Path) -> Estimate | None:
     config, execution = training.config, training.config.execution
     ended = [run for run in RunStore(runs_dir).list() if run.state in (State.SUCCEEDED, State.STOPPED)]
     for status in ended[:MAX_COMPARED_RUNS]:
-        if status.elapsed_s < MIN_TRAINING_S or not status.images_seen:
+        if status.elapsed_s < MIN_TRAINING_S or status.step < MIN_STEPS or not status.images_seen:
             continue
         try:
             other = read_config(status.folder)

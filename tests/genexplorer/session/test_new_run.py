@@ -140,7 +140,8 @@ def test_the_expected_time_follows_the_length_and_past_runs(tmp_path: Path) -> N
 def test_a_finished_run_of_the_same_model_gives_the_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = NewRunForm("vae-2d").validate()
     folder = RunStore(tmp_path).create(config, name="red-elm")
-    done = replace(RunStore(tmp_path).status(folder), state=State.SUCCEEDED, images_seen=600_000, elapsed_s=60.0)
+    status = RunStore(tmp_path).status(folder)
+    done = replace(status, state=State.SUCCEEDED, step=4688, images_seen=600_000, elapsed_s=60.0)
     other = replace(done, name="of another model", folder=RunStore(tmp_path).create(NewRunForm("vae").validate()))
     monkeypatch.setattr(RunStore, "list", lambda store: [other, done])
     result = eta.expected_time(resolve(config), tmp_path)
@@ -149,6 +150,9 @@ def test_a_finished_run_of_the_same_model_gives_the_speed(tmp_path: Path, monkey
     damaged = replace(other, folder=tmp_path / "gone")
     monkeypatch.setattr(RunStore, "list", lambda store: [damaged, replace(done, elapsed_s=0.1)])
     assert eta.expected_time(resolve(config), tmp_path).images_per_s is None
+    # A run of a few steps is mostly evaluation.
+    monkeypatch.setattr(RunStore, "list", lambda store: [replace(done, step=4, images_seen=512, elapsed_s=9.0)])
+    assert "estimate of preset" in eta.expected_time(resolve(config), tmp_path).source
 
 
 def test_a_length_in_steps_is_estimated_for_steps_of_several_batches(
