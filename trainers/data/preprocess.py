@@ -24,8 +24,10 @@ _DESCRIPTIONS = {
 }
 
 
-def describe_setup(binarization: str, split: str = "train") -> str:
+def describe_setup(binarization: str, split: str = "train", *, num_channels: int = 1) -> str:
     """Return the binarization as it is quoted with every metric of a split, "train" or "test"."""
+    if binarization == "none" and num_channels > 1:
+        return "256 levels per color"
     once = " (test images drawn once, fixed seed)" if binarization == "dynamic" and split == "test" else ""
     return _DESCRIPTIONS[binarization] + once
 

@@ -101,7 +101,11 @@ def data_card(plan: Plan, data: ImageData | PointData) -> DataCard:
     # Describe the preprocessing.
     options = plan.data_options
     is_point_data = isinstance(data, PointData)
-    setup = ["points of the plane" if is_point_data else preprocess.describe_setup(plan.binarization)]
+    setup = [
+        "points of the plane"
+        if is_point_data
+        else preprocess.describe_setup(plan.binarization, num_channels=plan.image_shape[0])
+    ]
     if is_point_data and hasattr(options, "noise"):
         setup.append(f"noise {options.noise:g}")
     # Name the part of the data.

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -48,6 +49,16 @@ def test_augmentation_is_named_with_metrics_of_training_batches_alone(folder: Pa
         setup = specs[f"train/{name}"].setup
         assert "random flip, random crop (padding 2)" in setup and "DiffAugment (translation)" in setup
     assert not any("random flip" in s.setup or "DiffAugment" in s.setup for s in specs.values() if "test/" in s.name)
+
+
+def test_levels_of_color_images_are_not_called_gray(tmp_path: Path) -> None:
+    for channels, setup in ((1, "256 gray levels"), (3, "256 levels per color")):
+        images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, channels), dtype=np.uint8)
+        np.save(tmp_path / f"{channels}.npy", images)
+        layers = presets.changes(data=str(tmp_path / f"{channels}.npy"))
+        (started,) = tiny.of(list(train(presets.assemble("gan", layers, GAN))), Started)
+        setups = [spec.setup for spec in started.metrics if "diversity" in spec.name]
+        assert setups and all(text.startswith(setup) for text in setups)
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "hinge", "least-squares", "wasserstein-gp"])

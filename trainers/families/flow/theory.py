@@ -62,7 +62,7 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
     noise = "Learned noise" if learned else "Noise"
     dequantized = Stage("v", "dequantized, logit", f"{noise} fills each level's bin; the logit maps (0, 1) to ℝ.", "v")
     stages = (
-        Stage("x", item, "A 2-D point." if points else "An image of 256 gray levels.", "x"),
+        Stage("x", item, "A 2-D point." if points else "An image of 256 levels per value.", "x"),
         *(() if points else (dequantized,)),
         Stage("z", "after all transforms", "The latent: z = f(x).", "z"),
         Stage("x̂", "inverse", "x̂ = f⁻¹(z). The inverse is exact; any difference is rounding.", "recon"),
