@@ -171,6 +171,11 @@ class SelectionPanel(QWidget):
         self._own_heading.setText("Your point" if is_point_data else "Your image")
         for widget in (self.thumbnails, self._open_button, self.inverted, self.canvas, self._clear_button):
             widget.setVisible(not is_point_data)
+        self._show_color_buttons()
+
+    def _show_color_buttons(self) -> None:
+        for button in (self.pen_button, self.background_button):
+            button.setVisible(self.canvas.drawing.has_colors and not self._is_point_data)
 
     def set_image_shape(self, image_shape: tuple[int, int, int]) -> None:
         """Use another image size, (C, H, W); in color the pen and the background have colors."""
@@ -180,8 +185,8 @@ class SelectionPanel(QWidget):
         if is_other and drawing.has_colors:  # most color images have a light background
             self.canvas.set_colors(pen=BLACK, background=WHITE)
         for button, color in ((self.pen_button, drawing.pen), (self.background_button, drawing.background)):
-            button.setVisible(drawing.has_colors)
             button.set_color(color)
+        self._show_color_buttons()
 
     def recolor(self, palette: Palette) -> None:
         """Take the width that suits the size of the fonts, which changes with the palette."""
