@@ -80,7 +80,7 @@ class Plane:
         low, high = self.bounds[:2] if axis == "x" else self.bounds[2:]
         ends = self.to_z([low, high])
         first, last = (float(value) for value in np.clip(ends, -4.0, 4.0)) if self.coords == "u" else map(float, ends)
-        values = round_values(first, last, count)
+        values = tick_values(first, last, count)
         positions = self.from_z(values)
         # As many digits as the distance between two ticks has.
         step = values[1] - values[0] if len(values) > 1 else 0.1
@@ -122,7 +122,7 @@ def typical_norm(size: int) -> float:
     return math.sqrt(2) * math.exp(math.lgamma((size + 1) / 2) - math.lgamma(size / 2))
 
 
-def round_values(low: float, high: float, count: int) -> list[float]:
+def tick_values(low: float, high: float, count: int) -> list[float]:
     """Return about `count` round values in [low, high], a step of 1, 2, 2.5 or 5 times a power of ten apart."""
     span = high - low
     if not (math.isfinite(span) and span > 0) or count < 1:

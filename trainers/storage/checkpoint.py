@@ -41,7 +41,7 @@ _MAX_BYTES = {
 }
 _DTYPE_LETTERS = {"f": "F", "i": "I", "u": "U"}  # of safetensors, by NumPy's `dtype.kind`
 _ALIGNMENT_BYTES = 8  # pads the header of safetensors so that the arrays can be memory-mapped
-_USE_OLDER = "use an older checkpoint"
+_USE_OLDER = "use an older one"  # checkpoint or snapshot
 
 
 def save(folder: Path, arrays: Arrays, meta: Mapping[str, object]) -> None:

@@ -27,18 +27,22 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
     # The model's own. Their setup begins with that of the data, with the binarization as it is in the metric's split.
     weights = "EMA weights" if session.ema.is_separate else "raw weights, there is no EMA"
     binarization, data_setup = session.plan.binarization, session.data_card.setup
-    augmented = preprocess.Augmentation.of(session.plan.data_options).describe()
+    augmentations = preprocess.Augmentation.of(session.plan.data_options).describe()
     specs = []
     for spec in (*session.model.metrics(), *(session.reference.specs(session.model) if session.reference else ())):
         of_split = preprocess.describe_setup(binarization, spec.name.partition("/")[0])
         setup = data_setup.replace(preprocess.describe_setup(binarization), of_split, 1)
         title = spec.title.replace("EMA weights", weights)
         is_test = spec.name.startswith("test/")
-        own = _with_test_images(spec.setup, session) if is_test else ", ".join(filter(None, (*augmented, spec.setup)))
-        if not is_test or _FIRST_TEST_IMAGES.search(own):  # the data's number of test images is irrelevant, or a repeat
+        if is_test:
+            metric_setup = _with_test_images(spec.setup, session)
+        else:
+            metric_setup = ", ".join(filter(None, (*augmentations, spec.setup)))
+        # "first 500 test images" of the data is left out where the metric is of training batches, or says it itself.
+        if not is_test or _FIRST_TEST_IMAGES.search(metric_setup):
             setup = ", ".join(part for part in setup.split(", ") if not _FIRST_TEST_IMAGES.fullmatch(part))
-        specs.append(replace(spec, title=title, setup=", ".join(filter(None, (setup, own)))))
-    # Those that every training records, unless the model declares them itself, in better words.
+        specs.append(replace(spec, title=title, setup=", ".join(filter(None, (setup, metric_setup)))))
+    # Those that every training records, unless the model declares them itself.
     common, unit = [], session.plan.theory().unit
     for name in session.optimizers:
         suffix, owner = ("", "") if len(session.optimizers) == 1 else (f"_{name}", f" of {name}")
@@ -61,13 +65,13 @@ def metric_specs(session: TrainingSession) -> tuple[MetricSpec, ...]:
 def _with_test_images(setup: str, session: TrainingSession) -> str:
     """Return the setup of a test metric with the number of test images, and of samples, that there are."""
     count, kind = len(session.test_data), session.data_card.kind
-    present = f"first {count:,} test {kind}"
+    actual = f"first {count:,} test {kind}"
     if getattr(session.plan.data_options, "limit_test", None) is not None:
-        setup = setup.replace("whole test set", present)
+        setup = setup.replace("whole test set", actual)
     for match in _FIRST_TEST_IMAGES.finditer(setup):
         declared = match[1]
         if int(declared.replace(",", "")) > count:  # there are as many samples as test images
-            setup = setup.replace(match[0], present).replace(f" {declared} samples", f" {count:,} samples")
+            setup = setup.replace(match[0], actual).replace(f" {declared} samples", f" {count:,} samples")
     return setup
 
 
@@ -86,8 +90,8 @@ def theory_alerts(session: TrainingSession) -> Iterator[events.Alert]:
 
 def undeclared_metric_error(model: Model, metric: str) -> ConfigError:
     """Return the error of a metric that a model records but does not declare."""
-    title = type(model).__name__
-    return ConfigError(f"{title} records '{metric}', which it does not declare", f"add it to {title}.metrics()")
+    name = type(model).__name__
+    return ConfigError(f"{name} records '{metric}', which it does not declare", f"add it to {name}.metrics()")
 
 
 def require_declared_metrics(session: TrainingSession) -> None:

@@ -34,7 +34,10 @@ def trace(
     temperature: Annotated[
         float,
         typer.Option(
-            "--temperature", min=0.0, max=10.0, help="Standard deviation of that z; 1 is the base distribution."
+            "--temperature",
+            min=0.0,
+            max=10.0,
+            help="With inverse: standard deviation of z; 1 is the base distribution.",
         ),
     ] = 1.0,
     count: Annotated[
@@ -48,11 +51,12 @@ def trace(
     if seed is not None and (index is not None or direction is Direction.FORWARD):
         raise ConfigError("--seed is for a sampled z", "use it with --direction inverse and without --index")
     with ImageCommand(run, out or default_file("trace.png"), step, runs_dir, capability="trace") as command:
-        if index is not None and index + count > command.num_test:
-            raise ConfigError(f"the test set has {command.num_test:,} images", "lower --index or --count")
+        num_test, is_sampled = command.num_test, direction is Direction.INVERSE and index is None
         if command.is_point_data and index is None and count == 1:
-            count = NUM_TRACED_POINTS
-        result = _request_trace(command, index, seed, temperature, min(count, max(1, command.num_test)), direction)
+            count = NUM_TRACED_POINTS if is_sampled else min(NUM_TRACED_POINTS, max(1, num_test))
+        if not is_sampled and (index or 0) + count > max(1, num_test):
+            raise ConfigError(f"the test set has {num_test:,} images", "lower --index or --count")
+        result = _request_trace(command, index, seed, temperature, count, direction)
         _write_image(command, result, scale)
     _print_log_dets(result)
 

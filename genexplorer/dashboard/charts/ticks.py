@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from genexplorer.session.plane import round_values
+from genexplorer.session.plane import tick_values
 
 Floats = NDArray[np.float64]
 ScaleKind = Literal["linear", "log", "mirrored log"]
@@ -58,7 +58,7 @@ def log_scale_kind(values: Floats) -> ScaleKind | None:
 def ticks(scale: AxisScale, max_ticks: int) -> list[float]:
     """Return about `max_ticks` round values within a scale, ascending."""
     if scale.scale_kind == "linear":
-        return round_values(scale.low, scale.high, max_ticks)
+        return tick_values(scale.low, scale.high, max_ticks)
     near, far = (scale.low, scale.high) if scale.scale_kind == "log" else (-scale.high, -scale.low)
     sign = 1 if scale.scale_kind == "log" else -1
     return sorted(sign * value for value in _log_ticks(near, far, max_ticks))
@@ -69,7 +69,7 @@ def time_ticks(low: float, high: float, max_ticks: int) -> list[float]:
     span = max(high - low, 1e-9)
     step = next((s for s in _TIME_TICK_INTERVALS_S if span / s <= max(max_ticks, 1)), None)
     if step is None:
-        return round_values(low, high, max_ticks)
+        return tick_values(low, high, max_ticks)
     return [float(step * i) for i in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
 
 
@@ -114,5 +114,5 @@ def _log_ticks(low: float, high: float, max_ticks: int) -> list[float]:
         if len(values) <= max_ticks:
             break
     if len(values) < 2:
-        values = [value for value in round_values(low, high, max_ticks) if value > 0]
+        values = [value for value in tick_values(low, high, max_ticks) if value > 0]
     return values[:: max(1, math.ceil(len(values) / max(max_ticks, 1)))]

@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from genexplorer.session.plane import DEFAULT_BOUNDS, MAX_Z, Coords, Plane, phi, phi_inverse, round_values
+from genexplorer.session.plane import DEFAULT_BOUNDS, MAX_Z, Coords, Plane, phi, phi_inverse, tick_values
 
 RNG = np.random.default_rng(0)
 BOTH = pytest.mark.parametrize("coords", ["z", "u"])
@@ -76,9 +76,9 @@ def test_ticks_of_a_deep_zoom_have_the_digits_they_need() -> None:
     ("low", "high", "count"), [(0, 0, 5), (1, 0, 5), (math.nan, 1, 5), (0, math.inf, 5), (0, 1, 0)]
 )
 def test_an_empty_range_has_no_round_values(low: float, high: float, count: int) -> None:
-    assert round_values(low, high, count) == []
+    assert tick_values(low, high, count) == []
 
 
 def test_round_values_are_evenly_spaced() -> None:
-    assert round_values(-3, 3, 7) == [-3, -2, -1, 0, 1, 2, 3]
-    np.testing.assert_allclose(np.diff(round_values(-0.37, 12.2, 6)), 2.5)
+    assert tick_values(-3, 3, 7) == [-3, -2, -1, 0, 1, 2, 3]
+    np.testing.assert_allclose(np.diff(tick_values(-0.37, 12.2, 6)), 2.5)

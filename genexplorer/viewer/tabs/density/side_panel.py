@@ -9,7 +9,7 @@ from PyQt6.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.session.class_scheme import ClassGroup
 from genexplorer.session.palette import Palette
-from genexplorer.session.plane import round_values
+from genexplorer.session.plane import tick_values
 from genexplorer.viewer.style import GAP, make_pen, scale, scaled, text_font
 from genexplorer.viewer.tabs.density.heat_map import HeatMap, colorize
 from genexplorer.viewer.tabs.density.layers import LAYERS, HeatMapKind, LayersState
@@ -76,7 +76,7 @@ class ColorBar(PaintedWidget):
         # Write values below the bar; the color at an end of the scale also covers all values beyond it.
         painter.setPen(QColor(self.colors.muted))
         painter.setFont(text_font(8, exact=True))
-        for value in round_values(color_scale.low, color_scale.high, 4):
+        for value in tick_values(color_scale.low, color_scale.high, 4):
             x = bar.left() + float(color_scale.normalize(np.array(value))) * bar.width()
             painter.drawLine(round(x), round(bar.bottom()), round(x), round(bar.bottom()) + 3)
             # Label the tick, aligned so that the number is inside the widget.
