@@ -48,7 +48,7 @@ class DiskUse:
         rate = f", {size(self.metrics_bytes_per_hour)} per hour" if self.metrics_bytes_per_hour else ""
         metrics = f"metrics {size(self.bytes_per_step)} per step{rate} ({self.source})"
         if self.metrics_bytes is not None:
-            metrics = f"{size(self.metrics_bytes)} at the end: {metrics}"
+            metrics = f"{metrics}, {size(self.metrics_bytes)} at the end"
         return f"{metrics}; weights up to {size(self.max_weights_bytes)}"
 
 

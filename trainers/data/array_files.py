@@ -267,6 +267,8 @@ def _shape_of_images(shape: tuple[int, ...], path: Path, options: ImageFileOptio
     Raises:
         DataError: for any other shape.
     """
+    if 0 in shape:
+        raise DataError(f"{path}: an array of shape {shape} has no images", "give at least two")
     hint = "expected (N, H, W), (N, H, W, C), (N, C, H, W), or (N, H · W) for square gray images"
     if len(shape) == 2 and (side := _square_side(shape[1])) is not None:
         return 1, side, side
@@ -279,6 +281,8 @@ def _shape_of_images(shape: tuple[int, ...], path: Path, options: ImageFileOptio
             return shape[1], shape[2], shape[3]
         if not first and is_last:
             return shape[3], shape[1], shape[2]
+    if len(shape) == 4:
+        hint = f"C, the number of channels, must be 1 or 3: {hint}"
     raise DataError(f"{path}: an array of shape {shape} is not one of images", hint)
 
 
@@ -295,6 +299,8 @@ def _to_images(array: NDArray[Any], path: Path, options: ImageFileOptions) -> Im
         array = np.rint((array.astype(np.float32) - low) * np.float32(255 / (high - low))).clip(0, 255)
     elif array.dtype.kind == "f":
         low, high = float(array.min()), float(array.max())
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise DataError(f"{path}: has values that are NaN or infinite", "replace them, or leave these images out")
         if not 0 <= low <= high <= 1:
             hint = f"say which values are black and white, such as --set data.value_range=[{low:g},{high:g}]"
             raise DataError(f"{path}: values from {low:g} to {high:g}; floats must be in [0, 1]", hint)
@@ -322,8 +328,10 @@ def _to_labels(labels: NDArray[Any] | None, count: int, path: Path) -> Labels | 
     labels = labels.reshape(len(labels), -1)[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
     if labels.shape != (count,):
         raise DataError(f"{path}: labels of shape {labels.shape} for {count:,} examples", "give one for each")
-    whole = labels.astype(np.int64) if labels.dtype.kind in "iufb" else None
-    if whole is None or (whole != labels).any() or whole.min() < 0 or whole.max() >= _MAX_CLASSES:
+    if labels.dtype.kind not in "iufb":
+        raise DataError(f"{path}: labels of type {labels.dtype}, not integers", "number the classes from 0")
+    whole = labels.astype(np.int64)
+    if (whole != labels).any() or whole.min() < 0 or whole.max() >= _MAX_CLASSES:
         raise DataError(f"{path}: labels must be integers from 0 to {_MAX_CLASSES - 1}", "renumber the classes")
     return whole.astype(np.uint8 if whole.max() < 256 else np.int32)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAX_COUNT = 10_000
+DEFAULT_COUNT = 10
 MAX_INVERSIONS = 1000
 DEFAULT_SEARCH_STEPS, DEFAULT_RESTARTS = 200, 8
 DEFAULT_SEARCH: Mapping[str, object] = {"steps": DEFAULT_SEARCH_STEPS, "restarts": DEFAULT_RESTARTS, "seed": 0}
@@ -24,7 +25,9 @@ def reconstruct(
     run: Run,
     out: OutFile = None,
     step: Step = None,
-    count: Annotated[int, typer.Option("--count", min=1, max=MAX_COUNT, help="How many test images.")] = 10,
+    count: Annotated[
+        int | None, typer.Option("--count", min=1, max=MAX_COUNT, help="How many test images. [default: 10, or all]")
+    ] = None,
     first: Annotated[int, typer.Option("--first", min=0, help="Index of the first one in the test set.")] = 0,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Choose test images at random instead.")] = None,
     columns: Columns = 10,
@@ -44,7 +47,10 @@ def invert(
     out: OutFile = None,
     step: Step = None,
     first: Annotated[int, typer.Option("--first", min=0, help="Index of the first test image.")] = 0,
-    count: Annotated[int, typer.Option("--count", min=1, max=MAX_INVERSIONS, help="Number of test images.")] = 10,
+    count: Annotated[
+        int | None,
+        typer.Option("--count", min=1, max=MAX_INVERSIONS, help="Number of test images. [default: 10, or all]"),
+    ] = None,
     steps: Annotated[
         int, typer.Option("--steps", min=1, max=10_000, help="Optimization steps.")
     ] = DEFAULT_SEARCH_STEPS,
@@ -135,12 +141,14 @@ def interleave(above: "NDArray[np.uint8]", below: "NDArray[np.uint8]", columns: 
     return np.concatenate([np.concatenate([row, empty[len(row) :]]) for row in rows])
 
 
-def choose_test_images(count: int, first: int, seed: int | None, num_test: int) -> list[int]:
-    """Return indices of test images: consecutive ones, or random ones by a seed.
+def choose_test_images(count: int | None, first: int, seed: int | None, num_test: int) -> list[int]:
+    """Return indices of test images: consecutive ones, or random ones by a seed; without a count ten, if there are.
 
     Raises:
         ConfigError: if there are not as many.
     """
+    if count is None:
+        count = max(1, min(DEFAULT_COUNT, num_test - first))
     if seed is not None:
         import numpy as np
 

@@ -23,7 +23,7 @@ def test_metrics_grow_with_the_steps_and_weights_have_a_bound(tmp_path: Path) ->
     assert short.metrics_bytes and long.metrics_bytes and long.metrics_bytes_per_hour == long.metrics_bytes
     assert 60 * short.metrics_bytes < long.metrics_bytes < 100 * short.metrics_bytes
     assert short.max_weights_bytes == long.max_weights_bytes > 256e6
-    assert "per hour (typical); weights up to" in str(long)
+    assert "per hour (typical), 365.1 MB at the end; weights up to" in str(long)
 
 
 def test_a_length_in_minutes_takes_the_speed_of_the_preset(tmp_path: Path) -> None:

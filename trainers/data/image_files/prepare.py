@@ -183,6 +183,9 @@ def _make(
     num_test = num_test_examples(count, test_fraction) if num_own_test is None else num_test
     if count < 2 or not 0 < num_test < count:
         reason = f" ({'; '.join(skipped[:3])})" if skipped else ""
+        if num_own_test is None:
+            message = f"{folder.folder}: {count} {'image' if count == 1 else 'images'} can be decoded{reason}"
+            raise DataError(message, "at least 2 are needed, one for training and one to test: add some")
         message = f"{folder.folder}: {count - num_test} training and {num_test} test images can be decoded{reason}"
         raise DataError(message, "at least one of each is needed: add images, or check the files")
     if all_equal:

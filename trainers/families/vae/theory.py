@@ -22,7 +22,7 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
     # The words that depend on the kind of data.
     points = kind == "points"
     item = "point" if points else "image"
-    preprocessed = "A 2-D point." if points else "An image after preprocessing: binarized, or gray levels in [0, 1]."
+    preprocessed = "A 2-D point." if points else "An image after preprocessing: binarized, or levels in [0, 1]."
     return Theory(
         objective_quantity="elbo",
         objective_name="ELBO",

@@ -228,6 +228,15 @@ def test_the_job_prints_json_lines(run: Path, tmp_path: Path, capsys: pytest.Cap
     assert progress_gif.main([]) == 2
 
 
+def test_ten_test_images_are_chosen_or_all_there_are() -> None:
+    choose = reconstruct.choose_test_images
+    assert choose(None, 0, None, 100) == list(range(10)) and choose(None, 2, None, 6) == [2, 3, 4, 5]
+    assert sorted(choose(None, 0, 1, 6)) == list(range(6))
+    for count, first in ((7, 0), (None, 6)):
+        with pytest.raises(ConfigError, match="the test set has 6 images"):
+            choose(count, first, None, 6)
+
+
 def test_a_run_without_images_or_snapshots_is_an_error(cli: Cli, tmp_path: Path) -> None:
     write_run(paths.runs_dir(), state="queued", name="new-one")
     for arguments in (["manifold"], ["sample"], ["reconstruct"]):
