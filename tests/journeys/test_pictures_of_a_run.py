@@ -49,7 +49,8 @@ def test_images_have_the_requested_size_and_content(trained: Shell) -> None:
     trained("reconstruct", "short", "--out", "r.png", "--count", "5")
     assert pixels(out / "r.png").shape == (336, 840)
     assert pixels(out / "r.png")[: 6 * 28].max() == 255, "the upper row is the test images themselves"
-    assert trained("reconstruct", "short", "--out", "r.png", "--first", "9999", "--count", "2", code=2).err.count("\n") == 1
+    too_many = ("--first", "9999", "--count", "2")
+    assert trained("reconstruct", "short", "--out", "r.png", *too_many, code=2).err.count("\n") == 1
 
 
 def test_an_animation_shows_each_recorded_step(trained: Shell) -> None:
