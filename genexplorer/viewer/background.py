@@ -3,8 +3,10 @@
 import logging
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+from PyQt6 import sip
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
 
 from genexplorer.errors import UserError
@@ -12,18 +14,34 @@ from genexplorer.errors import UserError
 _log = logging.getLogger(__name__)
 
 
+class _Emitter(QObject):
+    """Calls functions in Qt's thread. It is never deleted: a thread that emits a signal of a deleted object crashes."""
+
+    finished = pyqtSignal(object)  # a function to call
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.finished.connect(self._call, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
+
+    def _call(self, function: Callable[[], None]) -> None:
+        function()
+
+
+@cache
+def _emitter() -> _Emitter:
+    return _Emitter()
+
+
 class Background(QObject):
     """Runs short blocking functions in daemon threads and delivers their results in Qt's thread."""
-
-    _finished = pyqtSignal(object, object)  # a callback and its argument
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._closed = False
-        self._finished.connect(self._deliver, Qt.ConnectionType.QueuedConnection)  # type: ignore[call-arg]
 
     def run(self, work: Callable[[], Any], on_result: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
         """Do the work in a thread; call `on_result` with its result or `on_failure` with one line, in Qt's thread."""
+        emitter = _emitter()
 
         def run_in_thread() -> None:
             try:
@@ -33,10 +51,7 @@ class Background(QObject):
             except Exception as error:  # the window shows it
                 _log.exception("work in the background failed")
                 outcome, callback = f"{type(error).__name__}: {error}", on_failure
-            try:
-                self._finished.emit(callback, outcome)
-            except RuntimeError:  # the window is gone, and this object with it
-                _log.debug("the window is closed; the outcome is dropped")
+            emitter.finished.emit(lambda: self._deliver(callback, outcome))
 
         threading.Thread(target=run_in_thread, daemon=True).start()
 
@@ -45,5 +60,5 @@ class Background(QObject):
         self._closed = True
 
     def _deliver(self, callback: Callable[[Any], None], outcome: object) -> None:
-        if not self._closed:
+        if not self._closed and not sip.isdeleted(self):
             callback(outcome)
