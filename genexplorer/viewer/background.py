@@ -37,11 +37,10 @@ class Background(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._closed = False
+        self._closed, self._emitter = False, _emitter()
 
     def run(self, work: Callable[[], Any], on_result: Callable[[Any], None], on_failure: Callable[[str], None]) -> None:
         """Do the work in a thread; call `on_result` with its result or `on_failure` with one line, in Qt's thread."""
-        emitter = _emitter()
 
         def run_in_thread() -> None:
             try:
@@ -51,14 +50,19 @@ class Background(QObject):
             except Exception as error:  # the window shows it
                 _log.exception("work in the background failed")
                 outcome, callback = f"{type(error).__name__}: {error}", on_failure
-            emitter.finished.emit(lambda: self._deliver(callback, outcome))
+            self.deliver(lambda: callback(outcome))
 
         threading.Thread(target=run_in_thread, daemon=True).start()
 
-    def close(self) -> None:
-        """Deliver no more outcomes."""
-        self._closed = True
+    def deliver(self, function: Callable[[], None]) -> None:
+        """Call a function in Qt's thread, such as one that shows progress; to be called in the thread of the work."""
 
-    def _deliver(self, callback: Callable[[Any], None], outcome: object) -> None:
-        if not self._closed and not sip.isdeleted(self):
-            callback(outcome)
+        def call_unless_closed() -> None:
+            if not self._closed and not sip.isdeleted(self):
+                function()
+
+        self._emitter.finished.emit(call_unless_closed)
+
+    def close(self) -> None:
+        """Deliver nothing more."""
+        self._closed = True

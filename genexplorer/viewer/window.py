@@ -22,7 +22,7 @@ from genexplorer.viewer import style
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.dialogs.alerts import AlertsDialog
 from genexplorer.viewer.dialogs.help import HelpDialog
-from genexplorer.viewer.dragged_files import dropped_path
+from genexplorer.viewer.dragged_files import accept_path
 from genexplorer.viewer.panes.presentation import PresentationTitle, set_scale
 from genexplorer.viewer.panes.status_bar import AlertBanner, ViewerStatusBar
 from genexplorer.viewer.panes.tab_pages import TabPages
@@ -406,14 +406,12 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Accept folders and files."""
-        if event is not None and dropped_path(event) is not None:
-            event.acceptProposedAction()
+        accept_path(event)
 
     def dropEvent(self, event: QDropEvent | None) -> None:
         """Open a dropped run, or the form of a new run with dropped data."""
-        path = dropped_path(event) if event is not None else None
-        if event is not None and path is not None:
-            event.acceptProposedAction()
+        path = accept_path(event)
+        if path is not None:
             self.run_actions.open_dropped(path)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QFontMetrics, QGuiApplication, QStandardItemModel
 from PyQt6.QtWidgets import (
     QComboBox,
@@ -28,7 +28,7 @@ from genexplorer.session.new_run_check import FormCheck
 from genexplorer.session.palette import LIGHT, Palette
 from genexplorer.viewer.background import Background
 from genexplorer.viewer.dialogs.data_sheet_view import DataSheetView
-from genexplorer.viewer.dragged_files import dropped_path
+from genexplorer.viewer.dragged_files import accept_path
 from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.widgets.controls import (
     clear_default_button,
@@ -56,8 +56,6 @@ class NewRunDialog(QDialog):
     Values are checked, and the sheet of the data is read, in the background.
     """
 
-    _sheet_progressed = pyqtSignal(int, int, int)  # number of the sheet, examples read, of all
-
     def __init__(self, form: NewRunForm | None = None, parent: QWidget | None = None, palette: Palette = LIGHT) -> None:
         super().__init__(parent)
         self.setWindowTitle("New run")
@@ -81,7 +79,6 @@ class NewRunDialog(QDialog):
         self._grid.setVerticalSpacing(scaled(GAP))
         self._grid.setColumnStretch(1, 1)
         self.sheet = DataSheetView(palette)
-        self._sheet_progressed.connect(self._show_sheet_progress)
         # The buttons, below the form, the expected result and the error.
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.start = QPushButton("Start training")
@@ -154,14 +151,12 @@ class NewRunDialog(QDialog):
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Accept a folder or a file."""
-        if event is not None and dropped_path(event) is not None:
-            event.acceptProposedAction()
+        accept_path(event)
 
     def dropEvent(self, event: QDropEvent | None) -> None:
         """Use a dropped folder or file as the data."""
-        path = dropped_path(event) if event is not None else None
-        if event is not None and path is not None:
-            event.acceptProposedAction()
+        path = accept_path(event)
+        if path is not None:
             self.form.use_path(path)
 
     # The check --------------------------------------------------------------------------------------------------
@@ -210,12 +205,16 @@ class NewRunDialog(QDialog):
         number = self._num_sheets
         self.sheet.show_status("reading examples…")
 
+        def show_progress(done: int, total: int) -> None:
+            if number == self._num_sheets:
+                self.sheet.show_progress(done, total)
+
         def read() -> DataSheet | None:
             try:
                 return read_data_sheet(
                     config,
                     is_canceled=lambda: number != self._num_sheets,
-                    on_progress=lambda done, total: self._sheet_progressed.emit(number, done, total),
+                    on_progress=lambda done, total: self._background.deliver(lambda: show_progress(done, total)),
                 )
             except SheetCanceled:
                 return None
@@ -229,10 +228,6 @@ class NewRunDialog(QDialog):
                 self.sheet.show_status(message)
 
         self._background.run(read, show, fail)
-
-    def _show_sheet_progress(self, number: int, done: int, total: int) -> None:
-        if number == self._num_sheets:
-            self.sheet.show_progress(done, total)
 
     # The fields -------------------------------------------------------------------------------------------------
 

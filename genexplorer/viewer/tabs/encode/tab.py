@@ -19,6 +19,7 @@ from genexplorer.runs.sanitize import one_line
 from genexplorer.session import command_lines, formatting
 from genexplorer.session.own_image import OwnImage
 from genexplorer.viewer.context import ViewerContext
+from genexplorer.viewer.dragged_files import accept_path
 from genexplorer.viewer.preferences import MAX_IMAGE_INDEX, saved_int
 from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.encode.encoding import Encoding, EncodingLoader, search_encoding
@@ -185,16 +186,12 @@ class EncodeTab(ModelTab):
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
         """Accept an image file, and leave the folder of a run to the window."""
-        if event is not None and self._dropped_file(event) is not None:
-            event.acceptProposedAction()
-        elif event is not None:
-            event.ignore()
+        accept_path(event, IMAGE_SUFFIXES)
 
     def dropEvent(self, event: QDropEvent | None) -> None:
         """Encode an image file."""
-        file = None if event is None else self._dropped_file(event)
-        if event is not None and file is not None:
-            event.acceptProposedAction()
+        file = accept_path(event, IMAGE_SUFFIXES)
+        if file is not None:
             self.open_file(file)
 
     def save_targets(self) -> list[SaveTarget]:
@@ -296,12 +293,6 @@ class EncodeTab(ModelTab):
     def _select_file(self, image: Array) -> None:
         name = one_line(self._file.name, 40) if self._file is not None else ""
         self.selection.set_custom(image, "file", name)
-
-    def _dropped_file(self, event: "QDropEvent | QDragEnterEvent") -> Path | None:
-        data = event.mimeData()
-        urls = data.urls() if data is not None else []
-        file = Path(urls[0].toLocalFile()) if len(urls) == 1 and urls[0].isLocalFile() else None
-        return file if file is not None and file.suffix.lower() in IMAGE_SUFFIXES else None
 
     def _show(self) -> None:
         loader, views = self.loader, self.views
