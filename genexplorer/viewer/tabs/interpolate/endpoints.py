@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
-from genexplorer.session.class_means import mean_codes, num_codes
 from genexplorer.session.class_scheme import ClassScheme, class_scheme
 from genexplorer.session.observable import Observable
 from genexplorer.session.own_image import OwnImage
+from genexplorer.viewer.class_means import ClassMeans
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, RequestGroup, failure_text
 from genexplorer.viewer.preferences import MAX_IMAGE_INDEX, saved_int
 from genexplorer.viewer.tabs.encode.search import LatentSearch
@@ -61,8 +61,7 @@ class Endpoints(Observable):
         self._step: int | None = None
         self.pins: dict[str, Floats] = {}
         self.own_image: OwnImage | None = None  # of the Encode tab
-        self._class_means: dict[int, Floats] = {}
-        self._means_step: int | None = None  # step of the class means
+        self._means = ClassMeans()
         self.by_name = {name: Endpoint(seed=seed, index=index) for name, seed, index in _INITIAL_ENDPOINTS}
         self.searches = {name: LatentSearch(requests, f"search {name}") for name in ENDPOINT_NAMES}
         for search in self.searches.values():
@@ -74,7 +73,7 @@ class Endpoints(Observable):
     def clear(self) -> None:
         """Discard the latents, as when another run is opened; the choices stay."""
         self._card, self._step, self.pins, self.own_image = None, None, {}, None
-        self._class_means, self._means_step = {}, None
+        self._means.clear()
         for name, endpoint in self.by_name.items():
             endpoint.coordinates = np.zeros(0)
             self._reset(endpoint)
@@ -131,7 +130,7 @@ class Endpoints(Observable):
     @property
     def classes(self) -> tuple[int, ...]:
         """The labels of the classes that can be chosen: those with a mean once it is known."""
-        return tuple(sorted(self._class_means)) or tuple(range(self.scheme.count))
+        return tuple(sorted(self._means.by_label)) or tuple(range(self.scheme.count))
 
     def kinds(self) -> tuple[EndpointKind, ...]:
         """Return the kinds of endpoints that this model has."""
@@ -318,20 +317,17 @@ class Endpoints(Observable):
     def _resolve_class(self, endpoint: Endpoint) -> None:
         """Use the mean code of a class, or request the codes of the test set."""
         endpoint.x, endpoint.label = None, endpoint.class_label
-        if self._means_step == self._step and self._class_means:
-            endpoint.z = self._class_means.get(endpoint.class_label)
+        if self._means.are_known_at(self._step):
+            endpoint.z = self._means.by_label.get(endpoint.class_label)
             if endpoint.z is None:
-                endpoint.class_label = endpoint.label = next(iter(self._class_means))
-                endpoint.z = self._class_means[endpoint.class_label]
+                endpoint.class_label = endpoint.label = next(iter(self._means.by_label))
+                endpoint.z = self._means.by_label[endpoint.class_label]
             return
         endpoint.z = None
-        step = self._step
 
-        def on_result(response: ModelResponse) -> None:
-            self._class_means = mean_codes(response.arrays["mu"], response.arrays["labels"])
-            self._means_step = step
+        def on_means() -> None:
             for name, other in self.by_name.items():
-                if other.kind == "class" and self._class_means:
+                if other.kind == "class" and self._means.by_label:
                     self._resolve(name)
                 elif other.kind == "class":
                     other.failure = "the test images have no classes"
@@ -341,8 +337,7 @@ class Endpoints(Observable):
             endpoint.failure = failure_text(message, hint)
             self.notify()
 
-        params: dict[str, object] = {"count": num_codes(self.size, self.num_test), "split": "test"}
-        request = ModelRequest("encodings", on_result, params, {}, step, on_failure)
+        request = self._means.request(self._step, self.size, self.num_test, on_means, on_failure)
         self._requests.send("job", "class means", request)
 
     def _request(

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.explore.protocol import Array
-from genexplorer.session.class_means import mean_codes, num_codes
 from genexplorer.session.class_scheme import ClassScheme
 from genexplorer.session.observable import Observable
 from genexplorer.session.own_image import OwnImage
+from genexplorer.viewer.class_means import ClassMeans
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup, failure_text
 from genexplorer.viewer.tabs.manifold.latent_plane import LatentPlane, axis_name, axis_plane, plane_through
 
@@ -85,8 +85,7 @@ class PlaneSelector(Observable):
         self.axes: AxisScores | None = None
         self.plane: LatentPlane | None = None
         self.points: dict[str, Floats] = {}
-        self._class_means: dict[int, Floats] = {}
-        self._means_step: int | None = None  # step of the class means
+        self._means = ClassMeans()
         self.is_unflipped = True  # whether no axis of the principal plane was flipped
         self.progress: float | None = None
         self.failure = ""
@@ -242,40 +241,35 @@ class PlaneSelector(Observable):
             self._set_plane(replace(plane, origin=origin.ravel(), title=title))
 
     def _through_class(self) -> None:
-        if self.origin_class not in self._class_means:
+        if self.origin_class not in self._means.by_label:
             self.failure = f"No test image is of the class {self.scheme.name(self.origin_class)}."
             self.notify()
         elif self.axes_origin == "class":
             text = f"the mean of {self.scheme.name(self.origin_class)}"
-            self._on_origin(self._class_means[self.origin_class], text)
+            self._on_origin(self._means.by_label[self.origin_class], text)
 
     def _through_classes(self) -> None:
         """Show the plane through the means of three classes: to the right is the difference of the first two."""
         if self.kind != "points" or self.source != "classes":
             return
-        if self.classes == _FIRST_CLASSES and len(self._class_means) >= len(PIN_NAMES):
-            first, second, third, *_ = sorted(self._class_means)  # a rare class may have no test image
+        if self.classes == _FIRST_CLASSES and len(self._means.by_label) >= len(PIN_NAMES):
+            first, second, third, *_ = sorted(self._means.by_label)  # a rare class may have no test image
             self.classes = first, second, third
-        missing = [label for label in self.classes if label not in self._class_means]
+        missing = [label for label in self.classes if label not in self._means.by_label]
         if missing:
             self.failure = f"No test image is of the class {self.scheme.name(missing[0])}."
             self.notify()
         else:
-            means = (self._class_means[label] for label in self.classes)
+            means = (self._means.by_label[label] for label in self.classes)
             self._through(dict(zip(PIN_NAMES, means, strict=True)))
 
     def _with_class_means(self, use: Callable[[], None]) -> None:
         """Call a function once the mean codes of the classes at this snapshot are known."""
-        if self._class_means and self._means_step == self._step:
+        if self._means.are_known_at(self._step):
             use()
             return
-        step = self._step
-
-        def on_codes(response: ModelResponse) -> None:
-            self._class_means, self._means_step = mean_codes(response.arrays["mu"], response.arrays["labels"]), step
-            use()
-
-        self._send("means", "encodings", on_codes, {"count": num_codes(self._size, self.num_test), "split": "test"})
+        request = self._means.request(self._step, self._size, self.num_test, use, self._on_failure, self._on_progress)
+        self._requests.send("job", "means", request)
 
     def _on_principal(self, response: ModelResponse) -> None:
         if self.kind != "principal":
@@ -322,16 +316,18 @@ class PlaneSelector(Observable):
         params: Mapping[str, object],
         arrays: Mapping[str, Array] | None = None,
     ) -> None:
-        def on_progress(fraction: float, _message: str) -> None:
-            if key in ("plane", "means"):
-                self.progress = fraction
-                self.notify()
-
         def on_failure(message: str, hint: str) -> None:
-            self.progress = None
             if key != "axes" or self.kind == "axes":
-                self.failure = failure_text(message, hint)
-            self.notify()
+                self._on_failure(message, hint)
 
+        on_progress = self._on_progress if key == "plane" else None
         request = ModelRequest(op, on_result, params, arrays or {}, self._step, on_failure, on_progress)
         self._requests.send("preview" if key == "points" else "job", key, request)
+
+    def _on_progress(self, fraction: float, _message: str) -> None:
+        self.progress = fraction
+        self.notify()
+
+    def _on_failure(self, message: str, hint: str) -> None:
+        self.progress, self.failure = None, failure_text(message, hint)
+        self.notify()

@@ -266,8 +266,8 @@ def test_planes_pass_through_codes_of_images_and_means_of_classes(vae: Bench[Man
 
 def test_at_first_the_three_classes_are_those_with_test_images(vae: Bench[ManifoldTab]) -> None:
     selector = vae.tab.plane_controls.selector
-    selector._class_means = {label: np.eye(20)[label] for label in (1, 4, 5, 6)}
-    selector._means_step = selector._step
+    selector._means.by_label = {label: np.eye(20)[label] for label in (1, 4, 5, 6)}
+    selector._means.step = selector._step
     selector.choose_points("classes")
     assert selector.classes == (1, 4, 5) and not selector.failure
     selector.choose_points("classes", classes=(1, 2, 4))
