@@ -250,7 +250,7 @@ def known_keys(config: RunConfig) -> list[str]:
 
 
 def _base(preset: registry.Preset) -> dict[str, Any]:
-    return merge({"model": {"name": preset.family}, "data": {"name": "mnist"}}, preset.settings)
+    return merge({"model": {"name": preset.family}, "data": {"name": registry.DEFAULT_DATA_SET}}, preset.settings)
 
 
 def _without_replaced_keys(key: str, below: Any, above: Mapping[str, Any]) -> Mapping[str, Any]:

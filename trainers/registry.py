@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # listing runs needs `data_kind` alone, and should not import
     from trainers.model_card import Capability
 
 SCHEMA_VERSION = 1  # of stored configurations; older ones are read, newer ones refused
+DEFAULT_DATA_SET = "mnist"  # of a preset that names none
 T = TypeVar("T")
 
 
@@ -54,6 +55,12 @@ class Preset:
     publication: str = ""
     frozen: tuple[str, ...] = ()
     expected_failure: str = ""  # of a preset that fails on purpose: what to watch, and why it happens
+
+    @property
+    def dataset_name(self) -> str:
+        """The name of the preset's own data set."""
+        section = self.settings.get("data", {})
+        return section if isinstance(section, str) else str(section.get("name", DEFAULT_DATA_SET))
 
     def is_frozen(self, path: str) -> bool:
         """Return whether a setting, by its dotted key, may not be changed."""

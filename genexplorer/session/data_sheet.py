@@ -1,7 +1,7 @@
 """A sheet about a data set: a few examples, counts, class names and notes, read without preparing all of it."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,6 @@ class DataSheet:
         title: "emoji_classes: 1,911 images".
         facts: "32×32, color · 1,720 training, 191 test".
         examples: Images, (N, H, W, C) uint8, or 2-D points, (N, 2).
-        example_classes: The class of each example; empty texts without classes.
         class_counts: Names of the classes with their numbers of examples, the most frequent first.
         notes: Lines about what was skipped or read in part.
     """
@@ -42,7 +41,6 @@ class DataSheet:
     title: str
     facts: str
     examples: NDArray[Any]
-    example_classes: tuple[str, ...] = ()
     class_counts: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -85,8 +83,8 @@ def _folder_sheet(
     red, green, blue = ImageColor.getcolor(options.background, "RGB")[:3]  # type: ignore[index]
     image_format = ImageFormat(height, width, channels, options.fit, (int(red), int(green), int(blue)))
     # Decode a few files of each class.
-    images, classes, failures = [], [], []
-    indices = _spread([file.class_name for file in folder.files])
+    images, failures = [], []
+    indices = choose_examples([file.class_name for file in folder.files], NUM_EXAMPLES)
     for done, index in enumerate(indices):
         _refuse_canceled(is_canceled)
         on_progress(done, len(indices))
@@ -95,8 +93,6 @@ def _folder_sheet(
             images.append(decode(folder.folder / file.path, image_format))
         except DecodeError as error:
             failures.append(f"{one_line(file.path, _MAX_NAME_LENGTH)}: {error}")
-            continue
-        classes.append(_name(file.class_name))
     # Describe the counts, and what is no image.
     total, num_train = len(folder.files), spec.num_train(options)
     notes = [f"{count:,} files {extension} are no images" for extension, count in folder.other_files[:3]]
@@ -105,7 +101,6 @@ def _folder_sheet(
         f"{_name(folder.folder.name)}: {total:,} images",
         _facts((channels, height, width), num_train, None if num_train is None else total - num_train),
         np.stack(images) if images else np.zeros((0, height, width, channels), np.uint8),
-        tuple(classes),
         _counts(Counter(_name(file.class_name) for file in folder.files if file.class_name)),
         tuple(notes),
     )
@@ -127,16 +122,14 @@ def _loaded_sheet(spec: registry.DataSet, options: Any, is_canceled: Callable[[]
     class_names = [_name(names[label]) if label < len(names) else str(label) for label in labels]
     # Choose the examples.
     noun = "points" if spec.kind == "points" else "images"
-    indices = (
-        list(range(min(500, len(data.train)))) if noun == "points" else _spread(class_names or [""] * len(data.train))
-    )
+    count = _NUM_POINTS if noun == "points" else NUM_EXAMPLES
+    indices = choose_examples(class_names or [""] * len(data.train), count)
     count = num_train if is_part and num_train is not None else len(data.train)
     notes = (f"counted in the first {_MAX_LOADED:,} images",) if is_part and labels else ()
     return DataSheet(
         f"{_name(data.name)}: {count + len(data.test):,} {noun}",
         _facts(None if noun == "points" else data.image_shape, count, len(data.test)),
         np.asarray(data.train[indices]),
-        tuple(class_names[index] for index in indices) if class_names else (),
         _counts(Counter(class_names)),
         notes,
     )
@@ -152,16 +145,26 @@ def class_summary(counts: Sequence[tuple[str, int]], limit: int) -> tuple[Sequen
     return counts[:limit], f"{len(counts):,} classes of {each} examples{suffix}"
 
 
-def _spread(classes: Sequence[str]) -> list[int]:
-    """Return the indices of at most `NUM_EXAMPLES` examples, taken from the classes in turn and from all of each."""
-    by_class: dict[str, list[int]] = {}
+def choose_examples(classes: Sequence[Hashable], count: int) -> list[int]:
+    """Return the indices of at most `count` examples: from the classes in turn, spread over all examples of each.
+
+    Args:
+        classes: The class of each example; the same for all where there are no classes.
+        count: How many.
+    """
+    by_class: dict[Hashable, list[int]] = {}
     for index, name in enumerate(classes):
         by_class.setdefault(name, []).append(index)
-    result: list[int] = []
-    share = -(-NUM_EXAMPLES // max(len(by_class), 1))
-    for indices in by_class.values():
-        result += [indices[position * len(indices) // share] for position in range(min(share, len(indices)))]
-    return result[:: max(1, len(result) // NUM_EXAMPLES)][:NUM_EXAMPLES]
+    rounds = -(-count // max(len(by_class), 1))
+    while sum(min(rounds, len(indices)) for indices in by_class.values()) < min(count, len(classes)):
+        rounds *= 2  # small classes leave room for more of the others
+    selected = [
+        indices[turn * len(indices) // min(rounds, len(indices))]
+        for turn in range(rounds)
+        for indices in by_class.values()
+        if turn < len(indices)
+    ]
+    return selected[:count]
 
 
 def _facts(shape: tuple[int, int, int] | None, num_train: int | None, num_test: int | None) -> str:

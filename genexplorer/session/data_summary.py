@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genexplorer.runs.sanitize import one_line
+from genexplorer.session.data_sheet import choose_examples
 from trainers import plan, presets, registry
 from trainers.config import parse_section
 from trainers.data import loading
 from trainers.data.dataset import ImageData, PointData
 from trainers.data.fingerprint import fingerprint
+from trainers.data_traits import DataDescription
 from trainers.errors import UserError
 
 if TYPE_CHECKING:
@@ -118,10 +120,7 @@ def summarize(
         settings: The section "data".
     """
     values = data.train
-    skipped: tuple[int, tuple[str, ...], tuple[tuple[str, int], ...], tuple[str, ...]] = (0, (), (), ())
-    if spec.describe is not None:
-        description = registry.import_object(spec.describe)(options)
-        skipped = (description.num_skipped, description.skipped, description.other_files, description.notes)
+    description = DataDescription() if spec.describe is None else registry.import_object(spec.describe)(options)
     return DataSummary(
         name=name,
         title=spec.title,
@@ -134,10 +133,10 @@ def summarize(
         value_range=(float(values.min()), float(values.max())),
         histogram=_histogram(values),
         duplicates=_find_duplicates(data.train, data.test),
-        notes=skipped[3],
-        num_skipped=skipped[0],
-        skipped=tuple(one_line(each) for each in skipped[1][:_MAX_LISTED_SKIPPED]),
-        other_files=skipped[2],
+        notes=description.notes,
+        num_skipped=description.num_skipped,
+        skipped=tuple(one_line(each) for each in description.skipped[:_MAX_LISTED_SKIPPED]),
+        other_files=description.other_files,
         fingerprint=fingerprint(data),
     )
 
@@ -151,9 +150,7 @@ def with_presets(summary: DataSummary, train_options: str) -> DataSummary:
     """
     fitting = []
     for preset in registry.presets().values():
-        name = preset.settings.get("data", {"name": "mnist"})
-        own_name = name if isinstance(name, str) else str(name.get("name", "mnist"))
-        if registry.data_kind(own_name) != summary.kind or preset.frozen or preset.expected_failure:
+        if registry.data_kind(preset.dataset_name) != summary.kind or preset.frozen or preset.expected_failure:
             continue
         try:
             config = presets.assemble(preset.name, {"data": dict(summary.settings)})
@@ -170,23 +167,14 @@ def train_options(name: str, assignments: tuple[str, ...] = ()) -> str:
 
 
 def examples(data: ImageData | PointData, count: int) -> NDArray[np.uint8] | NDArray[np.float32]:
-    """Return training examples for a sheet: from every class in turn, spread over the split; in order without classes.
+    """Return training examples for a sheet: from every class in turn, spread over the split.
 
     Args:
         data: The data.
         count: How many at most.
     """
-    total = len(data.train)
-    count = min(count, total)
-    if data.train_labels is None or data.num_classes < 2:
-        return data.train[np.unique(np.linspace(0, total - 1, count).astype(np.int64))]
-    # Sort by how many of the same class come before, then by class.
-    labels = np.asarray(data.train_labels)
-    order = np.argsort(labels, kind="stable")
-    first_of_class = np.searchsorted(labels[order], labels[order])
-    rank = np.empty(total, np.int64)
-    rank[order] = np.arange(total) - first_of_class
-    return data.train[np.lexsort((labels, rank))[:count]]
+    labels = [0] * len(data.train) if data.train_labels is None else data.train_labels.tolist()
+    return data.train[choose_examples(labels, count)]
 
 
 def _count_classes(data: ImageData | PointData) -> tuple[ClassCount, ...]:

@@ -90,7 +90,7 @@ class NewRunForm(Observable):
             for preset in family_presets
         )
         preset_field = FormField("preset", "Preset", "choice", "Starting values, with an expected result.", choices)
-        data_field = _data_field(_dataset_name(self.preset))
+        data_field = _data_field(self.preset.dataset_name)
         setting_fields = tuple(map(self._setting_field, SETTING_KEYS))
         return (
             family_field, preset_field, data_field, _FOLDER, _LENGTH, _UNIT, *setting_fields, _SEED, _NAME, _SETTINGS,
@@ -178,11 +178,11 @@ class NewRunForm(Observable):
         try:
             kind = registry.data_kind(presets.data_settings(path)["name"])
         except UserError:
-            kind = registry.data_kind(_dataset_name(self.preset))  # the check reports what is wrong with the path
-        if registry.data_kind(_dataset_name(self.preset)) != kind:
+            kind = registry.data_kind(self.preset.dataset_name)  # the check reports what is wrong with the path
+        if registry.data_kind(self.preset.dataset_name) != kind:
             by_family = sorted(registry.presets().values(), key=lambda preset: preset.family != self["family"])
             usual = (preset for preset in by_family if not (preset.frozen or preset.expected_failure))
-            fitting = next((p for p in usual if registry.data_kind(_dataset_name(p)) == kind), None)
+            fitting = next((p for p in usual if registry.data_kind(p.dataset_name) == kind), None)
             if fitting is not None:
                 self._apply_preset(fitting)
         own = next((name for name, spec in registry.datasets().items() if spec.reads_path and spec.kind == kind), None)
@@ -262,7 +262,7 @@ class NewRunForm(Observable):
     def _apply_preset(self, preset: Preset) -> None:
         schedule = preset.settings.get("schedule", {})
         unit = next((unit for unit in LENGTH_UNITS if schedule.get(unit) is not None), "epochs")
-        dataset = _dataset_name(preset)
+        dataset = preset.dataset_name
         keeps_folder = self._reads_path and registry.data_kind(dataset) == "images"
         if not keeps_folder:
             self._values["data"] = dataset
@@ -293,11 +293,6 @@ def _data_field(default: str) -> FormField:
     own = next((dataset.name for dataset in datasets if dataset.reads_path), None)
     choices += [Choice(own, "your own: a folder or file")] if own else []
     return FormField("data", "Data", "choice", "The data set.", tuple(choices))
-
-
-def _dataset_name(preset: Preset) -> str:
-    data = preset.settings.get("data", {"name": "mnist"})
-    return data if isinstance(data, str) else str(data.get("name", "mnist"))
 
 
 _FOLDER = FormField(

@@ -85,20 +85,23 @@ def load_images(options: ImageFileOptions) -> ImageData:
     path = Path(options.path)
     keys = ("images", "labels", "layout", "value_range", "test_fraction", "split_seed")
     arrays = _cached(path, options.model_dump(mode="json", include=set(keys)), lambda: _ordered_images(path, options))
-    num_test, images, labels = int(arrays["num_test"]), arrays["images"].transpose(0, 2, 3, 1), arrays.get("labels")
-    test = slice(0, min(num_test, options.limit_test or num_test))
-    train = slice(num_test, num_test + (options.limit or len(images)))
+    images, (train_labels, test_labels) = arrays["images"].transpose(0, 2, 3, 1), _split_labels(arrays)
+    num_test, limit, limit_test = int(arrays["num_test"]), options.limit, options.limit_test
     return ImageData(
         path.stem,
-        images[train],
-        images[test],
-        arrays["train_labels"][: options.limit]
-        if "train_labels" in arrays
-        else None
-        if labels is None
-        else labels[train],
-        None if labels is None else labels[test],
+        images[num_test:][:limit],
+        images[:num_test][:limit_test],
+        None if train_labels is None else train_labels[:limit],
+        None if test_labels is None else test_labels[:limit_test],
     )
+
+
+def _split_labels(arrays: CachedArrays) -> tuple[Labels | None, Labels | None]:
+    """Return the labels of training and test split; a file may have those of the training split alone."""
+    labels, num_test = arrays.get("labels"), int(arrays["num_test"])
+    if labels is None:
+        return arrays.get("train_labels"), None
+    return labels[num_test:], labels[:num_test]
 
 
 def _cached(path: Path, settings: Mapping[str, Any], make: Callable[[], CachedArrays]) -> CachedArrays:
@@ -196,11 +199,9 @@ def load_points(options: PointFileOptions) -> PointData:
     path = Path(options.path)
     settings = options.model_dump(mode="json", include={"points", "test_fraction", "split_seed"})
     arrays = _cached(path, settings, lambda: _ordered_points(path, options))
-    num_test, points, labels = int(arrays["num_test"]), arrays["points"], arrays.get("labels")
+    num_test, points = int(arrays["num_test"]), arrays["points"]
     train, test = points[num_test:], points[:num_test]
-    train_labels = arrays.get("train_labels") if labels is None else labels[num_test:]
-    test_labels = None if labels is None else labels[:num_test]
-    return PointData(path.stem, train, test, plot_bounds(train), train_labels, test_labels)
+    return PointData(path.stem, train, test, plot_bounds(train), *_split_labels(arrays))
 
 
 def _ordered_points(path: Path, options: PointFileOptions) -> CachedArrays:
@@ -272,16 +273,15 @@ def _shape_of_images(shape: tuple[int, ...], path: Path, options: ImageFileOptio
     hint = "expected (N, H, W), (N, H, W, C), (N, C, H, W), or (N, H · W) for square gray images"
     if len(shape) == 2 and (side := _square_side(shape[1])) is not None:
         return 1, side, side
-    if len(shape) == 3 and 0 not in shape:
+    if len(shape) == 3:
         return 1, shape[1], shape[2]
-    if len(shape) == 4 and 0 not in shape:
+    if len(shape) == 4:
         is_first, is_last = shape[1] in (1, 3), shape[3] in (1, 3)
         first = options.layout == "channels-first" or (options.layout == "auto" and is_first and not is_last)
         if first and is_first:
             return shape[1], shape[2], shape[3]
         if not first and is_last:
             return shape[3], shape[1], shape[2]
-    if len(shape) == 4:
         hint = f"C, the number of channels, must be 1 or 3: {hint}"
     raise DataError(f"{path}: an array of shape {shape} is not one of images", hint)
 
