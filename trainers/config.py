@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -31,6 +32,17 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Compile = Literal["auto", "on", "off"]
 Precision = Literal["auto", "float32", "bfloat16"]
 Width = Annotated[int, Field(ge=1, le=65_536)]  # units or channels of a layer
+
+
+@dataclass(frozen=True)
+class Settable:
+    """Marks a setting that can be changed while a run trains, in an annotation: `Annotated[float, Settable("nats")]`.
+
+    Args:
+        unit: Unit of its values; empty for a pure number.
+    """
+
+    unit: str = ""
 
 
 class Section(BaseModel):
@@ -86,12 +98,12 @@ class OptimConfig(Section):
     """The optimizer of every network of the model."""
 
     name: Literal["adam", "adamw", "sgd"] = "adam"
-    lr: float = Field(1e-3, gt=0, le=10)
+    lr: Annotated[float, Settable()] = Field(1e-3, gt=0, le=10)
     batch_size: int = Field(128, ge=1, le=65_536)
     beta1: float = Field(0.9, ge=0, lt=1)
     beta2: float = Field(0.999, ge=0, lt=1)
     weight_decay: float = Field(0.0, ge=0, le=1)
-    grad_clip: float | None = Field(None, gt=0, le=1_000_000)  # largest norm of the gradient
+    grad_clip: Annotated[float | None, Settable()] = Field(None, gt=0, le=1_000_000)  # largest norm of the gradient
     ema_decay: float = Field(0.999, ge=0, lt=1)  # 0: the EMA weights are the raw weights
 
     @property
@@ -101,15 +113,20 @@ class OptimConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """The length of a training and its learning rate schedule. Exactly one of `epochs`, `steps`, `minutes` is set."""
+    """The length of a training and its learning rate schedule. Exactly one of `epochs`, `steps`, `minutes` is set.
 
-    epochs: float | None = Field(None, gt=0, le=1_000_000)
-    steps: int | None = Field(None, ge=1, le=1_000_000_000)
-    minutes: float | None = Field(None, gt=0, le=100_000)
-    lr: Literal["constant", "cosine", "linear", "step"] = "constant"
+    `restart_at` and `hold_factor` are set when a run is made longer while its learning rate follows a curve.
+    """
+
+    epochs: Annotated[float | None, Settable("epochs")] = Field(None, gt=0, le=1_000_000)
+    steps: Annotated[int | None, Settable("steps")] = Field(None, ge=1, le=1_000_000_000)
+    minutes: Annotated[float | None, Settable("minutes")] = Field(None, gt=0, le=100_000)
+    lr: Annotated[Literal["constant", "cosine", "linear", "step"], Settable()] = "constant"
     warmup_steps: int = Field(0, ge=0)  # over which the learning rate grows; at most a tenth of the training
     step_every: int = Field(0, ge=0)  # steps between decays of "step"; 0: an epoch
     step_gamma: float = Field(0.99, gt=0, le=1)
+    restart_at: float = Field(0.0, ge=0, lt=1)  # fraction of the length at which "cosine" or "linear" starts anew
+    hold_factor: float | None = Field(None, gt=0, le=1)  # holds the learning rate at this factor on `optim.lr`
 
     @model_validator(mode="after")
     def _one_length(self) -> "ScheduleConfig":
@@ -127,10 +144,14 @@ class ExecutionConfig(Section):
     deterministic: bool = False
     compile: Compile = "auto"  # the training step; "auto": where that pays back its own time within the run
     precision: Precision = "auto"  # of matrix products in training; all else, and all evaluation, is float32
-    eval_every: int = Field(0, ge=0)  # steps between evaluations; 0: often enough for 20 in all
-    checkpoint_every_s: float = Field(60.0, gt=0)
-    snapshot_every_s: float = Field(30.0, gt=0)
-    watched_every_s: float = Field(2.0, gt=0)  # between snapshots with an active watcher; twice that with an idle one
+    eval_every: Annotated[int, Settable("steps")] = Field(
+        0, ge=0
+    )  # steps between evaluations; 0: often enough for 20 in all
+    checkpoint_every_s: Annotated[float, Settable("s")] = Field(60.0, gt=0)
+    snapshot_every_s: Annotated[float, Settable("s")] = Field(30.0, gt=0)
+    watched_every_s: Annotated[float, Settable("s")] = Field(
+        2.0, gt=0
+    )  # between snapshots with an active watcher; twice that with an idle one
     snapshot_budget_mb: int = Field(256, ge=1, le=1_000_000)
 
     @property

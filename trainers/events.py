@@ -139,11 +139,12 @@ class CommandApplied:
     """Acknowledges a command, which took effect at this step or was refused."""
 
     step: int
-    command_id: str
-    command: str  # "pause", "resume", "stop", "save_now", "set", "threads"
-    path: str = ""  # for "set": "optim.lr"
-    value: object = None
+    command_id: str  # empty for what the training does by itself
+    command: str  # "pause", "resume", "step", "stop", "save_now", "set", "threads", "compile"
+    values: Mapping[str, object] = field(default_factory=dict)  # for "set": {"optim.lr": 0.001}; else by the command
     error: str = ""  # why it was refused; empty if it was applied
+    changes: "Sequence[SettingChange]" = field(default=(), compare=False)  # for "set": all, with those still ahead
+    total_steps: int | None = field(default=None, compare=False)  # for "set": the length now; None if given in minutes
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,26 @@ class Finished:
 
 
 Event = Started | Phase | Metrics | ImagesReady | SnapshotReady | CheckpointReady | CommandApplied | Alert | Finished
+
+
+SettingValue = float | int | str | bool | None
+LrContinuation = Literal["continue", "restart", "hold"]
+ON_RESUME = -1  # step of a change that takes effect when the next attempt starts
+
+
+@dataclass(frozen=True)
+class SettingChange:
+    """Settings that change together.
+
+    Args:
+        step: Number of updates done when they take effect; `ON_RESUME` for the start of the next attempt.
+        values: New values by dotted key.
+        lr_continuation: As of `Set`, for `ON_RESUME`; later the values say how the learning rate goes on.
+    """
+
+    step: int
+    values: Mapping[str, SettingValue]
+    lr_continuation: LrContinuation = "continue"
 
 
 @dataclass(frozen=True)
@@ -197,11 +218,25 @@ class SaveNow:
 
 
 @dataclass(frozen=True)
-class Set:
-    """Change one setting of the running training, such as `optim.lr`; checkpoints record it."""
+class Step:
+    """Take one step of a paused training, with a snapshot and sample images of it, and wait again."""
 
-    path: str
-    value: float | int | str | bool | None  # None: none, such as no gradient clipping
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Set:
+    """Change settings of the running training together, such as `optim.lr`: all of them, or none if one is refused.
+
+    Args:
+        values: New values by dotted key; None for none, such as no gradient clipping.
+        lr_continuation: How a learning rate that falls along a curve goes on after a change of the length: along the
+            curve of the new length, which may be a jump; from its full value anew (warm restart; Loshchilov & Hutter
+            2017, arXiv:1608.03983); or as it is, constant.
+    """
+
+    values: Mapping[str, SettingValue]
+    lr_continuation: LrContinuation = "continue"
     id: str = ""
 
 
@@ -213,10 +248,11 @@ class Threads:
     id: str = ""
 
 
-Command = Pause | Resume | Stop | SaveNow | Set | Threads
+Command = Pause | Resume | Step | Stop | SaveNow | Set | Threads
 COMMANDS: Mapping[str, type[Command]] = {  # by the names that command files, `CommandApplied` and the log use
     "pause": Pause,
     "resume": Resume,
+    "step": Step,
     "stop": Stop,
     "save_now": SaveNow,
     "set": Set,

@@ -4,6 +4,7 @@ A process resolves a configuration once and hands the plan down. The plan is not
 `RunConfig`, from which any process can resolve it again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -69,14 +70,13 @@ class Plan:
         _refuse_oversized(count)
         return count
 
-    def with_setting(self, path: str, value: object) -> "Plan":
-        """Return a plan with one setting changed, such as `optim.lr` or `model.beta`.
+    def with_settings(self, values: Mapping[str, object]) -> "Plan":
+        """Return a plan with settings changed, as `trainers.presets.with_settings` changes them.
 
         Raises:
-            ConfigError: if there is no such setting, or the value is not allowed.
+            ConfigError: if there is no such setting, or a value is not allowed.
         """
-        changed = presets.merge(self.config.model_dump(mode="json"), presets.from_dotted({path: value}))
-        config = parse_section(RunConfig, changed, "")
+        config = presets.with_settings(self.config, values)
         return resolve(config, family=self.family, dataset=self.dataset, image_shape=self.image_shape)
 
 

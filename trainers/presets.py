@@ -10,7 +10,8 @@ from trainers.config import RunConfig, parse, parse_section, with_current_names
 from trainers.errors import ConfigError
 from trainers.registry import DataDefault, DataDefaults, DataTraits
 
-_LENGTHS = ("epochs", "steps", "minutes")
+LENGTHS = ("schedule.epochs", "schedule.steps", "schedule.minutes")  # exactly one of them is set
+_LENGTHS = tuple(key.partition(".")[2] for key in LENGTHS)
 Layer = Mapping[str, Any]
 
 
@@ -212,6 +213,18 @@ def merge_all(*layers: Layer) -> dict[str, Any]:
     for layer in layers:
         merged = merge(merged, layer)
     return merged
+
+
+def with_settings(config: RunConfig, values: Mapping[str, object]) -> RunConfig:
+    """Return a configuration with settings changed by dotted key; a new length replaces the present one.
+
+    The options of model and data are not validated; `trainers.plan.resolve` does that.
+
+    Raises:
+        ConfigError: if there is no such setting, or a value is not allowed.
+    """
+    changed: RunConfig = parse_section(RunConfig, merge(config.model_dump(mode="json"), from_dotted(values)), "")
+    return changed
 
 
 def from_dotted(assignments: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from genexplorer.cli.doctor import command as doctor
 from genexplorer.cli.options import RunsDir
 from genexplorer.cli.pictures import images, interpolate, reconstruct, trace
 from genexplorer.cli.run_data import with_data_option
-from genexplorer.cli.runs import control, manage, show
+from genexplorer.cli.runs import control, manage, show, steer
 from genexplorer.errors import UserError, as_user_error, missing_package
 
 INTERRUPTED_EXIT_CODE = 130
@@ -164,6 +164,9 @@ def _add_commands() -> None:
         "pause": control.pause,
         "resume": with_data_option(control.resume),
         "stop": control.stop,
+        "set": steer.set_,
+        "extend": with_data_option(steer.extend),
+        "step": steer.step,
         "rename": manage.rename,
         "tag": manage.tag,
         "note": manage.note,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 CONFIG = "config.json"
+CHANGES = "changes.json"  # of settings, while it trained
 LIVE = "live.bin"
 DATABASE = "metrics.sqlite"
 SNAPSHOTS = "snapshots"

@@ -9,14 +9,16 @@ from pathlib import Path
 from genexplorer.runs import layout
 from genexplorer.runs.artifacts.files import RunFiles
 from genexplorer.runs.commands.control import Ack
-from genexplorer.runs.commands.inbox import Inbox, PendingAcks
+from genexplorer.runs.commands.inbox import Inbox
 from genexplorer.runs.database import sqlite, write
 from genexplorer.runs.database.committer import Committer, PrimaryMetric
 from genexplorer.runs.sanitize import one_line
+from genexplorer.runs.settings import ChangeRecorder
 from genexplorer.runs.status import process_id
 from genexplorer.runs.status.heartbeat import Heartbeat
 from trainers import events
 from trainers.config import RunConfig
+from trainers.presets import LENGTHS
 
 PRIMARY_LOG_S = 5.0  # of training between log lines with the primary metric
 _STATE_OF_PHASE = {"paused": "paused", "stopping": "stopping"}
@@ -58,7 +60,7 @@ class RunWriter:
         self.heartbeat = Heartbeat(folder / layout.LIVE)
         self.attempt = max(write.last_attempt(self._connection), self.heartbeat.record.attempt) + 1
         self.inbox = Inbox(folder, self.attempt)
-        self._pending_acks = PendingAcks(self.acknowledge)
+        self._changes = ChangeRecorder(folder, self.acknowledge, self._report_changes)
         self._primary_metric = PrimaryMetric(config)
         self._last_log_s = -PRIMARY_LOG_S
         self._finished: events.Finished | None = None
@@ -70,7 +72,7 @@ class RunWriter:
             self.heartbeat,
             self._primary_metric,
             self.now,
-            self._pending_acks.release_overdue,
+            self._changes.retry,
         )
         previous, process = self.heartbeat.record, process_id.current()
         self.heartbeat.begin(process, self.attempt, token=token, threads=threads, started=self.now())
@@ -86,9 +88,7 @@ class RunWriter:
             self.log(f"metrics are recorded with a rollback journal ({mode}): WAL does not work on this file system")
         self._set_state("running")
         self.flush()
-        self.files = RunFiles(
-            folder, config, self.committer, self.heartbeat, self._pending_acks.release, threaded=threaded
-        )
+        self.files = RunFiles(folder, config, self.committer, self.heartbeat, threaded=threaded)
         if threaded:
             self.committer.start()
 
@@ -176,7 +176,7 @@ class RunWriter:
         # Files first: what could not be saved is part of the reason.
         self.files.drain(patience_s)
         self.files.close()
-        self._pending_acks.release(finished.step)
+        self._changes.retry()
         reason = "; ".join(filter(None, (reason, self.files.unsaved)))
         values = {"ended": self.now(), "outcome": outcome, "reason": reason}
         self.committer.add_row(write.update_attempt_row(self.attempt, values))
@@ -256,21 +256,30 @@ class RunWriter:
 
     def _record_command(self, event: events.CommandApplied) -> None:
         record = self.heartbeat.record
-        if event.command_id:  # what the worker does by itself appears only in the log
-            self.committer.add_row(write.change_row(self.attempt, record.elapsed_s, event))
-        if event.command == "threads" and isinstance(event.value, int) and not event.error:
-            record.threads = event.value
+        if event.command_id or event.command == "set":  # what else the worker does by itself appears only in the log
+            for row in write.change_rows(self.attempt, record.elapsed_s, event):
+                self.committer.add_row(row)
+        threads = event.values.get("threads")
+        if event.command == "threads" and isinstance(threads, int) and not event.error:
+            record.threads = threads
         self.log(_describe(event), severity="warning" if event.error else "info", step=event.step)
-        # A changed setting is acknowledged when the checkpoint that contains it is on the disk.
-        if event.command == "set" and event.command_id and not event.error:
-            self._pending_acks.add(event.command_id, event.command, event.step)
+        # A change of settings is acknowledged when it is stored: it then outlives a crash.
+        if event.command == "set":
+            if not event.error and any(key in LENGTHS for key in event.values):
+                record.total_steps = event.total_steps or -1
+            self._changes.record(event)
         else:
             self.acknowledge(event.command_id, event.command, record.step, event.error)
 
+    def _report_changes(self, problem: str) -> None:
+        self.committer.set_problem("changes", problem)
+
 
 def _describe(event: events.CommandApplied) -> str:
+    values = event.values
     if event.command == "threads" and not event.error:
-        return f"now using {event.value} thread{'s' if event.value != 1 else ''}"
-    value = f" = {event.value}" if event.value is not None else ""
+        return f"now using {values['threads']} thread{'s' if values['threads'] != 1 else ''}"
+    command = event.command.replace("_", " ")
+    changes = ", ".join(f"{'' if key == event.command else key} = {value}".strip() for key, value in values.items())
     error = f": {event.error}" if event.error else ""
-    return f"{event.command.replace('_', ' ')} {event.path}".strip() + value + error
+    return f"{command} {changes}".strip() + error

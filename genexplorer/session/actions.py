@@ -52,7 +52,7 @@ class ActionResult:
         return f"{self.message}: {self.hint}" if self.hint else self.message
 
 
-def _as_result(action: Callable[P, ActionResult]) -> Callable[P, ActionResult]:
+def as_result(action: Callable[P, ActionResult]) -> Callable[P, ActionResult]:
     """Decorate an action: the errors that it expects become its result."""
 
     @functools.wraps(action)
@@ -71,7 +71,7 @@ def _as_result(action: Callable[P, ActionResult]) -> Callable[P, ActionResult]:
     return run
 
 
-@_as_result
+@as_result
 def start_run(runs_dir: Path, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> ActionResult:
     """Create a run folder, start its worker and wait for the first heartbeat."""
     launcher.require_device(config.execution.device)
@@ -85,7 +85,7 @@ def start_run(runs_dir: Path, config: "RunConfig", *, name: str = "", tags: Iter
     return ActionResult(True, f"{status.name} started" + (f"; {notice}" if notice else ""), "", folder)
 
 
-@_as_result
+@as_result
 def pause(
     folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait_for_state: bool = False
 ) -> ActionResult:
@@ -106,12 +106,12 @@ def pause(
     return ActionResult(True, f"{read_status(folder).name} paused at step {step:,}", "", folder)
 
 
-@_as_result
+@as_result
 def resume(folder: Path, runs_dir: Path, *, timeout_s: float = 60.0) -> ActionResult:
     """Resume a paused run; restart a stopped, failed or lost one from its newest checkpoint. Waits until it trains."""
     RunStore(runs_dir).require_own(folder)
     before = read_status(folder)
-    if before.state in (State.STOPPED, State.FAILED, State.LOST):
+    if before.state in (State.STOPPED, State.FAILED, State.LOST, State.SUCCEEDED):
         run_data.require_present(folder)  # the attempt would fail
     status = launcher.resume(folder, timeout_s=timeout_s)
     if status.attempt == before.attempt:  # it was paused
@@ -132,7 +132,7 @@ def pause_or_resume(folder: Path, runs_dir: Path) -> ActionResult:
     return action(folder, runs_dir)
 
 
-@_as_result
+@as_result
 def stop(
     folder: Path, runs_dir: Path, *, timeout_s: float = ACK_TIMEOUT_S, wait_for_state: bool = False
 ) -> ActionResult:
@@ -176,21 +176,21 @@ def save_failure(status: RunStatus) -> str:
     return f"its state is not saved ({reason}); a resume restarts at step {earlier:,}"
 
 
-@_as_result
+@as_result
 def delete(folder: Path, runs_dir: Path) -> ActionResult:
     """Move a run to the trash; pass the result's folder to `restore` to undo it. Active runs are refused."""
     name = read_status(folder).name
     return ActionResult(True, f"{name} moved to the trash", "", RunStore(runs_dir).delete(folder))
 
 
-@_as_result
+@as_result
 def restore(trash: Path) -> ActionResult:
     """Move a deleted run back from the trash."""
     folder = RunStore(trash.parent).restore(trash)
     return ActionResult(True, f"{read_status(folder).name} restored", "", folder)
 
 
-@_as_result
+@as_result
 def open_viewer(folder: Path | None, runs_dir: Path) -> ActionResult:
     """Open the desktop viewer as a process of its own, which outlives this one."""
     require_display(folder)

@@ -19,6 +19,8 @@ ALERT_HINTS = {  # hints by the code of their alert
     "Lower optim.lr, set optim.grad_clip (1 to 10), or use fewer couplings.",
     "samples_off_scale": "Samples are far outside the range of the data: the inverse is unstable away from the "
     "training data. Lower optim.lr or set optim.grad_clip (1 to 10); a lower temperature hides it.",
+    "setting_not_changed": "A change that was requested with the resume, or recorded before, cannot be made. The "
+    "training goes on without it. 'genexplorer runs set RUN' lists the settings that can change, with their limits.",
     "resume_not_exact": "The training is sound, but not bit for bit what it would have been without the interruption. "
     "If that matters (execution.deterministic), resume with the same versions and number of threads.",
     "not_compiled": "The training is correct, but slower than it could be. Usually a C++ compiler is missing (Debian: "

@@ -24,6 +24,7 @@ from genexplorer.runs import layout
 from genexplorer.runs.command_hints import run_command
 from genexplorer.runs.commands import control
 from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.settings import is_longer_on_resume
 from genexplorer.runs.status import heartbeat, process_id
 from genexplorer.runs.status.run_status import is_locked, log_tail, read_config, read_settled_status, read_status
 from trainers.events import Resume, Stop
@@ -185,6 +186,25 @@ def wait(folder: Path, states: Collection[State], timeout_s: float = 60.0) -> Ru
         time.sleep(POLL_S)
 
 
+def wait_for_step(folder: Path, step: int, timeout_s: float) -> RunStatus:
+    """Wait until a run has done a step and is paused, or has ended.
+
+    Raises:
+        WorkerError: if that takes longer than the timeout.
+        RunStateError: if the run has ended before.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        status = read_status(folder)
+        if not status.state.active and status.step < step:
+            raise RunStateError(f"{status.name} is {status.state}", status.reason)
+        if status.step >= step and (status.state is State.PAUSED or not status.state.active):
+            return status
+        if time.monotonic() >= deadline:
+            raise WorkerError(f"{status.name} has not done step {step:,} after {timeout_s:.0f} s", "is it compiling?")
+        time.sleep(POLL_S)
+
+
 def _require_startable(folder: Path) -> None:
     status = read_settled_status(folder)
     deadline = time.monotonic() + EXIT_TIMEOUT_S
@@ -193,9 +213,9 @@ def _require_startable(folder: Path) -> None:
         status = read_status(folder)
     if status.state is State.DAMAGED:
         raise DamagedRunError(f"{status.name} is damaged: {status.reason}")
-    if status.state is State.SUCCEEDED:
-        raise RunStateError(f"{status.name} has finished", "start a longer run to train further")
-    if is_locked(folder) or status.state not in (State.QUEUED, State.LOST, *_ENDED_STATES):
+    if status.state is State.SUCCEEDED and not is_longer_on_resume(folder):
+        raise RunStateError(f"{status.name} has finished", f"train longer: '{run_command('runs extend', folder)}'")
+    if is_locked(folder) or status.state not in (State.QUEUED, State.LOST, State.SUCCEEDED, *_ENDED_STATES):
         raise RunStateError(f"{status.name} is {status.state}: it already has a worker")
 
 

@@ -18,6 +18,7 @@ from genexplorer.kernel_lock import KernelLock
 from genexplorer.runs import active_runs, layout
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.sanitize import one_line
+from genexplorer.runs.settings import read_changes
 from genexplorer.runs.status.run_status import LOG_HEADER, read_config
 from genexplorer.runs.writer import RunWriter
 from genexplorer.workers import folder_watch
@@ -87,7 +88,7 @@ def _train(writer: RunWriter, config: RunConfig, control: WorkerControl) -> tupl
         from trainers.training.loop import train  # imports torch: after the first heartbeat
 
         # Record every event until the training ends.
-        for event in train(config, resume=resume, control=control):
+        for event in train(config, resume=resume, control=control, changes=read_changes(writer.folder)):
             if control.folder_is_gone:
                 break
             writer.record(event)

@@ -88,7 +88,7 @@ class WorkerControl:
                 self._next_poll = 0.0  # other trainings may have the cores by now
             case Started(threads=threads) if not self._adapts:
                 self._lease.pin(threads)
-            case CommandApplied(command="threads", value=int(count), command_id=command_id, error="") if command_id:
+            case CommandApplied(command="threads", command_id=id_, values={"threads": int(count)}, error="") if id_:
                 self._adapts, self.threads = False, count
                 self._lease.pin(count)
 

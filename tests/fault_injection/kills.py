@@ -91,7 +91,7 @@ def killed_after_acknowledgement(count: int, folder: Path) -> Tally:
                 launcher.start(run)
                 wait_for_step(run, rng.randrange(1, 60))
                 lr = 10 ** -rng.uniform(3, 6)
-                command = control.send(run, Set("optim.lr", lr))
+                command = control.send(run, Set({"optim.lr": lr}))
                 wait_until(partial(_is_acknowledged, run, command), "the command is acknowledged")
                 kill(run)
                 wait_until(partial(_is_lost, run), "shown as Lost", LOST_WITHIN_S)

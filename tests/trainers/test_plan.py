@@ -51,10 +51,10 @@ def test_old_names_of_options_are_read(folder: Path) -> None:
 
 def test_a_setting_gives_another_plan(folder: Path) -> None:
     before = plan.resolve(tiny.config(folder))
-    after = before.with_setting("model.beta", 4)
+    after = before.with_settings({"model.beta": 4})
     assert (before.model_options.beta, after.model_options.beta, after.config.model.options["beta"]) == (1, 4, 4)
     with pytest.raises(ConfigError, match=r"optim\.lr: must be greater than 0"):
-        before.with_setting("optim.lr", -1)
+        before.with_settings({"optim.lr": -1})
 
 
 def test_a_plan_trains_as_its_configuration_does(folder: Path) -> None:

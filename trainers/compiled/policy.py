@@ -169,7 +169,7 @@ class CompilePolicy:
                 self._state = "on" if self.enabled else "off"
                 ratio = eager_s / compiled_s
                 verdict = f"on ({ratio:.2f}x faster)" if self.enabled else f"off (speed-up only {ratio:.2f}x)"
-                yield CommandApplied(step, "", "compile", value=verdict)
+                yield CommandApplied(step, "", "compile", {"compile": verdict})
             elif len(durations) % TURN_STEPS == 0:
                 self.enabled = not self.enabled
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from trainers import registry
+from trainers import registry, settable
 from trainers.errors import ConfigError, is_out_of_memory
 from trainers.events import MetricSpec, Severity
 from trainers.numerics.precision import AutocastContext
@@ -138,7 +138,6 @@ class Model(nn.Module):
 
     image_shape: tuple[int, int, int]
     latent_shape: tuple[int, ...]
-    settable: frozenset[str] = frozenset()  # options that a `Set` command may change during training
     supports_bf16: bool = False  # whether training with bfloat16 matrix products was shown to give the same metrics
     compile_speedup: float = 0.0  # fraction of a step's time that compilation was measured to save
     batches_per_step: int = 1  # a step's batch is this many batches concatenated: (batches · B, C, H, W)
@@ -198,9 +197,10 @@ class Model(nn.Module):
     def graph_key(self, options: Any, step: int) -> Hashable:
         """Return the cache key of the compiled step: steps with equal keys run the same graph on different inputs.
 
-        Inputs are the weights, the batch, the noise and the `scalars`. By default the key is every settable option.
+        Inputs are the weights, the batch, the noise and the `scalars`. By default the key is every
+        option that is marked `Settable`.
         """
-        return tuple(getattr(options, name) for name in sorted(self.settable))
+        return tuple(getattr(options, name) for name in settable.fields(type(options)))
 
     def recalibrate(self) -> None:
         """Recompute statistics that averaging weights does not average, such as BatchNorm's, on the EMA model."""

@@ -1,4 +1,4 @@
-"""Optimizers and the learning rate schedule.
+"""Optimizers.
 
 An optimizer is PyTorch's, built from a configuration. Compiled steps use its update as a function of tensors, and
 checkpoints its state as arrays.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from trainers.config import OptimConfig, ScheduleConfig
+from trainers.config import OptimConfig
 from trainers.errors import CheckpointError
 
 _FUSED_DEVICE_TYPES = ("cpu", "cuda")
@@ -107,30 +107,6 @@ def functional_update(
     first = torch.lerp(moments[0], gradient, 1 - config.beta1)
     second = config.beta2 * moments[1] + (1 - config.beta2) * gradient * gradient
     return weight - step_size * first / (second.sqrt() / bias_root + _EPSILON), first, second
-
-
-def lr_factor(schedule: ScheduleConfig, step: int, progress: float, steps_per_epoch: int) -> float:
-    """Return the factor on `optim.lr` for the update after `step` others.
-
-    Args:
-        schedule: Learning rate schedule. `lr` is "constant", "cosine" (Loshchilov & Hutter 2017, eq. 5,
-            arXiv:1608.03983, without restarts), "linear" to 0, or "step" (times gamma every so many steps).
-        step: Number of updates done.
-        progress: Fraction of the training that is done, by steps or by time.
-        steps_per_epoch: Interval of "step" without `step_every`.
-    """
-    # Warm-up: grows to 1 over `warmup_steps`, or a tenth of a shorter training.
-    warmup = 1.0
-    if schedule.warmup_steps:
-        warmup = min(1.0, max((step + 1) / schedule.warmup_steps, progress / 0.1))
-    # The schedule itself.
-    if schedule.lr == "cosine":
-        return warmup * 0.5 * (1 + math.cos(math.pi * progress))
-    if schedule.lr == "linear":
-        return warmup * (1 - progress)
-    if schedule.lr == "step":
-        return float(warmup * schedule.step_gamma ** (step // (schedule.step_every or steps_per_epoch)))
-    return warmup
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:

@@ -1,14 +1,14 @@
 """Commands to a running training: each is checked, applied, and acknowledged with a `CommandApplied` event."""
 
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import torch
 
 from trainers import events, openmp
 from trainers.errors import ConfigError, UserError
-from trainers.events import COMMANDS, Command, CommandApplied, Control, Event, Phase, Watchers
+from trainers.events import COMMANDS, Alert, Command, CommandApplied, Control, Event, Phase, Watchers
 from trainers.training import resume
 from trainers.training.session import TrainingSession
 from trainers.training.timing import HEARTBEAT_S
@@ -57,15 +57,23 @@ class BufferedControl:
 
 
 def apply_commands(session: TrainingSession, control: Control) -> Iterator[Event]:
-    """Apply the commands that arrived since the last step; a pause waits here, with heartbeats, until it ends."""
-    is_paused = False
+    """Apply the commands that arrived since the last step; a pause waits here, with heartbeats.
+
+    It ends with a command to resume or stop, or for a single step, after which the training waits here again.
+    """
+    is_paused, num_steps = session.is_single_step, session.single_steps_left
+    yield from apply_due_changes(session)
     while True:
         for command in control.poll(session.step):
+            if isinstance(command, events.Step):
+                yield _reply(session, command, "" if is_paused else "the run is not paused; pause it first")
+                num_steps += is_paused
+                continue
             yield from _apply(session, command)
             is_paused = isinstance(command, events.Pause) or (
                 is_paused and not isinstance(command, events.Resume | events.Stop)
             )
-        if not is_paused or session.is_stopping:
+        if not is_paused or session.is_stopping or num_steps:
             break
         # Wait, with heartbeats.
         if not session.stopwatch.is_paused:
@@ -76,21 +84,24 @@ def apply_commands(session: TrainingSession, control: Control) -> Iterator[Event
         if session.timers.heartbeat.is_due(HEARTBEAT_S - _POLL_S):
             session.timers.heartbeat.mark_done()
             yield Phase(session.step, "paused")
-    # Continue.
+    # Continue, for one step if more is not requested.
+    session.is_single_step = is_paused
+    session.single_steps_left = max(num_steps - 1, 0) if is_paused else 0
     if session.stopwatch.is_paused:
         session.stopwatch.resume()
         yield Phase(session.step, "stopping" if session.is_stopping else "training")
 
 
 def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
-    # Apply the command. Pauses are applied by the caller, saves below.
-    error, path = "", ""
-    value: Any = None
+    # Apply the command. Pauses and single steps are applied by the caller, saves below.
+    error = ""
+    values: Mapping[str, object] = {}
     try:
         match command:
-            case events.Set(path, value):
-                session.change_setting(path, value)
+            case events.Set(values, lr_continuation):
+                values = session.change_settings(values, lr_continuation)
             case events.Threads(value):
+                values = {"threads": value}
                 if session.config.execution.deterministic:
                     hint = "start a run without --deterministic"
                     raise ConfigError("threads: pinned by execution.deterministic", hint)
@@ -104,11 +115,32 @@ def _apply(session: TrainingSession, command: Command) -> Iterator[Event]:
                 session.stop()
     except UserError as reason:
         error = str(reason)
-    yield CommandApplied(session.step, command.id, _COMMAND_NAMES[type(command)], path, value, error)
-    # Save, on request and after a change of a setting, which then outlives a crash.
+    yield _reply(session, command, error, values)
     if isinstance(command, events.SaveNow):
         yield Phase(session.step, "saving")
         yield resume.checkpoint(session, "requested")
-    elif isinstance(command, events.Set) and not error:
-        yield resume.checkpoint(session, "schedule")
-        session.timers.checkpoint.mark_done()
+
+
+def apply_due_changes(session: TrainingSession) -> Iterator[Event]:
+    """Make the recorded changes that are due: of an earlier attempt at this step, or requested with the resume."""
+    while True:
+        try:
+            change = session.apply_due_change()
+        except UserError as error:
+            yield Alert(session.step, "warning", "setting_not_changed", str(error))
+            yield _reply(session, events.Set({}), str(error))
+            continue
+        if change is None:
+            return
+        yield _reply(session, events.Set({}), "", change.values)
+
+
+def _reply(
+    session: TrainingSession, command: Command, error: str, values: Mapping[str, object] | None = None
+) -> CommandApplied:
+    name = _COMMAND_NAMES[type(command)]
+    reply = CommandApplied(session.step, command.id, name, values or {}, error)
+    if not isinstance(command, events.Set):
+        return reply
+    changes = (*session.state.changes, *session.state.future_changes)
+    return replace(reply, changes=changes, total_steps=session.length.steps)

@@ -5,7 +5,7 @@ step boundary (`apply_commands`), and evaluates and saves when that is due (`tim
 """
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Literal
 
@@ -16,7 +16,18 @@ from trainers.compiled import toolchain
 from trainers.config import RunConfig
 from trainers.data import loading
 from trainers.errors import CheckpointError
-from trainers.events import Alert, Control, Event, Finished, Metrics, Phase, ResumeState, SnapshotReady, Started
+from trainers.events import (
+    Alert,
+    Control,
+    Event,
+    Finished,
+    Metrics,
+    Phase,
+    ResumeState,
+    SettingChange,
+    SnapshotReady,
+    Started,
+)
 from trainers.families.nn import count
 from trainers.families.weights import model_arrays
 from trainers.plan import Plan, resolve
@@ -33,6 +44,7 @@ def train(
     resume: ResumeState | None = None,
     control: Control | None = None,
     clock: timing.Clock | None = None,
+    changes: Sequence[SettingChange] = (),
 ) -> Iterator[Event]:
     """Train a model; yield an event at least every 0.25 s.
 
@@ -44,6 +56,8 @@ def train(
             to that of an uninterrupted training.
         control: Source of commands; None for no commands.
         clock: Monotonic seconds; an `ActiveClock` by default.
+        changes: All changes of settings in the run so far, as the last `CommandApplied` of a "set" has them. Those that
+            the checkpoint has not are made at their steps.
 
     Yields:
         Events: `Started` once the data are loaded, `Finished` last.
@@ -67,7 +81,9 @@ def train(
         if skipped and resume is None:
             yield Alert(0, "warning", "images_skipped", skipped)
         session = setup.set_up(plan, clock or timing.ActiveClock())
-        alerts = resuming.restore(session, resume) if resume else []
+        session.state.future_changes = list(changes)
+        alerts = resuming.restore(session, resume, changes) if resume else []
+        requested = list(apply_commands.apply_due_changes(session))  # when the run was resumed
         # Declare the metrics.
         evaluate.require_declared_metrics(session)
         yield Started(
@@ -80,6 +96,7 @@ def train(
             precision="bfloat16" if session.autocast.bfloat16 else "float32",
         )
         yield from alerts
+        yield from requested
         if resume is None:
             yield from evaluate.theory_alerts(session)
             for warning in session.model.setup_warnings(session.plan.model_options, session.length.steps):
@@ -118,13 +135,13 @@ def _prepare_data(plan: Plan, step: int) -> Generator[Event, None, str]:
 
 def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> Iterator[Event]:
     steps_per_epoch = session.sampler.steps_per_epoch
-    eval_every = timing.eval_every(session.config, session.length, steps_per_epoch, len(session.test_data))
     runner = StepRunner(session)
     while not session.is_over:
         # Apply commands; a pause waits here.
         yield from apply_commands.apply_commands(session, control)
         if session.is_stopping:
             break
+        eval_every = timing.eval_every(session.config, session.length, steps_per_epoch, len(session.test_data))
         # Evaluate on the test set.
         if session.step and session.step % eval_every == 0:
             yield from _evaluate(session)
@@ -139,6 +156,10 @@ def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> I
         limit = min(eval_every - session.step % eval_every, timing.next_series_step(session.step) - session.step)
         if session.length.steps is not None:
             limit = min(limit, session.length.steps - session.step)
+        if session.is_single_step:
+            limit = 1
+        if session.state.future_changes:
+            limit = max(1, min(limit, session.state.future_changes[0].step - session.step))
         for event in runner.run(limit, control.poll_commands):
             if not isinstance(event, Metrics):
                 yield event
@@ -147,6 +168,9 @@ def _run(session: TrainingSession, control: apply_commands.BufferedControl) -> I
             yield event
             if "train/loss" in event.values:
                 yield from session.state.alerts.after_step(session.step, event.values["train/loss"])
+        # Yield what front ends show of a single step.
+        if session.is_single_step:
+            yield from _snapshot(session)
     session.compile_policy.close()  # before anything that takes long
     yield from _finish(session)
 

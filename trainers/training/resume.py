@@ -1,7 +1,8 @@
 """Checkpoints: the resumable state of a training as plain arrays and JSON, and back, with every shape checked."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainers.errors import CheckpointError
-from trainers.events import Alert, Arrays, CheckpointReady, ResumeState
+from trainers.events import Alert, Arrays, CheckpointReady, ResumeState, SettingChange
 from trainers.families.weights import load_weights, model_arrays
 from trainers.model_card import DataCard
 from trainers.step import optim
@@ -40,7 +41,11 @@ def checkpoint(session: TrainingSession, reason: Literal["schedule", "requested"
         "images_seen": session.images_seen,
         "elapsed_s": session.stopwatch.elapsed_s,
         "deterministic": session.config.execution.deterministic,
-        "changes": list(state.changes),
+        "changes": [
+            {"step": change.step, "path": path, "value": value, "number": number}
+            for number, change in enumerate(state.changes)
+            for path, value in change.values.items()
+        ],
         "watcher": state.alerts.to_json(),
         "evaluated_at": state.evaluated_step,
         "shown_at": state.snapshot_step,
@@ -51,8 +56,15 @@ def checkpoint(session: TrainingSession, reason: Literal["schedule", "requested"
     return CheckpointReady(session.step, arrays, meta, reason)
 
 
-def restore(session: TrainingSession, resume: ResumeState) -> list[Alert]:
+def restore(
+    session: TrainingSession, resume: ResumeState, recorded_changes: Sequence[SettingChange] = ()
+) -> list[Alert]:
     """Bring a new session to the state of a checkpoint; return alerts about possible differences from it.
+
+    Args:
+        session: The new session.
+        resume: The checkpoint.
+        recorded_changes: All changes of settings in the run so far, those of the checkpoint first.
 
     Raises:
         CheckpointError: if the checkpoint is of another model, or damaged.
@@ -63,12 +75,13 @@ def restore(session: TrainingSession, resume: ResumeState) -> list[Alert]:
     meta: Mapping[str, Any] = resume.meta
     try:
         state = ResumableState(
-            changes=list(meta["changes"]),
+            changes=_changes(meta["changes"]),
             alerts=AlertMonitor.from_json(meta["watcher"]),
             test_metrics=dict(meta["figures"]),
             evaluated_step=int(meta["evaluated_at"]),
             snapshot_step=int(meta["shown_at"]),
         )
+        state.future_changes = list(recorded_changes[len(state.changes) :])
         session.restore(resume.step, float(meta["elapsed_s"]), state)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"the checkpoint's meta data is damaged ({error!r})", _RESUME_OLDER) from None
@@ -91,6 +104,15 @@ def restore(session: TrainingSession, resume: ResumeState) -> list[Alert]:
     )
     message = f"the resumed training may differ in rounding from an uninterrupted one: {changes}"
     return [Alert(session.step, "warning", "resume_not_exact", message)]
+
+
+def _changes(rows: Sequence[Mapping[str, Any]]) -> list[SettingChange]:
+    """Return the changes of a checkpoint, in which each setting has a row; rows of one change have one number."""
+    numbered = [(row.get("number", -1 - index), row) for index, row in enumerate(rows)]  # earlier versions had none
+    groups = (list(group) for _, group in groupby(numbered, key=lambda item: item[0]))
+    return [
+        SettingChange(int(group[0][1]["step"]), {row["path"]: row["value"] for _, row in group}) for group in groups
+    ]
 
 
 def _check_data(session: TrainingSession, saved: object) -> None:

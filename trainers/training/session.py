@@ -1,16 +1,15 @@
 """A training in memory: everything that one attempt at a run holds, and the methods that change it."""
 
 import math
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from trainers import events, model_card, registry
+from trainers import events, model_card, settable
 from trainers.compiled.policy import CompilePolicy
 from trainers.config import RunConfig
 from trainers.data.preprocess import DevicePoints, TestImages, TrainImages
@@ -21,14 +20,13 @@ from trainers.families.nn import count
 from trainers.numerics import rng
 from trainers.numerics.precision import AutocastContext
 from trainers.plan import Plan
-from trainers.step import optim
+from trainers.presets import LENGTHS
+from trainers.step import lr_schedule
 from trainers.step.ema import Ema
 from trainers.training import timing
 from trainers.training.alerts import AlertMonitor
 from trainers.training.point_images import PointImages
 from trainers.training.sample_images import SampleImages
-
-SETTABLE = ("optim.lr", "optim.grad_clip", "execution.snapshot_every_s", "execution.watched_every_s")
 
 
 @dataclass
@@ -36,14 +34,17 @@ class ResumableState:
     """The content of a checkpoint besides arrays, the step and the elapsed time.
 
     Args:
-        changes: `Set` commands that were applied: `step`, `path` and `value` of each.
+        changes: Changes of settings that were applied, oldest first.
+        future_changes: Changes that an earlier attempt applied after the checkpoint from which this one continues.
+            They are applied again at their steps.
         alerts: Monitor of loss and test metrics.
         test_metrics: Values of the last evaluation, by name.
         evaluated_step: Step of the last evaluation; -1 before the first.
         snapshot_step: Step of the last snapshot; -1 before the first.
     """
 
-    changes: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[events.SettingChange] = field(default_factory=list)
+    future_changes: list[events.SettingChange] = field(default_factory=list)
     alerts: AlertMonitor = field(default_factory=AlertMonitor)
     test_metrics: dict[str, float] = field(default_factory=dict)
     evaluated_step: int = -1
@@ -79,6 +80,8 @@ class TrainingSession:
     images_step: int = field(default=-1, init=False)  # of the last sample images; -1 before the first of this attempt
     _step: int = field(default=0, init=False)
     _is_stopping: bool = field(default=False, init=False)
+    is_single_step: bool = field(default=False, init=False)  # of the next step, and then of the last one
+    single_steps_left: int = field(default=0, init=False)  # after it
 
     def __post_init__(self) -> None:
         self.stopwatch = timing.Stopwatch(self.clock)
@@ -132,7 +135,7 @@ class TrainingSession:
     def lr(self, step: int) -> float:
         """Return the learning rate of the update that follows `step` others."""
         progress = self.length.progress(step, self.stopwatch.elapsed_s)
-        factor = optim.lr_factor(self.config.schedule, step, progress, self.sampler.steps_per_epoch)
+        factor = lr_schedule.lr_factor(self.config.schedule, step, progress, self.sampler.steps_per_epoch)
         return self.config.optim.lr * factor
 
     def lrs(self, lr: float) -> dict[str, float]:
@@ -197,24 +200,74 @@ class TrainingSession:
         """End the training before its next step."""
         self._is_stopping = True
 
-    def change_setting(self, path: str, value: Any) -> None:
-        """Change a setting from the next step on, and record that in the resumable state.
+    def change_settings(
+        self, values: Mapping[str, events.SettingValue], lr_continuation: events.LrContinuation = "continue"
+    ) -> Mapping[str, events.SettingValue]:
+        """Change settings from the next step on, and record that in the resumable state.
+
+        They replace changes of the same settings that are still ahead. After a change of the length, the returned
+        values include how the learning rate goes on.
 
         Raises:
-            ConfigError: if the setting cannot change during training, or the value is not allowed.
+            ConfigError: if a setting cannot change during training, or a value is not allowed. Nothing changes then.
         """
-        self._plan = self._changed_plan(path, value)
-        self.state.changes.append({"step": self._step, "path": path, "value": value})
+        settable.require_settable(self.config, values)
+        plan = self._plan.with_settings(values)
+        if any(values.get(key) is not None for key in LENGTHS):
+            values = {**values, **self._lr_changes(plan, lr_continuation)}
+            plan = plan.with_settings(values)
+        self.state.future_changes = _without(self.state.future_changes, values)
+        self._apply(plan, events.SettingChange(self._step, dict(values)))
+        return values
 
-    def _changed_plan(self, path: str, value: Any) -> Plan:
-        allowed = (*SETTABLE, *(f"model.{name}" for name in sorted(self.model.settable)))
-        if path not in allowed:
-            raise ConfigError(f"{path}: cannot be changed during training", f"settable are {', '.join(allowed)}")
-        preset = registry.presets().get(self.config.preset)
-        if preset and preset.is_frozen(path):
-            message = f"{path}: preset '{preset.name}' fixes it to reproduce {preset.publication}"
-            raise ConfigError(message, "start from another preset")
-        return self._plan.with_setting(path, value)
+    def apply_due_change(self) -> events.SettingChange | None:
+        """Make the next recorded change whose step has come; return it.
+
+        Raises:
+            ConfigError: if a setting cannot be changed; the change is then dropped.
+        """
+        future = self.state.future_changes
+        due = next((change for change in future if change.step <= self._step), None)
+        if due is None:
+            return None
+        future.remove(due)
+        if due.step == events.ON_RESUME:
+            return events.SettingChange(self._step, self.change_settings(due.values, due.lr_continuation))
+        self._apply(self._plan.with_settings(due.values), due)
+        return due
+
+    def _apply(self, plan: Plan, change: events.SettingChange) -> None:
+        """Take a plan with changed settings, from the next step on."""
+        self._plan = plan
+        self.state.changes.append(change)
+        length = timing.TrainingLength.of(plan.config.schedule, self.sampler.steps_per_epoch)
+        if length != self.length:
+            self.length = length
+            self.restart_eta()
+
+    def _lr_changes(self, plan: Plan, continuation: events.LrContinuation) -> dict[str, events.SettingValue]:
+        """Return what keeps the learning rate as requested when the length becomes that of another plan.
+
+        Raises:
+            ConfigError: if the new length is already done, or a learning rate of 0 is to be held.
+        """
+        elapsed_s, schedule = self.stopwatch.elapsed_s, self.config.schedule
+        length = timing.TrainingLength.of(plan.config.schedule, self.sampler.steps_per_epoch)
+        if length.is_over(self._step, elapsed_s):
+            at = f"step {self._step:,}, after {elapsed_s / 60:.1f} minutes"
+            raise ConfigError(f"schedule: the training is at {at}: this length is over", "give a larger one")
+        if continuation == "hold":
+            factor = lr_schedule.lr_factor(schedule, self._step, self.progress, self.sampler.steps_per_epoch)
+            if factor <= 0:
+                hint = "choose 'continue' or 'restart'"
+                raise ConfigError("schedule: the learning rate is 0 at the end of its curve and cannot be held", hint)
+            return {"schedule.hold_factor": factor}
+        # The curve starts where it did, in steps or seconds, or here.
+        restart_at = length.progress(self._step, elapsed_s) if continuation == "restart" else 0.0
+        if continuation == "continue" and schedule.restart_at:
+            restart_at = schedule.restart_at * self.length.ratio_to(length)
+        changes = {"schedule.restart_at": restart_at, "schedule.hold_factor": None}
+        return {key: value for key, value in changes.items() if value != getattr(schedule, key.partition(".")[2])}
 
     def record_evaluation(self, test_metrics: Mapping[str, float]) -> None:
         """Record the test metrics of the present step."""
@@ -236,8 +289,18 @@ class TrainingSession:
             ConfigError: if a setting that was changed cannot be.
         """
         for change in state.changes:
-            self._plan = self._changed_plan(change["path"], change["value"])
+            self._plan = self._plan.with_settings(change.values)
+        self.length = timing.TrainingLength.of(self.config.schedule, self.sampler.steps_per_epoch)
         self.state = state
         self._step = step
         self.stopwatch = timing.Stopwatch(self.clock, elapsed_s)
         self.restart_eta()
+
+
+def _without(changes: list[events.SettingChange], keys: Container[str]) -> list[events.SettingChange]:
+    """Return changes without some settings, and without those of which nothing is left."""
+    others = [
+        replace(change, values={key: value for key, value in change.values.items() if key not in keys})
+        for change in changes
+    ]
+    return [change for change in others if change.values]

@@ -80,6 +80,12 @@ class TrainingLength:
             return cls(schedule.steps, None)
         return cls(max(1, round((schedule.epochs or 0) * steps_per_epoch)), None)
 
+    def ratio_to(self, other: "TrainingLength") -> float:
+        """Return this length divided by another one, which is given in the same unit; 0 if it is not."""
+        if self.steps is not None and other.steps is not None:
+            return self.steps / other.steps
+        return self.seconds / other.seconds if self.seconds is not None and other.seconds is not None else 0.0
+
     def progress(self, step: int, elapsed_s: float) -> float:
         """Return the fraction that is done, in [0, 1]."""
         return min(1.0, max(step / (self.steps or math.inf), elapsed_s / (self.seconds or math.inf)))

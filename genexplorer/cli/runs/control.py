@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genexplorer.cli import output
 from genexplorer.cli.options import OptionalRuns, RunsDir, open_store
 from genexplorer.errors import ConfigError, UserError
+from genexplorer.session.settings_text import parse_assignment
 
 if TYPE_CHECKING:
     from genexplorer.session.actions import ActionResult
@@ -29,12 +30,24 @@ def pause(
 
 
 def resume(
-    names: OptionalRuns = None, all_active: AllActive = False, timeout: Timeout = 60.0, runs_dir: RunsDir = None
+    names: OptionalRuns = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting from then on; repeatable.")
+    ] = None,
+    all_active: AllActive = False,
+    timeout: Timeout = 60.0,
+    runs_dir: RunsDir = None,
 ) -> None:
     """Resume paused runs; restart stopped, failed and lost ones from their newest checkpoint."""
-    from genexplorer.session import actions
+    from genexplorer.session import actions, steering
 
     output.print_lifetime_warning()
+    values = parse_assignments(assignments or (), "--set")
+    if values:
+        apply_to_each(
+            names, runs_dir, lambda folder, own: steering.resume_with(folder, own, values), all_active=all_active
+        )
+        return
     resume_one = partial(actions.resume, timeout_s=timeout)
     apply_to_each(names, runs_dir, resume_one, all_active=all_active)
 
@@ -113,3 +126,22 @@ def print_active_elsewhere(runs_dir: Path) -> None:
 
     if line := active_runs.describe_others(runs_dir):
         output.print_stderr(line)
+
+
+def parse_assignments(texts: Sequence[str], given_in: str) -> dict[str, Any]:
+    """Parse texts such as "model.beta=4" as values by dotted key.
+
+    Args:
+        texts: The assignments.
+        given_in: Where they were given, such as "--set", for error messages.
+
+    Raises:
+        ConfigError: if one is not of the form key=value, or a key is given twice.
+    """
+    values: dict[str, Any] = {}
+    for text in texts:
+        key, value = parse_assignment(text, given_in)
+        if key in values:
+            raise ConfigError(f"{key} is given twice", "give it once")
+        values[key] = value
+    return values

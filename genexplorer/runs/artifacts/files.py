@@ -162,7 +162,6 @@ class RunFiles(FileWriter):
         config: The run's configuration, for the disk budget of snapshots.
         committer: Receives rows, log lines and problems.
         heartbeat: Its record gets the newest snapshot and checkpoint.
-        on_checkpoint: Called with the step of a checkpoint that has been saved, or whose failure has been logged.
         threaded: False writes at once, in the caller's thread.
     """
 
@@ -172,13 +171,11 @@ class RunFiles(FileWriter):
         config: RunConfig,
         committer: Committer,
         heartbeat: Heartbeat,
-        on_checkpoint: Callable[[int], None],
         *,
         threaded: bool,
     ) -> None:
         self._committer = committer
         self._heartbeat = heartbeat
-        self._on_checkpoint = on_checkpoint
         self._snapshot_budget_bytes = config.execution.snapshot_budget_mb * 1_000_000
         self._images_folder = folder / layout.PICTURES
         self._snapshots_folder = folder / layout.SNAPSHOTS
@@ -245,13 +242,11 @@ class RunFiles(FileWriter):
             size_kb = retention.folder_bytes(folder) / 1000
             size = f"{size_kb / 1000:,.1f} MB" if size_kb >= 1000 else f"{size_kb:,.0f} kB"
             self._committer.log(f"checkpoint {event.step:,} saved ({size})", step=event.step)
-            self._on_checkpoint(event.step)
             retention.prune_checkpoints(self._checkpoints_folder, checkpoint.verify, self._complete_steps)
 
         def report_failure(error: OSError) -> None:
             message = f"checkpoint {event.step:,} could not be saved: {error.strerror or error}"
             self._committer.log(message, severity="error", step=event.step)
-            self._on_checkpoint(event.step)
             if required:
                 self.unsaved = message
 

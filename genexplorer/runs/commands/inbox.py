@@ -5,7 +5,6 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from trainers.events import COMMANDS, Command, Watchers
 from trainers.storage import atomic_files
 
 MAX_ACKS = 200
-ACK_PATIENCE_S = 1.0  # after this a command is acknowledged although its checkpoint is not on the disk yet
 WATCH_POLL_INTERVAL_S = 0.25  # between polls of the watch files, which a step must not wait for
 WATCH_EXPIRES_S = {Watchers.ACTIVE: 5.0, Watchers.IDLE: 20.0}  # since the last touch; idle front ends touch rarely
 _ACK_FILE = re.compile(r"ack-([a-z2-7]{8})\.json")
@@ -114,44 +112,6 @@ class Inbox:
             problem = f"{one_line(json.dumps(own[invalid]), 60)} is not valid" if invalid in own else "it is missing"
             return Ack(match[2], label, 0, f"{label}: '{invalid}': {problem}")
         return command
-
-
-class PendingAcks:
-    """Acknowledgements held back until the checkpoint that contains the change is on disk. Thread-safe.
-
-    Args:
-        acknowledge: Acknowledges a command by its id, name and step.
-        clock: Returns monotonic seconds.
-    """
-
-    def __init__(
-        self, acknowledge: Callable[[str, str, int], None], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._acknowledge = acknowledge
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._pending: list[tuple[int, float, str, str]] = []  # (step, deadline, id, command) of each
-
-    def add(self, command_id: str, command: str, step: int) -> None:
-        """Acknowledge a command once a checkpoint of this step, or of a later one, is saved."""
-        with self._lock:
-            self._pending.append((step, self._clock() + ACK_PATIENCE_S, command_id, command))
-
-    def release(self, step: int) -> None:
-        """Acknowledge all commands up to a step: its checkpoint is saved, or its failure is logged."""
-        self._release(lambda pending_step, _: pending_step <= step)
-
-    def release_overdue(self) -> None:
-        """Acknowledge commands that have waited too long; the log reports when the checkpoint is saved."""
-        now = self._clock()
-        self._release(lambda _, deadline: now >= deadline)
-
-    def _release(self, is_due: Callable[[int, float], bool]) -> None:
-        with self._lock:
-            due = [pending for pending in self._pending if is_due(pending[0], pending[1])]
-            self._pending = [pending for pending in self._pending if pending not in due]
-        for step, _, command_id, command in due:
-            self._acknowledge(command_id, command, step)
 
 
 class WatchFileMonitor:

@@ -28,12 +28,14 @@ def update_attempt_row(number: int, values: Mapping[str, object], *, unless_ende
     return f"UPDATE attempts SET {assignments} WHERE number=?{condition}", row
 
 
-def change_row(attempt: int, elapsed_s: float, event: CommandApplied) -> Row:
-    """Return the statement that inserts a command that was applied or refused."""
-    value = event.value if isinstance(event.value, str | int | float | bool | None) else str(event.value)
+def change_rows(attempt: int, elapsed_s: float, event: CommandApplied) -> Iterator[Row]:
+    """Yield the statements that insert a command that was applied or refused: one for each setting that it changes."""
     row = {"attempt": attempt, "step": event.step, "elapsed_s": elapsed_s, "command_id": event.command_id}
-    row |= {"command": event.command, "path": event.path, "value": json.dumps(value)[:1000], "error": event.error}
-    return insert_row("changes", row)
+    row |= {"command": event.command, "error": event.error}
+    for key, value in (event.values or {event.command: None}).items():
+        plain = value if isinstance(value, str | int | float | bool | None) else str(value)
+        path = "" if key == event.command else key
+        yield insert_row("changes", {**row, "path": path, "value": json.dumps(plain)[:1000]})
 
 
 def delete_picture_row(kind: str, step: int) -> Row:

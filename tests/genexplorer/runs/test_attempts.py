@@ -39,7 +39,7 @@ def attempt(folder: Path, first: int, last: int, value: float, *, outcome: str =
             writer.record(CheckpointReady(step, {"w": np.full(2, value)}, {"step": step}, "schedule"))
             writer.record(ImagesReady(step, "samples", np.zeros((1, 2, 2, 1), np.uint8), 1))
     writer.record(Alert(last, "warning", f"code-{value}", "look"))
-    writer.record(CommandApplied(last, "id", "set", "optim.lr", value))
+    writer.record(CommandApplied(last, "id", "set", {"optim.lr": value}))
     if outcome:
         writer.record(Finished(last, "stopped", ""))
         writer.close()

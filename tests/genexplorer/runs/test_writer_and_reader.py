@@ -76,7 +76,7 @@ def test_everything_recorded_is_read_back(writer: RunWriter, folder: Path) -> No
         CheckpointReady(2, {"w": np.zeros(3)}, {"step": 2}, "schedule"),
         ImagesReady(2, "samples", images, 3),
         Alert(2, "warning", "kl_dim_collapsed", "KL of dimension 1\x1b[31m fell"),
-        CommandApplied(2, "abc", "set", "optim.lr", 0.5),
+        CommandApplied(2, "abc", "set", {"optim.lr": 0.5}),
     ):
         writer.record(event)
     reader = RunReader(folder)

@@ -94,7 +94,7 @@ def test_a_run_outside_the_runs_folder_is_read_only(
 
 def test_a_complete_run_cannot_be_resumed(tmp_path: Path) -> None:
     result = actions.pause_or_resume(write_run(tmp_path, steps=20), tmp_path)
-    assert str(result) == "brave-fox has finished: start a longer run to train further"
+    assert str(result).startswith("brave-fox has finished: train longer: 'genexplorer runs extend ")
 
 
 def test_delete_can_be_undone_and_refuses_live_runs(tmp_path: Path) -> None:

@@ -83,8 +83,8 @@ def test_start_pause_set_resume_stop_resume(store: RunStore) -> None:
         launcher.start(folder)
     assert applied(folder, Pause()).applied
     paused = launcher.wait(folder, {State.PAUSED})
-    assert applied(folder, Set("optim.lr", 0.0005)).applied
-    assert "cannot be changed" in applied(folder, Set("model.latent_dim", 3)).error
+    assert applied(folder, Set({"optim.lr": 0.0005})).applied
+    assert "cannot be changed" in applied(folder, Set({"model.latent_dim": 3})).error
     assert applied(folder, SaveNow()).applied
     launcher.resume(folder)
     training(folder, paused.step + 5)

@@ -60,7 +60,7 @@ def play(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sc
 
     def run(script: Script) -> int:
         fake_loop: Any = ModuleType("trainers.training.loop")
-        fake_loop.train = lambda _, *, resume, control: script(control)
+        fake_loop.train = lambda _, *, resume, control, changes: script(control)
         monkeypatch.setitem(sys.modules, "trainers.training.loop", fake_loop)
         return worker.main([str(folder)])
 
@@ -280,7 +280,7 @@ def test_others_adapt_to_threads_that_are_pinned(
         if pinned == "by the user":
             identity = sending.send(folder, Threads(3))
             assert Threads(3, identity) in commands(control, Threads)
-            yield CommandApplied(1, identity, "threads", "", 3)
+            yield CommandApplied(1, identity, "threads", {"threads": 3})
         assert other.share() == 1
         other.release()
         assert not [command for _ in range(20) for command in control.poll(1)]

@@ -119,7 +119,7 @@ def test_settings_take_effect_in_a_compiled_training_without_compiling_again(fol
     session = tiny.session(config)
     tiny.next_step(session)
     for beta in (1.0, 7.0):
-        session.change_setting("model.beta", beta)
+        session.change_settings({"model.beta": beta})
         values = tiny.next_step(session)
         assert session.compile_policy.compiled_step(session.graph_key()) is not None
         assert values["train/loss"] == pytest.approx(values["train/recon"] + beta * values["train/kl"], rel=1e-5)
@@ -264,7 +264,7 @@ def test_auto_uses_the_faster_kind_of_step(
     verdicts = tiny.of(events, CommandApplied)
     assert len(traced) == 1 and len(verdicts) == 1
     assert (chosen.compiled_step(session.graph_key()) is not None) is is_faster
-    assert str(verdicts[0].value).startswith("on (2.00x" if is_faster else "off (speed-up only")
+    assert str(verdicts[0].values["compile"]).startswith("on (2.00x" if is_faster else "off (speed-up only")
     compiled_at = policy.MIN_EAGER_STEPS
     assert restarts == [1, compiled_at, verdicts[0].step], "after the first step, the compilation and the decision"
 
@@ -432,7 +432,7 @@ def test_commands_during_compilation_are_applied_at_once_and_it_goes_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch, traced: list[int]
 ) -> None:
     compiling, applied = threading.Event(), threading.Event()
-    commands: list[Command] = [Resume(), Pause(), Set("optim.lr", 0.5)]
+    commands: list[Command] = [Resume(), Pause(), Set({"optim.lr": 0.5})]
     trace = graph.compile_graph
 
     def slow(step: Callable[..., list[torch.Tensor]], examples: list[torch.Tensor]) -> graph.Graph:
@@ -452,7 +452,7 @@ def test_commands_during_compilation_are_applied_at_once_and_it_goes_on(
         if isinstance(event, CommandApplied):
             applied.set()
     first = next(event for event in events if isinstance(event, CommandApplied))
-    assert (first.step, first.path, first.error) == (1, "optim.lr", "")
+    assert (first.step, list(first.values), first.error) == (1, ["optim.lr"], "")
     assert len(traced) == 1 and not any(alert.code == "not_compiled" for alert in tiny.of(events, Alert))
     rates = [event.values["train/lr"] for event in tiny.of(events, Metrics) if "train/lr" in event.values]
     assert rates == pytest.approx([1e-3, 0.375, 0.125])  # of a cosine schedule

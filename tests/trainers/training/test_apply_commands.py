@@ -53,11 +53,11 @@ def test_save_now(folder: Path) -> None:
     assert [(state.step, state.reason) for state in tiny.of(events, CheckpointReady)] == [(3, "requested"), (4, "end")]
 
 
-def test_an_applied_change_is_saved_at_once(folder: Path) -> None:
-    events = run(folder, {3: [Set("optim.lr", 0.5, "s"), Set("no.such", 1, "t")]}, steps=4)
+def test_an_applied_change_is_part_of_the_next_checkpoint(folder: Path) -> None:
+    events = run(folder, {3: [Set({"optim.lr": 0.5}, id="s"), Set({"no.such": 1}, id="t"), SaveNow()]}, steps=4)
     saved = tiny.of(events, CheckpointReady)
-    assert [(state.step, state.reason) for state in saved] == [(3, "schedule"), (4, "end")]
-    assert saved[0].meta["changes"] == [{"step": 3, "path": "optim.lr", "value": 0.5}]
+    assert [(state.step, state.reason) for state in saved] == [(3, "requested"), (4, "end")]
+    assert saved[0].meta["changes"] == [{"step": 3, "path": "optim.lr", "value": 0.5, "number": 0}]
     assert saved[0].meta["evaluated_at"] == -1, "the state is of the step's beginning: it is judged after the resume"
 
 
@@ -103,35 +103,35 @@ def test_stop_ends_a_pause(folder: Path) -> None:
 
 def test_set_takes_effect_at_its_step(folder: Path) -> None:
     constant = {"schedule": {"steps": 6, "lr": "constant"}}
-    events = run(folder, {3: [Set("optim.lr", 5e-4, "x")]}, constant)
-    assert tiny.of(events, CommandApplied) == [CommandApplied(3, "x", "set", "optim.lr", 5e-4)]
+    events = run(folder, {3: [Set({"optim.lr": 5e-4}, id="x")]}, constant)
+    assert tiny.of(events, CommandApplied) == [CommandApplied(3, "x", "set", {"optim.lr": 5e-4})]
     rates = [event.values["train/lr"] for event in tiny.of(events, Metrics) if "train/lr" in event.values]
     assert rates == [1e-3] * 3 + [5e-4] * 3
 
 
 def test_set_none_ends_gradient_clipping(folder: Path) -> None:
-    events = run(folder, {3: [Set("optim.grad_clip", None, "x")]}, {"optim": {"grad_clip": 1e-6}}, steps=4)
-    assert tiny.of(events, CommandApplied) == [CommandApplied(3, "x", "set", "optim.grad_clip", None)]
+    events = run(folder, {3: [Set({"optim.grad_clip": None}, id="x")]}, {"optim": {"grad_clip": 1e-6}}, steps=4)
+    assert tiny.of(events, CommandApplied) == [CommandApplied(3, "x", "set", {"optim.grad_clip": None})]
     assert tiny.of(events, CheckpointReady)[0].meta["changes"] == [
-        {"step": 3, "path": "optim.grad_clip", "value": None}
+        {"step": 3, "path": "optim.grad_clip", "value": None, "number": 0}
     ]
     assert events[-1] == Finished(4, "succeeded")
 
 
 def test_set_beta_changes_the_loss_and_not_the_elbo(folder: Path) -> None:
-    events = run(folder, {2: [Set("model.beta", 0.0)]}, steps=4)
+    events = run(folder, {2: [Set({"model.beta": 0.0})]}, steps=4)
     for event in (event for event in tiny.of(events, Metrics) if "train/loss" in event.values):
         expected = event.values["train/recon"] + (event.values["train/kl"] if event.step <= 2 else 0)
         assert event.values["train/loss"] == pytest.approx(expected, rel=1e-5)
 
 
 REFUSED: dict[str, tuple[Command, str]] = {
-    "unknown": (Set("optim.lrr", 1.0), "cannot be changed during training: settable are optim.lr"),
-    "architecture": (Set("model.latent_dim", 3), "cannot be changed"),
-    "negative": (Set("optim.lr", -1.0), "optim.lr: must be greater than 0"),
-    "nan": (Set("optim.lr", float("nan")), "optim.lr"),
-    "infinite": (Set("optim.lr", float("inf")), "optim.lr"),
-    "text": (Set("model.beta", "much"), "model.beta"),
+    "unknown": (Set({"optim.lrr": 1.0}), "cannot be changed during training: settable are optim.lr"),
+    "architecture": (Set({"model.latent_dim": 3}), "cannot be changed"),
+    "negative": (Set({"optim.lr": -1.0}), "optim.lr: must be greater than 0"),
+    "nan": (Set({"optim.lr": float("nan")}), "optim.lr"),
+    "infinite": (Set({"optim.lr": float("inf")}), "optim.lr"),
+    "text": (Set({"model.beta": "much"}), "model.beta"),
     "too few threads": (Threads(0), "threads: 0 is not between"),
     "too many threads": (Threads(100_000), "threads: 100000 is not between"),
 }
@@ -155,7 +155,7 @@ def test_settings_that_a_preset_fixes_cannot_be_changed(folder: Path) -> None:
 
     config = presets.assemble("uva2019-vae", {"data": {"limit": 128, "limit_test": 10}})
     events: list[Any] = []
-    for event in loop.train(config, control=tiny.Script({0: [Set("optim.lr", 0.5), Stop()]})):
+    for event in loop.train(config, control=tiny.Script({0: [Set({"optim.lr": 0.5}), Stop()]})):
         events.append(event)
     assert "to reproduce UvA" in tiny.of(events, CommandApplied)[0].error
 
@@ -166,7 +166,7 @@ def test_threads(folder: Path) -> None:
         if isinstance(event, Metrics) and "train/loss" in event.values:
             thread_counts.append(torch.get_num_threads())
         if isinstance(event, CommandApplied):
-            assert event == CommandApplied(1, "t", "threads", "", 2)
+            assert event == CommandApplied(1, "t", "threads", {"threads": 2})
     assert thread_counts == [1, 2, 2]
 
 

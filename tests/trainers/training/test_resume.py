@@ -15,9 +15,9 @@ from trainers.storage import checkpoint
 
 STEPS = 24
 CHANGES: dict[int, list[Command]] = {
-    4: [Set("optim.lr", 3e-3)],
-    9: [Set("model.beta", 0.5), Set("optim.grad_clip", 5.0)],
-    17: [Set("optim.lr", 2e-4)],
+    4: [Set({"optim.lr": 3e-3})],
+    9: [Set({"model.beta": 0.5}), Set({"optim.grad_clip": 5.0})],
+    17: [Set({"optim.lr": 2e-4})],
 }
 KINDS: dict[str, dict[str, Any]] = {
     "mlp": {},
@@ -72,9 +72,9 @@ def test_a_resumed_attempt_continues_where_the_first_stopped(folder: Path, tmp_p
 def test_changes_are_saved_with_their_step(folder: Path, tmp_path: Path) -> None:
     first, _ = interrupted(deterministic(folder), tmp_path, 10)
     assert tiny.of(first, CheckpointReady)[-1].meta["changes"] == [
-        {"step": 4, "path": "optim.lr", "value": 3e-3},
-        {"step": 9, "path": "model.beta", "value": 0.5},
-        {"step": 9, "path": "optim.grad_clip", "value": 5.0},
+        {"step": 4, "path": "optim.lr", "value": 3e-3, "number": 0},
+        {"step": 9, "path": "model.beta", "value": 0.5, "number": 1},
+        {"step": 9, "path": "optim.grad_clip", "value": 5.0, "number": 2},
     ]
 
 

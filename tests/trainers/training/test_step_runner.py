@@ -28,7 +28,7 @@ from trainers.training.session import TrainingSession
 from trainers.training.step_runner import StepRunner
 
 STEPS = 24
-COMMANDS: dict[int, list[Command]] = {4: [SaveNow()], 9: [Set("optim.lr", 3e-3)], 18: [SaveNow()]}
+COMMANDS: dict[int, list[Command]] = {4: [SaveNow()], 9: [Set({"optim.lr": 3e-3}), SaveNow()], 18: [SaveNow()]}
 FAMILIES: dict[str, dict[str, Any]] = {
     "vae": {"model": {"kl_warmup": 10}},
     "gan with a lazy penalty": {

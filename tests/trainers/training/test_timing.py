@@ -8,7 +8,7 @@ import pytest
 from tests.trainers import tiny
 from trainers.config import ExecutionConfig, ScheduleConfig
 from trainers.events import Watchers
-from trainers.step import optim
+from trainers.step import lr_schedule
 from trainers.training import timing
 
 
@@ -124,7 +124,7 @@ def test_lengths_in_minutes() -> None:
 
 def factors(lr: str, count: int = 5, **given: float) -> list[float]:
     config = ScheduleConfig.model_validate({"steps": count - 1, "lr": lr, **given})
-    return [optim.lr_factor(config, step, step / (count - 1), steps_per_epoch=2) for step in range(count)]
+    return [lr_schedule.lr_factor(config, step, step / (count - 1), steps_per_epoch=2) for step in range(count)]
 
 
 def test_learning_rates() -> None:

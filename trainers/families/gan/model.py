@@ -30,8 +30,6 @@ class Gan(Model):
         image_shape: (C, H, W); (2, 1, 1) for 2-D points.
     """
 
-    settable = frozenset({"gp_weight", "r1", "r1_every", "lr_d_scale"})
-
     def __init__(self, options: GanOptions, image_shape: ImageShape) -> None:
         super().__init__()
         self.image_shape = image_shape

@@ -1,11 +1,11 @@
 """The family `gan`: options, presets, capabilities and checks. No torch."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from trainers.config import Section, Width
+from trainers.config import Section, Settable, Width
 from trainers.errors import ConfigError
 from trainers.families.data_defaults import batch_size_for_size, network_for_size
 from trainers.families.gan.presets import PRESETS
@@ -28,14 +28,16 @@ class GanOptions(Section):
     spectral_norm: bool = False  # in D
     output: Literal["tanh", "linear"] = "tanh"  # of G: "tanh" for images, "linear" for 2-D points
     loss: Loss = "non-saturating"
-    gp_weight: float = Field(10.0, ge=0, le=10_000)  # weight of the gradient penalty of "wasserstein-gp"
-    r1: float = Field(0.0, ge=0, le=10_000)  # gamma of the R1 penalty
-    r1_every: int = Field(
+    gp_weight: Annotated[float, Settable()] = Field(
+        10.0, ge=0, le=10_000
+    )  # weight of the gradient penalty of "wasserstein-gp"
+    r1: Annotated[float, Settable()] = Field(0.0, ge=0, le=10_000)  # gamma of the R1 penalty
+    r1_every: Annotated[int, Settable("steps")] = Field(
         1, ge=1, le=1000
     )  # steps between R1 penalties, each weighted by as many (lazy regularization)
     d_steps: int = Field(1, ge=1, le=20)  # updates of D per update of G, each on its own batch
     diff_augment: tuple[Literal["color", "translation", "cutout"], ...] = ()  # of all that D sees, for small data sets
-    lr_d_scale: float = Field(1.0, gt=0, le=100)  # learning rate of D relative to G
+    lr_d_scale: Annotated[float, Settable()] = Field(1.0, gt=0, le=100)  # learning rate of D relative to G
 
 
 def check(options: GanOptions, data_options: Any, shape: ImageShape, kind: DataKind) -> None:

@@ -43,7 +43,6 @@ class Vae(Model):
         image_shape: (C, H, W).
     """
 
-    settable = frozenset({"beta"})
     log_prob_estimator = f"importance-weighted estimate, {metrics.NUM_IMPORTANCE_SAMPLES} samples for each point"
 
     def __init__(self, options: VaeOptions, image_shape: ImageShape) -> None:

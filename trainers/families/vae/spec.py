@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from math import prod
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from trainers.config import Section, Width
+from trainers.config import Section, Settable, Width
 from trainers.errors import ConfigError
 from trainers.families.data_defaults import batch_size_for_size, network_for_size
 from trainers.families.vae.metrics import LIKELIHOOD_TITLES, NUM_ELBO_SAMPLES, NUM_IMPORTANCE_SAMPLES
@@ -32,7 +32,7 @@ class VaeOptions(Section):
         "bernoulli"  # "normal" is for 2-D points, "bernoulli" for binary pixels, the others for gray levels
     )
     num_mixture_components: int = Field(10, ge=1, le=100)  # of each pixel, "logistic-mixture"
-    beta: float = Field(1.0, ge=0, le=1000)  # weight of the KL; 1 gives the ELBO
+    beta: Annotated[float, Settable()] = Field(1.0, ge=0, le=1000)  # weight of the KL; 1 gives the ELBO
     kl_warmup: int = Field(0, ge=0, le=100_000_000)  # steps over which the weight grows from 0 to beta
 
 

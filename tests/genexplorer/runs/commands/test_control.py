@@ -20,17 +20,17 @@ def store(tmp_path: Path) -> RunStore:
 
 
 def test_commands_arrive_in_order_once_and_are_acknowledged(store: RunStore) -> None:
-    sent: list[Command] = [Pause(), Resume(), Set("optim.lr", 0.1), Set("a", "b"), SaveNow(), Threads(2), Stop()]
+    sent: list[Command] = [Pause(), Resume(), Set({"optim.lr": 0.1}), Set({"a": "b"}), SaveNow(), Threads(2), Stop()]
     with running_run(store, steps=3, pictures=False) as run:
         ids = [control.send(run.folder, command) for command in sent]
         taken = run.writer.inbox.receive()
         assert [type(command) for command in taken] == [type(command) for command in sent]
         assert [command.id for command in taken] == ids
-        assert taken[2] == Set("optim.lr", 0.1, ids[2]) and taken[5] == Threads(2, ids[5])
+        assert taken[2] == Set({"optim.lr": 0.1}, id=ids[2]) and taken[5] == Threads(2, ids[5])
         assert run.writer.inbox.receive() == []
         assert control.read_ack(run.folder, ids[0]) is None
         run.writer.record(CommandApplied(3, ids[0], "pause"))
-        run.writer.record(CommandApplied(3, ids[2], "set", "optim.lr", 0.1, error="too \x1b[31mlarge"))
+        run.writer.record(CommandApplied(3, ids[2], "set", {"optim.lr": 0.1}, error="too \x1b[31mlarge"))
         first, third = control.read_ack(run.folder, ids[0]), control.read_ack(run.folder, ids[2])
         assert first and first.applied and first.step == 3
         assert third and not third.applied and third.error == "too large"
@@ -81,19 +81,19 @@ def test_invalid_command_files_are_removed(store: RunStore, content: bytes) -> N
 @pytest.mark.parametrize("value", [[0.1, 0.2], {"lr": 0.1}])
 def test_a_setting_with_an_invalid_value_is_refused(store: RunStore, value: object) -> None:
     with running_run(store, steps=2, pictures=False) as run:
-        sent = control.send(run.folder, Set("optim.lr", value))  # type: ignore[arg-type]
+        sent = control.send(run.folder, Set({"optim.lr": value}))  # type: ignore[dict-item]
         assert run.writer.inbox.receive(step=7) == []
         ack = control.read_ack(run.folder, sent)
         assert ack is not None and not ack.applied and ack.step == 7
-        with pytest.raises(RunStateError, match=r"set: 'value': .* is not valid"):
+        with pytest.raises(RunStateError, match=r"set: 'values': .* is not valid"):
             control.wait_for_ack(run.folder, sent)
         assert not [path for path in (run.folder / layout.CONTROL).iterdir() if path.name[0].isdigit()]
 
 
 def test_a_setting_may_be_none(store: RunStore) -> None:
     with running_run(store, steps=2, pictures=False) as run:
-        sent = control.send(run.folder, Set("optim.grad_clip", None))
-        assert run.writer.inbox.receive() == [Set("optim.grad_clip", None, sent)]
+        sent = control.send(run.folder, Set({"optim.grad_clip": None}))
+        assert run.writer.inbox.receive() == [Set({"optim.grad_clip": None}, id=sent)]
 
 
 def test_a_refusal_is_sent_once_the_disk_has_space(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +101,7 @@ def test_a_refusal_is_sent_once_the_disk_has_space(store: RunStore, monkeypatch:
         raise OSError(28, "No space left on device")
 
     with running_run(store, steps=2, pictures=False) as run:
-        sent = control.send(run.folder, Set("optim.lr", []))  # type: ignore[arg-type]
+        sent = control.send(run.folder, Set({"optim.lr": []}))  # type: ignore[dict-item]
         with monkeypatch.context() as full_disk:
             full_disk.setattr("trainers.storage.atomic_files.write_json", refuse)
             assert run.writer.inbox.receive() == []
@@ -126,9 +126,9 @@ def test_order_holds_when_the_clock_jumps_back(store: RunStore, monkeypatch: pyt
     with running_run(store, steps=2, pictures=False) as run:
         for now in (2_000_000_000.0, 1_000_000_000.0, 1_500_000_000.0):
             monkeypatch.setattr("genexplorer.runs.commands.control.time.time", lambda now=now: now)
-            control.send(run.folder, Set("order", now))
+            control.send(run.folder, Set({"order": now}))
         monkeypatch.undo()
-        values = [command.value for command in run.writer.inbox.receive() if isinstance(command, Set)]
+        values = [command.values["order"] for command in run.writer.inbox.receive() if isinstance(command, Set)]
         assert values == [2_000_000_000.0, 1_000_000_000.0, 1_500_000_000.0]
 
 
@@ -197,9 +197,9 @@ def test_waiting_for_an_acknowledgement_ends_with_the_reply_or_with_the_run(stor
         run.writer.inbox.receive()
         run.writer.record(CommandApplied(2, pause, "pause"))
         assert control.wait_for_ack(run.folder, pause).step == 2
-        refused = control.send(run.folder, Set("optim.lr", -1.0))
+        refused = control.send(run.folder, Set({"optim.lr": -1.0}))
         run.writer.inbox.receive()
-        run.writer.record(CommandApplied(2, refused, "set", "optim.lr", -1.0, error="too small"))
+        run.writer.record(CommandApplied(2, refused, "set", {"optim.lr": -1.0}, error="too small"))
         with pytest.raises(RunStateError, match="too small"):
             control.wait_for_ack(run.folder, refused)
         stop = control.send(run.folder, Stop())

@@ -58,7 +58,7 @@ def config(folder: Path, *layers: Mapping[str, Any], steps: int = STEPS) -> RunC
 def test_exact_resume_of_both_players(folder: Path, tmp_path: Path, kind: str) -> None:
     execution = {"deterministic": True, "eval_every": 5}
     given = config(folder, {"model": KINDS[kind], "execution": execution})
-    change: list[Command] = [Set("optim.lr", 1e-4), Set("model.lr_d_scale", 2.0)]
+    change: list[Command] = [Set({"optim.lr": 1e-4}), Set({"model.lr_d_scale": 2.0})]
     uninterrupted = tiny.train(given, {4: change})
     first = tiny.train(given, {4: change, 7: [Stop()]})
     state = tiny.last_checkpoint(first)
@@ -132,7 +132,9 @@ def test_the_learning_rate_of_the_discriminator_can_be_set_beside_the_generators
 
     monkeypatch.setattr(optim, "set_lr", spy)
     given = config(folder, {"model": {"lr_d_scale": 3.0}}, steps=2)
-    answers = tiny.of(tiny.train(given, {1: [Set("model.lr_d_scale", 0.5), Set("model.d_steps", 2)]}), CommandApplied)
+    answers = tiny.of(
+        tiny.train(given, {1: [Set({"model.lr_d_scale": 0.5}), Set({"model.d_steps": 2})]}), CommandApplied
+    )
     assert rates == [3e-3, 1e-3, 5e-4, 1e-3]  # d, g, d, g
     assert not answers[0].error and "cannot be changed during training" in answers[1].error
 
