@@ -160,7 +160,10 @@ class ExplorerClient:
         if call.response is None:
             raise WorkerError(f"the model process exited: {call.failure}", "try again")
         if isinstance(call.response.body, Failure):
-            raise UserError(call.response.body.message, call.response.body.hint)
+            failure = call.response.body
+            error = UserError(failure.message, failure.hint)
+            error.exit_code = failure.exit_code
+            raise error
         return call.response
 
     def cancel(self, lane: Lane, topic: str = "") -> None:

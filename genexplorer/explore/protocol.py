@@ -102,10 +102,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Failure:
-    """The request failed: the reason in one line, and the remedy."""
+    """The request failed: the reason in one line, the remedy, and the exit code of a command with this error."""
 
     message: str
     hint: str = ""
+    exit_code: int = 1
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ _BODY_TYPES: dict[str, type[Progress | Result | Failure]] = {"progress": Progres
 _NOT_IN_HEADER = ("arrays", "body")
 _FIELD_TYPES: dict[str, type] = {
     **dict.fromkeys(("lane", "run", "op", "topic", "message", "hint"), str),
-    **dict.fromkeys(("request_number", "snapshot_step"), int),
+    **dict.fromkeys(("request_number", "snapshot_step", "exit_code"), int),
     **dict.fromkeys(("seconds", "fraction"), float),
     **dict.fromkeys(("params", "meta"), dict),
 }

@@ -110,7 +110,7 @@ class Scheduler:
 
 def _failure(error: Exception) -> Failure:
     if isinstance(error, UserError):
-        return Failure(error.message, error.hint)
+        return Failure(error.message, error.hint, error.exit_code)
     traceback.print_exception(error, file=sys.stderr)
     if isinstance(error, MemoryError):
         return Failure("not enough memory", "request fewer or smaller images")

@@ -25,7 +25,11 @@ _MAX_BYTES = 4 << 20
 
 
 def config_at(folder: Path, step: int | None = None) -> "RunConfig":
-    """Return a run's configuration with the changes that were made up to a step, or all of them.
+    """Return a run's configuration with the changes that were made up to a step.
+
+    Args:
+        folder: The run folder.
+        step: The last step whose changes count; None for all, with those that take effect when the run is resumed.
 
     The run's family need not be installed.
 
@@ -36,7 +40,7 @@ def config_at(folder: Path, step: int | None = None) -> "RunConfig":
 
     config = read_config(folder)
     for change in read_changes(folder):
-        if step is None or change.step <= step:
+        if step is None or ON_RESUME < change.step <= step:
             try:
                 config = presets.with_settings(config, change.values)
             except ConfigError as error:
@@ -76,13 +80,22 @@ def is_longer_on_resume(folder: Path) -> bool:
 
 
 def request_on_resume(folder: Path, change: SettingChange) -> None:
-    """Store a change that takes effect when the run's next attempt starts; it replaces an earlier request.
+    """Store a change that takes effect when the run's next attempt starts, together with earlier requests.
 
     Raises:
         DamagedRunError: if the changes so far cannot be read.
         OSError: if the disk refuses.
     """
-    applied = [earlier for earlier in read_changes(folder) if earlier.step != ON_RESUME]
+    from trainers.presets import LENGTHS
+
+    changes = read_changes(folder)
+    applied = [each for each in changes if each.step != ON_RESUME]
+    for earlier in changes:
+        if earlier.step == ON_RESUME:
+            has_length = any(key in LENGTHS for key in change.values)
+            values = {key: value for key, value in earlier.values.items() if not (has_length and key in LENGTHS)}
+            continuation = change.lr_continuation if has_length else earlier.lr_continuation
+            change = replace(change, values={**values, **change.values}, lr_continuation=continuation)
     write_changes(folder, [*applied, replace(change, step=ON_RESUME)])
 
 

@@ -17,7 +17,7 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import read_settled_status, read_status
 from genexplorer.runs.store import RunStore
-from genexplorer.session import actions
+from genexplorer.session import actions, run_data
 from genexplorer.session.actions import ACK_TIMEOUT_S, ActionResult, as_result
 from genexplorer.workers import launcher
 from trainers import events
@@ -116,7 +116,9 @@ def extend(
     """
     RunStore(runs_dir).require_own(folder)
     status = read_settled_status(folder)
-    key, length = longer(settings.config_at(folder), status, amount, unit)
+    if not status.state.active:
+        run_data.require_present(folder)  # before anything is stored
+    key, length = longer(settings.config_at(folder, status.step), status, amount, unit)
     changed = set_settings(folder, runs_dir, {key: length}, lr_continuation=lr_continuation, timeout_s=timeout_s)
     if not changed.ok or status.state in (State.RUNNING, State.PAUSED):
         return changed

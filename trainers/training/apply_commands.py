@@ -31,7 +31,7 @@ class NullControl:
 
 
 class BufferedControl:
-    """Buffers commands that arrive during a burst of compiled steps; they are applied when it ends.
+    """Buffers commands that arrive while data are loaded or during compiled steps; they are applied after that.
 
     Args:
         control: The source of commands.
@@ -45,6 +45,11 @@ class BufferedControl:
         """Poll and buffer; return whether there are commands to apply."""
         self._commands += self._control.poll(step)
         return bool(self._commands)
+
+    def stop_command(self, step: int) -> events.Stop | None:
+        """Poll and buffer; return the command to stop, if there is one."""
+        self.poll_commands(step)
+        return next((command for command in self._commands if isinstance(command, events.Stop)), None)
 
     def poll(self, step: int) -> list[Command]:
         """Return the commands that arrived since the last call."""

@@ -18,6 +18,7 @@ from trainers.data import loading
 from trainers.errors import CheckpointError
 from trainers.events import (
     Alert,
+    CommandApplied,
     Control,
     Event,
     Finished,
@@ -77,7 +78,10 @@ def train(
     with setup.torch_settings(config.execution, _num_threads(config, resume)):
         # Load the data, build the model, and restore the checkpoint.
         plan = plan or resolve(config)
-        skipped = yield from _prepare_data(plan, resume.step if resume else 0)
+        commands = apply_commands.BufferedControl(control or apply_commands.NullControl())
+        skipped = yield from _prepare_data(plan, commands, resume.step if resume else 0)
+        if skipped is None:
+            return
         if skipped and resume is None:
             yield Alert(0, "warning", "images_skipped", skipped)
         session = setup.set_up(plan, clock or timing.ActiveClock())
@@ -105,7 +109,7 @@ def train(
         # Train.
         yield Phase(session.step, "training")
         try:
-            yield from _run(session, apply_commands.BufferedControl(control or apply_commands.NullControl()))
+            yield from _run(session, commands)
         except NotFiniteError as error:
             yield Alert(session.step, "error", "loss_not_finite", str(error))
             yield Finished(session.step, "failed", f"at step {session.step + 1} {error}")
@@ -113,8 +117,11 @@ def train(
             session.compile_policy.close()
 
 
-def _prepare_data(plan: Plan, step: int) -> Generator[Event, None, str]:
-    """Prepare the data; yield phases with the progress and the time left. Return a note about skipped files."""
+def _prepare_data(plan: Plan, control: apply_commands.BufferedControl, step: int) -> Generator[Event, None, str | None]:
+    """Prepare the data; yield phases with the progress and the time left.
+
+    Return a note about skipped files, or None if a command stopped the training meanwhile; `Finished` is yielded then.
+    """
     first: tuple[float, int] | None = None  # time and number of files of the first progress: headers come before
     with closing(loading.prepare(plan.dataset, plan.data_options)) as progress:
         while True:
@@ -124,6 +131,10 @@ def _prepare_data(plan: Plan, step: int) -> Generator[Event, None, str]:
                 if first is not None:
                     yield Phase(step, "loading", plan.config.data.name)
                 return str(end.value)
+            if stop := control.stop_command(step):
+                yield CommandApplied(step, stop.id, "stop")
+                yield Finished(step, "stopped", "stopped while its data were loaded")
+                return None
             if not done:
                 yield Phase(step, "loading", plan.config.data.name)
                 continue

@@ -159,17 +159,15 @@ def test_a_rewritten_snapshot_is_reloaded(real: Real) -> None:
 
 
 @pytest.mark.parametrize(
-    ("op", "message", "hint"),
+    ("op", "expected"),
     [
-        ("refused", "this model cannot do that", "ask something else"),
-        ("broken", "the model process failed: ZeroDivisionError: a bug in two lines", ""),
-        ("unfinished", "the model process failed: RuntimeError: the operation ended without a result", ""),
+        ("refused", Failure("this model cannot do that", "ask something else", CheckpointError.exit_code)),
+        ("broken", Failure("the model process failed: ZeroDivisionError: a bug in two lines")),
+        ("unfinished", Failure("the model process failed: RuntimeError: the operation ended without a result")),
     ],
 )
-def test_errors_become_one_line(
-    real: Real, capfd: pytest.CaptureFixture[str], op: str, message: str, hint: str
-) -> None:
-    assert real.ask(op).body == Failure(message, hint)
+def test_errors_become_one_line(real: Real, capfd: pytest.CaptureFixture[str], op: str, expected: Failure) -> None:
+    assert real.ask(op).body == expected
     assert ("Traceback" in capfd.readouterr().err) == (op != "refused")
     assert isinstance(real.ask("decode").body, Result)
 

@@ -17,12 +17,14 @@ from trainers.errors import ConfigError
 from trainers.events import (
     Alert,
     CheckpointReady,
+    CommandApplied,
     Finished,
     ImagesReady,
     Metrics,
     Phase,
     SnapshotReady,
     Started,
+    Stop,
     train_metric,
 )
 from trainers.families.interface import Objective
@@ -337,3 +339,16 @@ def test_an_abandoned_training_decodes_no_further(folder: Path) -> None:
     threading.Timer(0, wanted.set).start()
     training.close()  # type: ignore[attr-defined]
     assert wanted.is_set() and not [t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")]
+
+
+def test_a_stop_while_images_are_decoded_does_not_wait(folder: Path) -> None:
+    def prepare(options: Any, on_progress: Any) -> str:
+        while True:  # until it is canceled
+            on_progress(3, 10**9)
+
+    plan = replace(resolve(tiny.config(folder)), dataset=replace(registry.dataset("idx"), prepare=prepare))
+    events = list(loop.train(plan, control=tiny.Script({0: [Stop("s")]})))
+    assert events[-2:] == [
+        CommandApplied(0, "s", "stop"),
+        Finished(0, "stopped", "stopped while its data were loaded"),
+    ]
