@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tests.trainers import tiny
 from tests.trainers.families import minimal_family
 from trainers import plan, presets, registry
+from trainers.config import Section
 from trainers.errors import ConfigError, UserError
 from trainers.events import Metrics, MetricSpec, SnapshotReady
 from trainers.families.interface import (
@@ -67,8 +68,9 @@ def test_a_model_without_a_required_method_is_refused_when_its_class_is_defined(
 
 
 def test_the_core_alone_is_a_model_without_capabilities() -> None:
-    model = Constant(None, (1, 2, 2))
-    assert model.lr_scale("all", None) == 1 and model.scalars(None, 0) == {} and model.graph_key(None, 0) == ()
+    options = Section()
+    model = Constant(options, (1, 2, 2))
+    assert model.lr_scale("all", options) == 1 and model.scalars(options, 0) == {} and model.graph_key(options, 0) == ()
     assert list(model.warnings({"loss": 3.0}, WarningContext())) == []
     assert not isinstance(model, Encodes | HasLogProb | Traces | Discriminates | HasPipeline)
 
