@@ -15,6 +15,7 @@ from torch import Tensor
 
 from trainers.data.dataset import EVALUATION_SEED as EVALUATION_SEED
 from trainers.data.dataset import Images, Points
+from trainers.numerics.images import gather_pixels
 
 _DESCRIPTIONS = {
     "threshold": "threshold binarization (> 0.5)",
@@ -90,7 +91,7 @@ class Augmentation:
 
     def apply(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """Return changed images, (B, C, H, W), with random numbers of a generator on their device."""
-        count, channels, height, width = pixels.shape
+        count, _, height, width = pixels.shape
         device = pixels.device
         rows, columns = (torch.arange(size, device=device).expand(count, size) for size in (height, width))
         if self.flip:
@@ -101,10 +102,7 @@ class Augmentation:
             # Shifted beyond an edge, an image repeats the edge.
             rows = (rows + offsets[:, :1]).clamp(0, height - 1)
             columns = (columns + offsets[:, 1:]).clamp(0, width - 1)
-        image, channel = torch.arange(count, device=device), torch.arange(channels, device=device)
-        return pixels[
-            image[:, None, None, None], channel[:, None, None], rows[:, None, :, None], columns[:, None, None]
-        ]
+        return gather_pixels(pixels, rows, columns)
 
     def describe(self) -> list[str]:
         """Return the parts of the setup of training metrics: "random flip", "random crop (padding 4)"."""

@@ -12,13 +12,6 @@ from trainers import presets, registry
 from trainers.data import catalog, idx, loading
 from trainers.data.dataset import ImageData
 from trainers.errors import DataError
-from trainers.storage import cache
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path / "cache"))
-    cache.data_cache_dir.cache_clear()
 
 
 def digits() -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -70,7 +63,7 @@ def notes(path: Path, **options: Any) -> str:
     return " ".join(presets.assemble_for_data("vae", layer).notes)
 
 
-def test_a_data_set_is_chosen_in_the_archive(tmp_path: Path) -> None:
+def test_a_data_set_is_chosen_in_the_archive(tmp_path: Path, own_cache: Path) -> None:
     path = write_zip(tmp_path / "gzip.zip")
     with pytest.raises(DataError, match=r"emnist-digits, emnist-letters: choose one, such as --set data\.prefix="):
         load(path)
@@ -81,9 +74,9 @@ def test_a_data_set_is_chosen_in_the_archive(tmp_path: Path) -> None:
     assert np.array_equal(letters.train[..., 0], digits())
     assert load(path, prefix="emnist-digits").class_names == ()
     # The second time it is read from the cache.
-    before = sorted((tmp_path / "cache").iterdir())
+    before = sorted(own_cache.iterdir())
     load(path, prefix="emnist-letters")
-    assert sorted((tmp_path / "cache").iterdir()) == before
+    assert sorted(own_cache.iterdir()) == before
 
 
 def test_nothing_of_an_archive_leaves_its_folder(tmp_path: Path) -> None:
@@ -93,8 +86,8 @@ def test_nothing_of_an_archive_leaves_its_folder(tmp_path: Path) -> None:
         link.external_attr = 0o120777 << 16
         archive.writestr(link, "/etc/passwd")
     assert load(path, prefix="emnist-letters").class_names == ("", "Aa", "Bb", "Cc")
-    assert not [each for each in (tmp_path / "cache").rglob("*") if each.is_symlink()]
-    assert not list((tmp_path / "cache").glob("*.txt"))
+    assert not [each for each in own_cache.rglob("*") if each.is_symlink()]
+    assert not list(own_cache.glob("*.txt"))
 
 
 def test_a_damaged_archive_is_one_line(tmp_path: Path) -> None:

@@ -78,8 +78,8 @@ def test_discretized_logistic_is_finite_far_from_its_location() -> None:
 
 @pytest.mark.parametrize("channels", [1, 2])
 def test_logistic_mixture_sums_to_one(channels: int) -> None:
-    likelihood = LogisticMixture(3)
-    outputs = torch.randn((1, likelihood.num_outputs(channels), 1, 1), generator=torch.Generator().manual_seed(0))
+    likelihood = LogisticMixture(channels, 3)
+    outputs = torch.randn((1, likelihood.num_outputs, 1, 1), generator=torch.Generator().manual_seed(0))
     grids = torch.meshgrid(*[torch.arange(256, dtype=torch.float64) / 255] * channels, indexing="ij")
     levels = torch.stack(grids, -1).view(-1, channels, 1, 1)  # every image of one pixel
     mass = likelihood.log_prob(outputs.double().expand(len(levels), -1, -1, -1), levels).exp()
@@ -89,8 +89,8 @@ def test_logistic_mixture_sums_to_one(channels: int) -> None:
 
 
 def test_each_channel_of_a_logistic_mixture_follows_those_before_it() -> None:
-    likelihood = LogisticMixture(1)
-    outputs = torch.zeros((1, likelihood.num_outputs(3), 1, 1))
+    likelihood = LogisticMixture(3, 1)
+    outputs = torch.zeros((1, likelihood.num_outputs, 1, 1))
     outputs[:, -3:] = torch.tensor([20.0, -20.0, 20.0]).view(1, 3, 1, 1)  # tanh: green +red, blue −red +green
     red, green = 0.9, 0.8
 

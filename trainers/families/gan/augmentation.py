@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainers.numerics.images import gather_pixels
+
 _SHIFT = 1 / 8  # of height and width, the largest translation
 _CUTOUT = 1 / 2  # of height and width, the side of the square that is cut out
 
@@ -46,11 +48,9 @@ def _translation(images: Tensor, generator: torch.Generator) -> Tensor:
     reach = round(height * _SHIFT), round(width * _SHIFT)
     first_row, first_column = _integers(images, [2 * reach[0] + 1, 2 * reach[1] + 1], generator)
     padded = F.pad(images, (reach[1], reach[1], reach[0], reach[0]))
-    rows = first_row + torch.arange(height, device=images.device)[:, None]
-    columns = first_column + torch.arange(width, device=images.device)
-    image = torch.arange(len(images), device=images.device)[:, None, None, None]
-    channel = torch.arange(images.shape[1], device=images.device)[:, None, None]
-    return padded[image, channel, rows, columns]
+    rows = first_row.flatten(1) + torch.arange(height, device=images.device)
+    columns = first_column.flatten(1) + torch.arange(width, device=images.device)
+    return gather_pixels(padded, rows, columns)
 
 
 def _cutout(images: Tensor, generator: torch.Generator) -> Tensor:

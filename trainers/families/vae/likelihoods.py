@@ -20,12 +20,18 @@ _MIN_LOG_SCALE = -7.0  # keeps the density finite where all pixels are fitted ex
 class Likelihood(nn.Module):
     """The density or mass of data given the decoder's outputs, (B, P, H, W).
 
-    P is the number of channels, unless `num_outputs` says otherwise.
+    Args:
+        channels: Number of channels, C.
     """
 
-    def num_outputs(self, channels: int) -> int:
-        """Return P, the number of the decoder's outputs for each pixel of images with so many channels."""
-        return channels
+    def __init__(self, channels: int = 1) -> None:
+        super().__init__()
+        self.channels = channels
+
+    @property
+    def num_outputs(self) -> int:
+        """P, the number of the decoder's outputs for each pixel."""
+        return self.channels
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return log p(x|z), summed over the pixels.
@@ -65,8 +71,8 @@ class Normal(Likelihood):
 
     initial_log_scale = 0.0
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, channels: int = 1) -> None:
+        super().__init__(channels)
         self.log_scale = nn.Parameter(torch.tensor(self.initial_log_scale))
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
@@ -106,8 +112,8 @@ class DiscretizedLogistic(Likelihood):
     Reference: Kingma et al. 2016, section 5.2 and eq. 14, arXiv:1606.04934.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, channels: int = 1) -> None:
+        super().__init__(channels)
         self.log_scale = nn.Parameter(torch.tensor(-2.0))
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
@@ -128,41 +134,41 @@ class LogisticMixture(Likelihood):
     Reference: Salimans et al. 2017, sections 2.1 and 2.2, arXiv:1701.05517.
 
     Args:
+        channels: Number of channels, C.
         num_components: Number of components, K.
     """
 
     initial_log_scale = -2.0  # of a decoder whose outputs are 0
 
-    def __init__(self, num_components: int) -> None:
-        super().__init__()
+    def __init__(self, channels: int, num_components: int) -> None:
+        super().__init__(channels)
         self.num_components = num_components
 
-    def num_outputs(self, channels: int) -> int:
-        """Return K (1 + 2 C + C (C − 1)/2): logits, locations and log-scales, and the multiples."""
-        return self.num_components * (1 + 2 * channels + channels * (channels - 1) // 2)
+    @property
+    def num_outputs(self) -> int:
+        """K (1 + 2 C + C (C − 1)/2): logits, locations and log-scales, and the multiples."""
+        return self.num_components * (1 + 2 * self.channels + self.channels * (self.channels - 1) // 2)
 
     def log_prob(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return log p(x|z), a mass over 256 levels, (B,), in nats."""
-        logits, locations, log_scales, multiples = self._distribution(outputs, x.shape[1])
+        logits, locations, log_scales, multiples = self._distribution(outputs)
         levels = x[:, None]  # (B, 1, C, H, W)
-        log_mass = _log_mass(levels, locations + self._shift(multiples, levels - 0.5), log_scales).sum(2)
+        log_mass = _log_mass(levels, self._shift(locations, multiples, levels - 0.5), log_scales).sum(2)
         return torch.logsumexp(F.log_softmax(logits, 1) + log_mass, 1).flatten(1).sum(1)
 
     def mean(self, outputs: Tensor) -> Tensor:
         """Return E[x], exactly for gray images; the channels of a color follow the expected ones before them."""
-        # Invert P = K (1 + 2 C + C (C − 1)/2).
-        channels = next(c for c in range(1, outputs.shape[1] + 1) if self.num_outputs(c) == outputs.shape[1])
-        logits, locations, log_scales, multiples = self._distribution(outputs, channels)
+        logits, locations, log_scales, multiples = self._distribution(outputs)
         means = torch.zeros_like(locations)
-        for channel in range(channels):
-            shifted = locations + self._shift(multiples, means - 0.5)
+        for channel in range(self.channels):
+            shifted = self._shift(locations, multiples, means - 0.5)
             expected = _mean_gray_level(shifted[:, :, channel], log_scales[:, :, channel])
             means = torch.cat((means[:, :, :channel], expected[:, :, None], means[:, :, channel + 1 :]), 2)
         return (torch.softmax(logits, 1)[:, :, None] * means).sum(1)
 
-    def _distribution(self, outputs: Tensor, channels: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _distribution(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return logits, (B, K, H, W); locations in [0, 1] and log-scales, (B, K, C, H, W); multiples, (B, K, …)."""
-        count = self.num_components
+        count, channels = self.num_components, self.channels
         logits = outputs[:, :count]
         others = outputs[:, count:].reshape(len(outputs), count, -1, *outputs.shape[2:])
         locations, log_scales = others[:, :, :channels], others[:, :, channels : 2 * channels]
@@ -170,19 +176,20 @@ class LogisticMixture(Likelihood):
         return logits, locations + 0.5, log_scales + self.initial_log_scale, torch.tanh(multiples)
 
     @staticmethod
-    def _shift(multiples: Tensor, centered: Tensor) -> Tensor:
-        """Return the shift of each channel's location, (B, K, C, H, W).
+    def _shift(locations: Tensor, multiples: Tensor, centered: Tensor) -> Tensor:
+        """Return the locations, each shifted by multiples of the channels before it, (B, K, C, H, W).
 
         Args:
+            locations: (B, K, C, H, W).
             multiples: One for each pair of a channel and one before it, (B, K, C (C − 1)/2, H, W).
             centered: Channels in [−½, ½], (B, 1 or K, C, H, W).
         """
-        shifts, first = [torch.zeros_like(centered[:, :, 0] * multiples.new_ones(1, multiples.shape[1], 1, 1))], 0
-        for channel in range(1, centered.shape[2]):
+        shifted, first = [locations[:, :, 0]], 0
+        for channel in range(1, locations.shape[2]):
             of_channel = multiples[:, :, first : first + channel]
-            shifts.append((of_channel * centered[:, :, :channel]).sum(2))
+            shifted.append(locations[:, :, channel] + (of_channel * centered[:, :, :channel]).sum(2))
             first += channel
-        return torch.stack(shifts, 2)
+        return torch.stack(shifted, 2)
 
 
 def _log_mass(x: Tensor, location: Tensor, log_scale: Tensor) -> Tensor:
@@ -209,10 +216,10 @@ def _mean_gray_level(location: Tensor, log_scale: Tensor) -> Tensor:
     return (scale * (F.softplus(location / scale) - F.softplus((location - 1) / scale))).clamp(0, 1)
 
 
-LIKELIHOODS: dict[str, Callable[[VaeOptions], Likelihood]] = {
-    "bernoulli": lambda options: Bernoulli(),
-    "gaussian": lambda options: Gaussian(),
-    "discretized-logistic": lambda options: DiscretizedLogistic(),
-    "logistic-mixture": lambda options: LogisticMixture(options.num_mixture_components),
-    "normal": lambda options: Normal(),
+LIKELIHOODS: dict[str, Callable[[VaeOptions, int], Likelihood]] = {
+    "bernoulli": lambda options, channels: Bernoulli(channels),
+    "gaussian": lambda options, channels: Gaussian(channels),
+    "discretized-logistic": lambda options, channels: DiscretizedLogistic(channels),
+    "logistic-mixture": lambda options, channels: LogisticMixture(channels, options.num_mixture_components),
+    "normal": lambda options, channels: Normal(channels),
 }

@@ -55,8 +55,8 @@ class Vae(Model):
         self.encoder: nn.Module
         self.decoder: nn.Module
         # Build encoder, decoder and likelihood.
-        likelihood = LIKELIHOODS[options.likelihood](options)
-        output_shape = (likelihood.num_outputs(image_shape[0]), *image_shape[1:])
+        likelihood = LIKELIHOODS[options.likelihood](options, image_shape[0])
+        output_shape = (likelihood.num_outputs, *image_shape[1:])
         self._max_rows = chunk_size(output_shape, _MAX_ROWS)
         d, hidden, activation = options.latent_dim, options.hidden, options.activation
         if options.architecture == "conv":

@@ -15,17 +15,8 @@ from trainers.data.image_files.scan import scan
 from trainers.data.image_files.spec import ImageFolderOptions
 from trainers.data.preprocess import to_tensor
 from trainers.errors import DataError
-from trainers.storage import cache
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv(cache.CACHE_VARIABLE, str(folder))
-    cache.data_cache_dir.cache_clear()
-    return folder
 
 
 def noise(seed: int = 0, size: tuple[int, int] = (20, 20), mode: str = "RGB") -> Image.Image:

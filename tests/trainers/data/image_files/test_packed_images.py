@@ -18,15 +18,8 @@ from trainers.data import loading
 from trainers.data.dataset import ImageData
 from trainers.data.image_files import packed
 from trainers.errors import DataError
-from trainers.storage import cache
 
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path / "cache"))
-    cache.data_cache_dir.cache_clear()
 
 
 def png(gray: int | None = None, size: tuple[int, int] = (12, 12)) -> bytes:
