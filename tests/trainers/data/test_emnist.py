@@ -79,7 +79,7 @@ def test_a_data_set_is_chosen_in_the_archive(tmp_path: Path, own_cache: Path) ->
     assert sorted(own_cache.iterdir()) == before
 
 
-def test_nothing_of_an_archive_leaves_its_folder(tmp_path: Path) -> None:
+def test_nothing_of_an_archive_leaves_its_folder(tmp_path: Path, own_cache: Path) -> None:
     path = write_zip(tmp_path / "gzip.zip", **{"../emnist-letters-mapping.txt": b"1 88\n"})
     with zipfile.ZipFile(path, "a") as archive:
         link = zipfile.ZipInfo("gzip/class-names.txt")
