@@ -6,6 +6,7 @@ As in `genexplorer.session.actions`, every function that acts blocks, and return
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from genexplorer.errors import ConfigError, RunStateError, WorkerError
@@ -101,6 +102,7 @@ def extend(
     amount: float,
     unit: str,
     *,
+    values: Mapping[str, events.SettingValue] = MappingProxyType({}),
     lr_continuation: events.LrContinuation = "continue",
     timeout_s: float = 60.0,
 ) -> ActionResult:
@@ -111,6 +113,7 @@ def extend(
         runs_dir: The own runs folder.
         amount: How much longer.
         unit: "epochs", "steps" or "minutes".
+        values: Other settings that change with the length, by dotted key.
         lr_continuation: How a learning rate that falls along a curve goes on.
         timeout_s: How long to wait for the worker.
     """
@@ -119,11 +122,12 @@ def extend(
     if not status.state.active:
         run_data.require_present(folder)  # before anything is stored
     key, length = longer(settings.config_at(folder, status.step), status, amount, unit)
-    changed = set_settings(folder, runs_dir, {key: length}, lr_continuation=lr_continuation, timeout_s=timeout_s)
+    values = {**values, key: length}
+    changed = set_settings(folder, runs_dir, values, lr_continuation=lr_continuation, timeout_s=timeout_s)
     if not changed.ok or status.state in (State.RUNNING, State.PAUSED):
         return changed
     started = actions.resume(folder, runs_dir, timeout_s=timeout_s)
-    message = f"{started.message}; {unit} {format_value(length)}"
+    message = f"{started.message}; {', '.join(f'{name} {format_value(value)}' for name, value in values.items())}"
     return ActionResult(True, message, "", folder) if started.ok else started
 
 
@@ -154,8 +158,14 @@ def longer(config: "RunConfig", status: RunStatus, amount: float, unit: str) -> 
         return f"schedule.{unit}", int(total) if unit == "steps" else total
     if unit == "steps" and config.schedule.epochs is not None and status.total_steps:
         return "schedule.steps", status.total_steps + int(amount)
-    own = next(name for name in _LENGTH_UNITS if getattr(config.schedule, name) is not None)
+    own, _ = own_length(config)
     raise ConfigError(f"the length of {status.name} is given in {own}, not in {unit}", f"use --{own}")
+
+
+def own_length(config: "RunConfig") -> tuple[str, float]:
+    """Return the unit in which a run's length is given, "epochs", "steps" or "minutes", and the length."""
+    lengths = {unit: getattr(config.schedule, unit) for unit in _LENGTH_UNITS}
+    return next((unit, length) for unit, length in lengths.items() if length is not None)
 
 
 def request_on_resume(
@@ -225,12 +235,25 @@ class Suggestion:
         """The text of a button: "Set model.beta to 1"."""
         return "Set " + ", ".join(f"{key} to {format_value(value)}" for key, value in self.values.items())
 
-    def command(self, folder: Path, *, is_active: bool) -> str:
-        """Return the command that makes the change: of a run without a worker, by resuming it."""
-        pairs = " ".join(f"{key}={format_value(value)}" for key, value in self.values.items())
-        if is_active:
-            return f"{run_command('runs set', folder)} {pairs}"
-        return f"{run_command('runs resume', folder)} --set {pairs}"
+    def command(self, status: RunStatus, config: "RunConfig") -> str:
+        """Return the command that makes the change: a stopped run is resumed, a finished one trains as long again."""
+        pairs = [f"{key}={format_value(value)}" for key, value in self.values.items()]
+        options = "".join(f" --set {pair}" for pair in pairs)
+        if status.state is State.SUCCEEDED:
+            unit, length = own_length(config)
+            return f"{run_command('runs extend', status.folder)} --{unit} {format_value(length)}{options}"
+        if status.state.resumable:
+            return f"{run_command('runs resume', status.folder)}{options}"
+        return f"{run_command('runs set', status.folder)} {' '.join(pairs)}"
+
+    def apply(self, status: RunStatus, config: "RunConfig", runs_dir: Path) -> ActionResult:
+        """Make the change as the command does. It blocks."""
+        if status.state is State.SUCCEEDED:
+            unit, length = own_length(config)
+            return extend(status.folder, runs_dir, length, unit, values=self.values)
+        if status.state.resumable:
+            return resume_with(status.folder, runs_dir, self.values)
+        return set_settings(status.folder, runs_dir, self.values)
 
 
 def suggestion(code: str, config: "RunConfig") -> Suggestion | None:

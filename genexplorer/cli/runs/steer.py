@@ -57,6 +57,9 @@ def extend(
     epochs: Annotated[float | None, typer.Option("--epochs", help="Epochs more.")] = None,
     steps: Annotated[int | None, typer.Option("--steps", help="Steps more.")] = None,
     minutes: Annotated[float | None, typer.Option("--minutes", help="Minutes more.")] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting with it; repeatable.")
+    ] = None,
     lr_schedule: LrSchedule = "continue",
     timeout: Timeout = 60.0,
     runs_dir: RunsDir = None,
@@ -69,12 +72,18 @@ def extend(
     if len(amounts) != 1:
         raise ConfigError("how much longer?", "give one of --epochs, --steps, --minutes")
     (unit,) = amounts
-    continuation = _continuation(lr_schedule)
+    values, continuation = parse_assignments(assignments or (), "--set"), _continuation(lr_schedule)
     output.print_lifetime_warning()
 
     def extend_one(folder: Path, own_runs_dir: Path) -> Any:
         return steering.extend(
-            folder, own_runs_dir, amounts[unit], unit, lr_continuation=continuation, timeout_s=timeout
+            folder,
+            own_runs_dir,
+            amounts[unit],
+            unit,
+            values=values,
+            lr_continuation=continuation,
+            timeout_s=timeout,
         )
 
     apply_to_each([run], runs_dir, extend_one)

@@ -1,6 +1,7 @@
 """Steering of runs without a worker: what is refused, what is stored for the next start, what alerts suggest."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,9 +89,12 @@ def test_alerts_suggest_a_change_where_there_is_one(tmp_path: Path) -> None:
     change = steering.suggestion("kl_dim_collapsed", collapsed)
     assert change is not None and change.label == "Set model.beta to 1"
     folder = stopped_run(tmp_path)
-    name = read_status(folder).name
-    assert change.command(folder, is_active=True).startswith(f"genexplorer runs set {name}")
-    assert change.command(folder, is_active=False).endswith("--set model.beta=1")
+    status = read_status(folder)
+    commands = {state: change.command(replace(status, state=state), collapsed) for state in State}
+    run = f"{status.name} --runs-dir {tmp_path}"
+    assert commands[State.RUNNING] == f"genexplorer runs set {run} model.beta=1"
+    assert commands[State.STOPPED] == f"genexplorer runs resume {run} --set model.beta=1"
+    assert commands[State.SUCCEEDED] == f"genexplorer runs extend {run} --steps 3000 --set model.beta=1"
     assert steering.suggestion("kl_dim_collapsed", config()) is None, "beta is 1 already"
     assert steering.suggestion("images_skipped", collapsed) is None
     slower = steering.suggestion("loss_not_finite", config())
