@@ -80,17 +80,24 @@ def set_settings(
 
 
 @as_result
-def resume_with(folder: Path, runs_dir: Path, values: Mapping[str, events.SettingValue]) -> ActionResult:
-    """Resume a paused, stopped, failed or lost run with settings changed."""
+def resume_with(
+    folder: Path,
+    runs_dir: Path,
+    values: Mapping[str, events.SettingValue],
+    *,
+    lr_continuation: events.LrContinuation = "continue",
+) -> ActionResult:
+    """Resume a paused, stopped, failed or lost run with settings changed, or a finished one that becomes longer."""
     RunStore(runs_dir).require_own(folder)
     state = read_settled_status(folder).state
     if state is State.RUNNING:
         raise RunStateError(f"{read_status(folder).name} is running", f"use '{run_command('runs set', folder)}'")
     if state is State.PAUSED:
-        changed = set_settings(folder, runs_dir, values)
+        changed = set_settings(folder, runs_dir, values, lr_continuation=lr_continuation)
         return actions.resume(folder, runs_dir) if changed.ok else changed
     changes = describe_changes(settings.config_at(folder), values)
-    request_on_resume(folder, values)
+    run_data.require_present(folder)  # before anything is stored
+    request_on_resume(folder, values, lr_continuation)
     result = actions.resume(folder, runs_dir)
     return ActionResult(True, f"{result.message} with {changes}", "", folder) if result.ok else result
 

@@ -65,8 +65,8 @@ GAN_COLLAPSE = Preset(
     expected="0 or 1 of 8 modes covered, diversity mostly below 0.3 (raw weights, 2,500 samples) for 5,000 steps",
     minutes=0.5,
     expected_failure="all samples collapse to one spot, whatever their z; once the discriminator has learned that "
-    "this spot is fake, they all move together to the next one: diversity stays near 0 and few modes are covered. In "
-    "a new run with model.lr_d_scale=1 the points spread over all eight",
+    "this spot is fake, they all move together to the next one: diversity stays near 0 and few modes are covered. Set "
+    "model.lr_d_scale to 1, while it trains or after its end: within 5,000 steps the points spread over all eight",
 )
 
 GAN_TOY = Preset(
