@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 from genexplorer import paths
 from genexplorer.errors import DisplayError, RunStateError, TrainingError, UserError, WorkerError, as_user_error
-from genexplorer.runs import layout
+from genexplorer.runs import layout, notes
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.command_hints import runs_dir_option, selector
 from genexplorer.runs.commands import control
@@ -174,6 +174,19 @@ def save_failure(status: RunStatus) -> str:
     reason = status.reason or "its checkpoint is missing"
     earlier = max((step for step in saved if step < status.step), default=0)
     return f"its state is not saved ({reason}); a resume restarts at step {earlier:,}"
+
+
+@as_result
+def edit_notes(folder: Path, runs_dir: Path, *, name: str, tags: Iterable[str], note: str) -> ActionResult:
+    """Give a run another name, other tags and another note."""
+    store, before = RunStore(runs_dir), read_status(folder)
+    labels = notes.require_tags(tags)  # before anything is written
+    if name.strip() != before.name:
+        store.rename(folder, name)
+    store.set_tags(folder, labels)
+    store.set_note(folder, note)
+    notice = store.same_name_notice(folder) if name.strip() != before.name else ""
+    return ActionResult(True, f"{read_status(folder).name}: saved" + (f"; {notice}" if notice else ""), "", folder)
 
 
 @as_result

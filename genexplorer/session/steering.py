@@ -242,6 +242,13 @@ class Suggestion:
         """The text of a button: "Set model.beta to 1"."""
         return "Set " + ", ".join(f"{key} to {format_value(value)}" for key, value in self.values.items())
 
+    def label_for(self, status: RunStatus, config: "RunConfig") -> str:
+        """The text of a button: "Set model.beta to 1", with what happens where the run does not train."""
+        if status.state is State.SUCCEEDED:
+            unit, length = own_length(config)
+            return f"{self.label} and train {format_value(length)} {unit} more"
+        return f"{self.label} and resume" if status.state.resumable else self.label
+
     def command(self, status: RunStatus, config: "RunConfig") -> str:
         """Return the command that makes the change: a stopped run is resumed, a finished one trains as long again."""
         pairs = [f"{key}={format_value(value)}" for key, value in self.values.items()]

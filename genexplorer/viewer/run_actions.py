@@ -1,8 +1,10 @@
-"""Actions on runs: open, pause, resume, stop, train a new one; none blocks the window."""
+"""Actions on runs: open, pause, step, change settings, stop, rename, delete, train; none blocks the window."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from PyQt6 import sip
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QMessageBox, QWidget
 
@@ -10,11 +12,15 @@ from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.record import State
 from genexplorer.runs.store import RunStore
-from genexplorer.session import actions
+from genexplorer.session import actions, steering
 from genexplorer.session.actions import ActionResult
 from genexplorer.session.run_poller import RunPoller
 from genexplorer.viewer.background import Background
 from genexplorer.viewer.context import ViewerContext
+
+if TYPE_CHECKING:
+    from genexplorer.viewer.dialogs.settings import SettingsPanel
+    from trainers.config import RunConfig
 
 _FAILED_STATES = (State.FAILED, State.LOST)
 
@@ -36,6 +42,7 @@ class RunActions(QObject):
         self._own_runs_dir = context.runs_dir
         self._background = Background(self)
         self._last_state: tuple[Path, State] | None = None
+        self._settings_panel: SettingsPanel | None = None
         context.data_changed.connect(self._watch_state)
         context.run_changed.connect(self._watch_state)
 
@@ -73,6 +80,88 @@ class RunActions(QObject):
         if QMessageBox.question(self._window, "Stop", text) == yes:
             self._run_action("stopping…", lambda: actions.stop(folder, self._own_runs_dir))
 
+    def step(self) -> None:
+        """Let the paused training take one step."""
+        run = self._context.run
+        if run is None:
+            return
+        if run.status.state is not State.PAUSED:
+            self._context.status_message.emit("pause the training first (Ctrl+P); then . takes single steps")
+            return
+        folder = run.folder
+        self._run_action("one step…", lambda: steering.take_steps(folder, self._own_runs_dir))
+
+    def show_settings(self, *, length: bool = False) -> None:
+        """Open the panel of settings, with the field of the run's length focused where set."""
+        from genexplorer.session.steering_form import SettingsForm
+        from genexplorer.viewer.dialogs.settings import SettingsPanel
+
+        run = self._context.run
+        if run is None:
+            return
+        if self._settings_panel is None or sip.isdeleted(self._settings_panel):
+            try:
+                form = SettingsForm(run.folder, self._own_runs_dir)
+            except (UserError, OSError) as error:
+                self._context.alert.emit(f"The settings cannot be read: {error}")
+                return
+            self._settings_panel = SettingsPanel(form, self._context, self._window)
+        self._settings_panel.show()
+        self._settings_panel.raise_()
+        self._settings_panel.activateWindow()
+        if length:
+            self._settings_panel.focus_setting(self._settings_panel.form.length_key)
+
+    def apply_suggestion(self, advice: steering.Suggestion) -> None:
+        """Make the change that an alert advises."""
+        run = self._context.run
+        config = None if run is None else self.read_config()
+        if run is None or config is None:
+            return
+        status = run.status
+        label = advice.label_for(status, config)
+        self._run_action(f"{label}…", lambda: advice.apply(status, config, self._own_runs_dir))
+
+    def read_config(self) -> "RunConfig | None":
+        """Return the open run's settings as they are now; None if they cannot be read, or the run is read-only."""
+        from genexplorer.runs import settings
+
+        run = self._context.run
+        try:
+            if run is not None:
+                RunStore(self._own_runs_dir).require_own(run.folder)
+                return settings.config_at(run.folder)
+        except (UserError, OSError):
+            pass  # the alerts are shown without buttons
+        return None
+
+    def edit_notes(self) -> None:
+        """Show the form of name, tags and note, and save them."""
+        from genexplorer.viewer.dialogs.notes import NotesDialog
+
+        run = self._context.run
+        if run is None:
+            return
+        dialog, folder = NotesDialog(run.status, self._window), run.folder
+        if dialog.exec():
+            name, tags, note = dialog.name, dialog.tags, dialog.note
+            self._run_action(
+                "saving…", lambda: actions.edit_notes(folder, self._own_runs_dir, name=name, tags=tags, note=note)
+            )
+
+    def delete(self) -> None:
+        """Move the open run to the trash, after a confirmation."""
+        run = self._context.run
+        if run is None:
+            return
+        if run.status.state.active:
+            self._context.status_message.emit(f"{run.status.name} is {run.status.state}; stop it first (Ctrl+.)")
+            return
+        text = f"Move {run.status.name} to the trash? It can be restored from there."
+        yes, folder = QMessageBox.StandardButton.Yes, run.folder
+        if QMessageBox.question(self._window, "Delete", text) == yes:
+            self._run_action("moving to the trash…", lambda: actions.delete(folder, self._own_runs_dir))
+
     def open_dropped(self, path: Path) -> None:
         """Open a run, or the form of a new run with the data at the path."""
         from trainers.presets import data_settings  # imports pydantic
@@ -106,7 +195,9 @@ class RunActions(QObject):
         self._run_action("restoring…", lambda: actions.restore(trash), opens=True)
 
     def close(self) -> None:
-        """Drop outcomes that are still pending."""
+        """Close the panel of settings, and drop outcomes that are still pending."""
+        if self._settings_panel is not None and not sip.isdeleted(self._settings_panel):
+            self._settings_panel.close()
         self._background.close()
 
     def _run_action(self, status: str, action: Callable[[], ActionResult], *, opens: bool = False) -> None:

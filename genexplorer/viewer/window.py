@@ -1,6 +1,5 @@
 """The viewer's window: title bar, tabs, time bar, status bar, and the keys of the whole window."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from PyQt6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
@@ -30,6 +29,7 @@ from genexplorer.viewer.panes.time_bar import TimeBar
 from genexplorer.viewer.panes.title_bar import TitleBar
 from genexplorer.viewer.preferences import Preferences
 from genexplorer.viewer.run_actions import RunActions
+from genexplorer.viewer.shortcuts import action_of
 from genexplorer.viewer.widgets import animation
 from genexplorer.viewer.widgets.controls import ChoiceMenu, EmptyState, fill_box, timer
 from genexplorer.viewer.widgets.icons import application_icon
@@ -101,6 +101,18 @@ class MainWindow(QMainWindow):
         host.setFocus()
 
     def _fill_menu(self) -> None:
+        runs = self.run_actions
+        for label, action in (
+            ("Pause or resume\tCtrl+P", runs.pause_or_resume),
+            ("One step, while paused\t.", runs.step),
+            ("Settings…\tCtrl+E", lambda: runs.show_settings()),
+            ("Train longer…\tCtrl+Shift+E", lambda: runs.show_settings(length=True)),
+            ("Stop…\tCtrl+.", runs.stop),
+            ("Name, tags and note…\tF2", runs.edit_notes),
+            ("Move to the trash…\tCtrl+Del", runs.delete),
+        ):
+            self.more.addAction(label, action)
+        self.more.addSeparator()
         self.more.addAction("Save…\tCtrl+S", self.save)
         self.more.addAction("Copy image\tCtrl+C", self.copy_image)
         self.more.addAction("Copy as command\tCtrl+Shift+C", self.copy_command)
@@ -218,8 +230,9 @@ class MainWindow(QMainWindow):
     def show_alerts(self) -> None:
         """Show the run's alerts."""
         if self.context.run is not None:
-            dialog = AlertsDialog(self.context.run, self)
+            dialog = AlertsDialog(self.context.run, self.run_actions.read_config(), self)
             dialog.step_chosen.connect(self.context.step_selection.select)
+            dialog.change_chosen.connect(self.run_actions.apply_suggestion)
             dialog.exec()
 
     def _show_curve(self, quantity: str) -> None:
@@ -317,51 +330,6 @@ class MainWindow(QMainWindow):
         """Show the keys and their actions."""
         HelpDialog(self.pages.tabs, self.pages.current, self).exec()
 
-    # Keys -------------------------------------------------------------------------------------------------------
-
-    def _action_of(self, event: QKeyEvent) -> Callable[[], object] | None:
-        """Return the window's action of a key; a tab's own keys come first."""
-        key, modifiers = event.key(), event.modifiers() & ~Qt.KeyboardModifier.KeypadModifier
-        control, shift = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
-        actions: dict[int, Callable[[], object]] = {}
-        # With Ctrl.
-        if modifiers == control | shift:
-            actions = {Qt.Key.Key_C: self.copy_command}
-        elif modifiers == control:
-            actions = {
-                Qt.Key.Key_S: self.save,
-                Qt.Key.Key_C: self.copy_image,
-                Qt.Key.Key_O: self.choose_folder,
-                Qt.Key.Key_R: self.title.run_button.showMenu,
-                Qt.Key.Key_P: self.run_actions.pause_or_resume,
-                Qt.Key.Key_Period: self.run_actions.stop,
-                Qt.Key.Key_D: self.toggle_dark,
-                Qt.Key.Key_Q: self.close,
-                Qt.Key.Key_W: self.close,
-            }
-        # Without modifiers; some keyboards need Shift for the brackets.
-        elif modifiers in (Qt.KeyboardModifier.NoModifier, shift):
-            step_selection, pages = self.context.step_selection, self.pages
-            actions = {
-                Qt.Key.Key_Space: self.time.toggle_play,
-                Qt.Key.Key_BracketLeft: lambda: step_selection.move(-1),
-                Qt.Key.Key_BracketRight: lambda: step_selection.move(1),
-                Qt.Key.Key_BraceLeft: lambda: step_selection.move(-len(step_selection.steps)),
-                Qt.Key.Key_BraceRight: lambda: step_selection.move(len(step_selection.steps)),
-                Qt.Key.Key_S: self.time.next_speed,
-                Qt.Key.Key_L: self.time.toggle_follow,
-                Qt.Key.Key_W: self.show_alerts,
-                Qt.Key.Key_T: lambda: pages.show_tab(pages.index_of("Theory")),
-                Qt.Key.Key_N: self.run_actions.new_run,
-                Qt.Key.Key_Question: self.show_keys,
-                Qt.Key.Key_F1: self.show_keys,
-                Qt.Key.Key_F10: self.title.more.showMenu,
-                Qt.Key.Key_F11: self.toggle_presentation,
-            }
-            if Qt.Key.Key_1 <= key <= Qt.Key.Key_9 and self.context.run is not None:
-                return lambda: pages.show_tab(key - Qt.Key.Key_1)
-        return actions.get(key)
-
     # Events -----------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
@@ -377,7 +345,7 @@ class MainWindow(QMainWindow):
             return
         used = event.key() == Qt.Key.Key_Escape and self.leave()
         used = used or (self.context.run is not None and not _is_command(event) and self.pages.current.on_key(event))
-        action = None if used else self._action_of(event)
+        action = None if used else action_of(self, event)
         if action is not None:
             action()
         if used or action is not None:

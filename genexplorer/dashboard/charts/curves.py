@@ -9,6 +9,7 @@ from genexplorer.dashboard.charts.chart import Axis, ChartAnnotation, ChartData,
 from genexplorer.dashboard.details import ComparedRun, RunDetails
 from genexplorer.runs.record import Series, XAxis
 from genexplorer.session import charts, formatting
+from genexplorer.session.change_marks import change_marks
 from genexplorer.session.charts import Chart, LineStyle, smooth
 from genexplorer.session.comparison import ComparableRun, Comparison, compare
 
@@ -187,14 +188,7 @@ def _change_annotations(run: RunDetails, x_axis: XAxis) -> list[ChartAnnotation]
     """Return the setting changes that took effect; their position is unknown on the axis of images."""
     if x_axis == "images":
         return []
-    annotations = []
-    for change in run.command_history:
-        if change.error or change.command not in ("set", "threads"):
-            continue
-        if change.command == "threads":
-            text = "▲1 thread" if change.value == 1 else f"▲{change.value} threads"
-        else:
-            value = f"{change.value:g}" if isinstance(change.value, int | float) else str(change.value)
-            text = f"▲{change.path.rpartition('.')[2]} {value}"
-        annotations.append(ChartAnnotation(float(change.step) if x_axis == "step" else change.elapsed_s, text))
-    return annotations
+    return [
+        ChartAnnotation(float(mark.step) if x_axis == "step" else mark.elapsed_s, f"▲{mark.text}")
+        for mark in change_marks(run.command_history)
+    ]

@@ -23,7 +23,12 @@ _WINDOW_KEYS: KeyHelp = {
         ("Ctrl+O", "open a run folder"),
         ("N", "train a new run"),
         ("Ctrl+P", "pause or resume"),
+        (".", "one step, while paused"),
+        ("Ctrl+E", "settings"),
+        ("Ctrl+Shift+E", "train longer"),
         ("Ctrl+.", "stop"),
+        ("F2", "name, tags and note"),
+        ("Ctrl+Del", "move to the trash"),
     ),
     "Window": (
         ("1 – 9", "tabs"),

@@ -7,6 +7,7 @@ import numpy as np
 from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QWidget
 
 from genexplorer.session import charts
+from genexplorer.session.change_marks import change_marks
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.panes.time_track import TimeTrack
 from genexplorer.viewer.style import GAP, mix, scaled
@@ -133,7 +134,8 @@ class TimeBar(QWidget):
             self.track.set_curve("", "", np.zeros(0), np.zeros(0), ())
         else:
             series, spec = run.series(metric, "step", _MAX_CURVE_VALUES), run.metric_specs[metric]
-            self.track.set_curve(charts.plain_title(spec), spec.unit, series.x, series.mean, change_marks(run))
+            marks = tuple((mark.step, mark.text) for mark in change_marks(run.command_history))
+            self.track.set_curve(charts.plain_title(spec), spec.unit, series.x, series.mean, marks)
         self._show_playback()
 
 
@@ -150,9 +152,3 @@ def objective_metric(run: "RunPoller") -> str | None:
     total = objective_quantity(run) or "elbo"
     candidates = (f"train/{total}", f"test/{total}_ema", f"test/{total}_raw", run.status.primary_metric)
     return next((name for name in candidates if name in run.metric_specs), None)
-
-
-def change_marks(run: "RunPoller") -> tuple[tuple[int, str], ...]:
-    """Return the changes of options by step, as (8400, "lr")."""
-    done = (change for change in run.command_history if not change.error)
-    return tuple((change.step, (change.path or change.command).rpartition(".")[2]) for change in done)

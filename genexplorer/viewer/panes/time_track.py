@@ -16,6 +16,7 @@ from genexplorer.viewer.widgets.painted import unscaled_painter, unscaled_size
 Floats = NDArray[np.float64]
 # Lengths at a scale of 1, the units of `unscaled_painter`.
 _MARGIN_PX, _RAIL_Y_PX, _LABEL_Y_PX, _CURVE_TOP_PX, _HEIGHT_PX = 10.0, 12.0, 20.0, 38.0, 92
+_MAX_CHANGE_WIDTH_PX = 140  # of the text of a changed setting
 _HANDLE_RADIUS_PX = 6.0
 MIN_GROWTH_PX = 2.0  # the curve is read again once its end has moved this far
 
@@ -179,11 +180,8 @@ class TimeTrack(QWidget):
             self._paint_labels(painter)
         if self._x.size > 1 and has_curve:
             self._paint_curve(painter)
-        # The changes of settings.
-        painter.setPen(QColor(self._palette.warning))
-        for step, label in self._marks if has_curve else ():
-            x = self.x_of(step)
-            painter.drawText(QRectF(x - 30, height - 15, 60, 14), Qt.AlignmentFlag.AlignCenter, f"▲{label}")
+        if has_curve:
+            self._paint_changes(painter, height - 15)
         # The displayed snapshot.
         if self._selected_step is not None:
             handle = QPointF(self.x_of(self._selected_step), _RAIL_Y_PX)
@@ -196,6 +194,21 @@ class TimeTrack(QWidget):
 
     def _width(self) -> float:
         return max(1.0, unscaled_size(self)[0] - 2 * _MARGIN_PX)
+
+    def _paint_changes(self, painter: QPainter, top: float) -> None:
+        """Mark the changes of settings, with their texts where these do not overlap."""
+        painter.setPen(QColor(self._palette.warning))
+        full_width, _ = unscaled_size(self)
+        metrics, occupied_to = painter.fontMetrics(), 0.0
+        for step, label in self._marks:
+            x = self.x_of(step)
+            painter.drawText(QRectF(x - 8, top, 16, 14), Qt.AlignmentFlag.AlignCenter, "▲")
+            text = metrics.elidedText(label, Qt.TextElideMode.ElideRight, _MAX_CHANGE_WIDTH_PX)
+            width = metrics.horizontalAdvance(text) + 2
+            left = x + 8 if x + 8 + width <= full_width else x - 8 - width
+            if left >= occupied_to:
+                painter.drawText(QRectF(left, top, width, 14), Qt.AlignmentFlag.AlignVCenter, text)
+            occupied_to = max(occupied_to, left + width, x + 8)
 
     def _paint_labels(self, painter: QPainter) -> None:
         """Write the steps that fit beside one another, in the painter's font and color."""

@@ -233,6 +233,7 @@ class ChartPlot(QWidget):
                 label=f"▲ {text}",
                 labelOpts={"position": 0.06, "color": self._palette.warning, "movable": False},
             )
+            line.label.setFont(text_font(8))
             self.plot.addItem(line, ignoreBounds=True)
             self._change_lines.append(line)
         # Mark the values that are NaN or infinite.
@@ -368,12 +369,14 @@ class ChartPlot(QWidget):
             label.setAnchor((0, 0.5) if free else (1, 1))
             label.setPos(self._labels_x if free else min(x, right), place)
         for line in self._change_lines:
-            line.label.setPosition(self._free_label_position(line.value(), bottom, top))
+            width = line.label.boundingRect().width() * (right - left) / max(1.0, box.width())
+            covered_x = np.linspace(line.value(), line.value() + width, 8)
+            line.label.setPosition(self._free_label_position(covered_x, bottom, top))
 
-    def _free_label_position(self, x: float, bottom: float, top: float) -> float:
+    def _free_label_position(self, covered_x: Floats, bottom: float, top: float) -> float:
         """Return where the label of a changed setting is away from the curves, as a fraction of the plot's height."""
         lines = [line for line in self._curve_items.values() if line.x.size and np.isfinite(line.y).all()]
-        near = [float(np.interp(x, line.x, line.y)) for line in lines]
+        near = [float(value) for line in lines for value in np.interp(covered_x, line.x, line.y)]
         if not near or top <= bottom:
             return 0.06
         return 0.06 if sum(near) / len(near) > (bottom + top) / 2 else 0.94

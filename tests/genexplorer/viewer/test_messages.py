@@ -129,7 +129,7 @@ def test_the_alerts_dialog_shows_the_hint_of_an_alert(window: MainWindow) -> Non
         AlertRow(1, 0.0, 600, "warning", "kl_dim_collapsed", "KL of dimension 1 fell to 0.02 nats"),
         AlertRow(2, 0.0, 700, "warning", "code_of_a_later_version", "an alert without a hint"),
     ]
-    texts = [label.text() for label in AlertsDialog(run, window).findChildren(QLabel)]
+    texts = [label.text() for label in AlertsDialog(run, None, window).findChildren(QLabel)]
     assert "KL of dimension 1 fell to 0.02 nats" in texts and "an alert without a hint" in texts
     assert sum("KL warm-up" in text for text in texts) == 1
 

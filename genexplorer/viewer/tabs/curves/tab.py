@@ -14,8 +14,8 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.runs.record import XAxis
 from genexplorer.session import charts
+from genexplorer.session.change_marks import change_marks
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.panes.time_bar import change_marks
 from genexplorer.viewer.plots.chart_curve import ChartSettings, Curve, range_with_label_room
 from genexplorer.viewer.plots.chart_plot import ChartDetailLoader, ChartPlot
 from genexplorer.viewer.style import GAP, scaled
@@ -203,7 +203,7 @@ class CurvesTab(ContentTab):
         self._place_plots()
         # Draw the curves, with marks where settings were changed.
         if run is not None:
-            marks = [(self.x_of_step(step), text) for step, text in change_marks(run)]
+            marks = [(self.x_of_step(mark.step), mark.text) for mark in change_marks(run.command_history)]
             visible_marks = [(x, text) for x, text in marks if x is not None]
             self.detail.clear()
             for plot in self.plots.values():

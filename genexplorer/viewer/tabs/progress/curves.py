@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from genexplorer.session import charts
+from genexplorer.session.change_marks import change_marks
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.context import ViewerContext
-from genexplorer.viewer.panes.time_bar import change_marks, objective_quantity
+from genexplorer.viewer.panes.time_bar import objective_quantity
 from genexplorer.viewer.plots.chart_curve import ChartSettings, Curve, range_with_label_room
 from genexplorer.viewer.plots.chart_plot import ChartPlot
 from genexplorer.viewer.style import GAP
@@ -63,7 +64,7 @@ class ProgressCurves(QWidget):
         if run is None:
             return
         # Draw the curves; metrics of the averaged weights, which made the images, replace those of the raw weights.
-        marks = [(float(step), label) for step, label in change_marks(run)]
+        marks = [(float(mark.step), mark.text) for mark in change_marks(run.command_history)]
         for plot in self.plots:
             metrics = plot.chart.metrics
             raw = {f"{name.removesuffix('_ema')}_raw" for name in metrics if name.endswith("_ema")}

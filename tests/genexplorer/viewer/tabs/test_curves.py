@@ -107,7 +107,7 @@ def test_smoothing_keeps_the_raw_curve_and_touches_no_test_curve(curves: CurvesT
 
 def test_changes_are_marked(curves: CurvesTab) -> None:
     plot = curves.plots["elbo"]
-    assert [(line.value(), line.label.format) for line in plot._change_lines] == [(1200.0, "▲ lr")]
+    assert [(line.value(), line.label.format) for line in plot._change_lines] == [(1200.0, "▲ lr 0.0005")]
 
 
 def test_quantities_are_selected_by_check_boxes(curves: CurvesTab) -> None:
