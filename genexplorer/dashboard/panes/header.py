@@ -19,7 +19,7 @@ _STATE_STYLES = {State.RUNNING: "$accent", State.FAILED: "$warning", State.LOST:
 _MAX_BAR_CELLS = 48  # of the progress bar
 _STATE_HINTS = {
     State.QUEUED: ("Waiting for its worker to start.", "if nothing happens, 4: log"),
-    State.PAUSED: ("Its memory is kept, its cores are free.", "p resumes · s stops"),
+    State.PAUSED: ("Its memory is kept, its cores are free.", "p resumes · . takes one step · s stops"),
     State.STOPPING: ("The state is being saved.", "r resumes it later"),
     State.STOPPED: ("Its state is saved.", "r resumes · v viewer"),
 }

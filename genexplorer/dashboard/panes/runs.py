@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,9 +21,15 @@ from genexplorer.dashboard.panes.run_list import RunList, RunRow
 from genexplorer.dashboard.screens.dialogs import ConfirmScreen, TextScreen
 from genexplorer.dashboard.screens.run_dialogs import copy_command_screen, diagnosis_screen
 from genexplorer.dashboard.widgets import Text
+from genexplorer.errors import UserError
+from genexplorer.runs import settings
 from genexplorer.runs.record import RunStatus, State
-from genexplorer.session import actions
+from genexplorer.runs.store import RunStore
+from genexplorer.session import actions, steering
 from genexplorer.session.actions import ActionResult
+
+if TYPE_CHECKING:
+    from trainers.config import RunConfig
 
 _NO_RUNS_TEXT = "No runs yet.\nn trains a 2-D VAE\n(4 min)\ng shows the presets"
 
@@ -42,6 +48,9 @@ class RunsPane(Vertical):
         KeyBinding("p", "pause_or_resume", "pause", "pause or resume", "Runs", in_footer=True),
         KeyBinding("s", "stop", "stop", "stop; the state is saved, r resumes", "Runs", in_footer=True),
         KeyBinding("r", "resume", "resume", "resume a stopped, failed or lost run", "Runs"),
+        KeyBinding("comma", "settings", "settings", "change settings, while it trains or with its next start", "Runs"),
+        KeyBinding("o", "train_longer", "train longer", "train a run longer, also a finished one", "Runs"),
+        KeyBinding("i", "edit_notes", "name and tags", "name, tags and note", "Runs"),
         KeyBinding("delete,backspace", "trash", "trash", "move the run to the trash", "Runs"),
         KeyBinding("u", "undo", "undo", "restore the last run from the trash", "Runs"),
         KeyBinding("v", "viewer", "viewer", "open the desktop viewer", "Runs", in_footer=True),
@@ -253,6 +262,55 @@ class RunsPane(Vertical):
         else:
             self._notify(f"{status.name} cannot be resumed: {status.state.value}.", warning=True)
 
+    def take_step(self) -> bool:
+        """Let the selected run take a single step; False unless it is paused."""
+        details = self._details.runs
+        status = next((status for status in details if status.folder == self.selected), None)
+        if status is None or status.state is not State.PAUSED:
+            return False
+        self._run_in_thread(f"One step of {status.name}…", lambda: steering.take_steps(status.folder, self.runs_dir))
+        return True
+
+    def action_train_longer(self) -> None:
+        """Open the form of settings at the run's length."""
+        self.action_settings(at_length=True)
+
+    def action_settings(self, at_length: bool = False) -> None:
+        """Open the form that changes settings of the run."""
+        from genexplorer.dashboard.screens.settings import SettingsScreen
+        from genexplorer.session.steering_form import SettingsForm
+
+        if (status := self._require_selected()) is None:
+            return
+        try:
+            form = SettingsForm(status.folder, self.runs_dir)
+        except (UserError, OSError) as error:
+            self._notify(str(error), warning=True)
+            return
+        screen = SettingsScreen(form, form.length_key if at_length else "")
+
+        def closed(_result: None) -> None:
+            self.post_message(self.ListChanged())
+
+        self.app.push_screen(screen, closed)
+
+    def action_edit_notes(self) -> None:
+        """Edit the run's name, tags and note."""
+        from genexplorer.dashboard.screens.settings import NotesScreen
+
+        if (status := self._require_selected()) is None:
+            return
+
+        def save(edited: tuple[str, tuple[str, ...], str] | None) -> None:
+            if edited is not None:
+                name, tags, note = edited
+                self._run_in_thread(
+                    f"Saving {status.name}…",
+                    lambda: actions.edit_notes(status.folder, self.runs_dir, name=name, tags=tags, note=note),
+                )
+
+        self.app.push_screen(NotesScreen(status), save)
+
     def action_trash(self) -> None:
         """Move an ended run to the trash."""
         if (status := self._require_selected()) is None:
@@ -305,8 +363,24 @@ class RunsPane(Vertical):
         """Show alerts with hints, and the last log lines."""
         status = self._require_selected()
         run = self._content_of(status) if status is not None else None
-        if run is not None:
-            self.app.push_screen(diagnosis_screen(run))
+        if run is None:
+            return
+        status, config = run.status, self._present_config(run.folder)
+
+        def apply(advice: steering.Suggestion | None) -> None:
+            if advice is not None and config is not None:
+                label = advice.label_for(status, config)
+                self._run_in_thread(f"{label}…", lambda: advice.apply(status, config, self.runs_dir))
+
+        self.app.push_screen(diagnosis_screen(run, config), apply)
+
+    def _present_config(self, folder: Path) -> "RunConfig | None":
+        """Return a run's settings as they are now; None if they cannot be read, or the run is read-only."""
+        try:
+            RunStore(self.runs_dir).require_own(folder)
+            return settings.config_at(folder)
+        except (UserError, OSError):
+            return None  # the alerts are shown without buttons
 
     def _content_of(self, status: RunStatus) -> RunDetails | None:
         run = self._details.run

@@ -37,9 +37,14 @@ class TextScreen(ModalScreen[Any]):
             yield Static(self._title, markup=False, classes="dialog-title")
             with VerticalScroll(classes="dialog-text"):
                 yield Static(self.text, markup=False)
-            yield Button("Close (esc)", compact=True)
+            with Horizontal(classes="buttons"):
+                yield from self.compose_buttons()
 
-    @on(Button.Pressed)
+    def compose_buttons(self) -> ComposeResult:
+        """Create the button that closes the dialog."""
+        yield Button("Close (esc)", compact=True, id="close")
+
+    @on(Button.Pressed, "#close")
     def action_close(self) -> None:
         """Close the dialog."""
         self.dismiss(None)

@@ -1,9 +1,14 @@
 """Dialogs about the selected run: d shows its alerts with hints, y copies command lines for it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual import on
+from textual.app import ComposeResult
 from textual.content import Content
+from textual.events import Key
+from textual.widgets import Button
 
 from genexplorer.dashboard.details import RunDetails
 from genexplorer.dashboard.screens.dialogs import ChoiceScreen, TextScreen
@@ -12,14 +17,53 @@ from genexplorer.runs.record import RunStatus
 from genexplorer.session import command_lines, formatting
 from genexplorer.session.alert_hints import ALERT_HINTS
 from genexplorer.session.plane import DEFAULT_BOUNDS
+from genexplorer.session.steering import Suggestion, suggestion
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
     from trainers.model_card import ModelCard
 
 
-def diagnosis_screen(run: RunDetails) -> TextScreen:
-    """Return a dialog with everything that went wrong in a run: errors, alerts with hints, last log lines."""
+class DiagnosisScreen(TextScreen):
+    """Shows a run's alerts; returns the change of settings that one of them advises, or None.
+
+    Args:
+        title: Title of the dialog.
+        text: The alerts.
+        advice: The changes, each with the label of its button.
+    """
+
+    def __init__(self, title: str, text: Content, advice: Sequence[tuple[Suggestion, str]]) -> None:
+        super().__init__(title, text)
+        self.advice = advice
+
+    def compose_buttons(self) -> ComposeResult:
+        """Create a button for each change, and one that closes the dialog."""
+        for index, (_, label) in enumerate(self.advice, 1):
+            yield Button(Content(f"{label} ({index})"), id=f"advice-{index}", variant="primary", compact=True)
+        yield from super().compose_buttons()
+
+    @on(Button.Pressed)
+    def _apply_advice(self, event: Button.Pressed) -> None:
+        index = (event.button.id or "").removeprefix("advice-")
+        if index.isdigit():
+            event.stop()
+            self.dismiss(self.advice[int(index) - 1][0])
+
+    def on_key(self, event: Key) -> None:
+        """Choose a change by its number."""
+        if event.key.isdigit() and 1 <= int(event.key) <= len(self.advice):
+            event.stop()
+            self.dismiss(self.advice[int(event.key) - 1][0])
+
+
+def diagnosis_screen(run: RunDetails, config: "RunConfig | None" = None) -> DiagnosisScreen:
+    """Return a dialog with everything that went wrong in a run: errors, alerts with hints, last log lines.
+
+    Args:
+        run: The run.
+        config: Its settings as they are now; None offers no changes of settings.
+    """
     # Why it failed or cannot be read.
     parts: list[Content] = []
     if run.expected_failure:
@@ -39,7 +83,12 @@ def diagnosis_screen(run: RunDetails) -> TextScreen:
         parts.append(Content.assemble(("Last log lines of the worker\n", "bold"), run.log_tail))
     if not parts:
         parts.append(Content.assemble(("No alerts.", "bold"), " No errors so far."))
-    return TextScreen(f"{run.status.name}: diagnosis", Content("\n\n").join(parts))
+    # What the alerts advise, each once.
+    codes = dict.fromkeys(alert.code for alert in reversed(run.alerts))
+    changes = [] if config is None else [suggestion(code, config) for code in codes]
+    labels = {change.label_for(run.status, config): change for change in changes if change is not None and config}
+    advice = [(change, label) for label, change in labels.items()]
+    return DiagnosisScreen(f"{run.status.name}: diagnosis", Content("\n\n").join(parts), advice)
 
 
 def copy_command_screen(status: RunStatus, run: RunDetails | None, runs_dir: Path) -> ChoiceScreen:
