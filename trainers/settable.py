@@ -15,6 +15,20 @@ from trainers.presets import LENGTHS
 if TYPE_CHECKING:
     from trainers.config import RunConfig
 
+# What cannot change while a run trains, because it is copied at set-up, but where a branch starts.
+_AT_A_BRANCH = (
+    *("optim.beta1", "optim.beta2", "optim.weight_decay"),
+    *("execution.threads", "execution.compile", "execution.precision", "execution.deterministic"),
+    "execution.snapshot_budget_mb",
+)
+_BRANCH_REASONS = {
+    "model": "a branch goes on with the weights of its checkpoint, which have another shape or meaning",
+    "data": "a branch goes on with the data of its checkpoint",
+    "optim": "a branch goes on with the optimizer and the batches of its checkpoint",
+    "schedule": "a branch goes on with the schedule of its checkpoint",
+    "execution": "a branch goes on with the random numbers of its checkpoint",
+    "seed": "a branch goes on with the random numbers of its checkpoint",
+}
 _SECTIONS = ("optim", "model", "schedule", "execution")
 
 
@@ -80,6 +94,24 @@ def require_settable(config: "RunConfig", keys: Sequence[str] | Mapping[str, obj
             raise ConfigError(f"{key}: cannot be changed during training", hint)
         if lock := _lock(config, key):
             raise ConfigError(f"{key}: {lock}", "start from another preset")
+
+
+def changes_at_branch(config: "RunConfig", values: Mapping[str, object]) -> dict[str, object]:
+    """Return those of the changed settings of a branch that are part of its configuration from the beginning.
+
+    The others can change while it trains, and do so at its first step.
+
+    Raises:
+        ConfigError: for the first that a checkpoint cannot go on with, with the reason.
+    """
+    names = [setting.key for setting in settings(config)]
+    for key in values:
+        if lock := _lock(config, key):
+            raise ConfigError(f"{key}: {lock}", "start from another preset")
+        if key not in (*names, *LENGTHS, *_AT_A_BRANCH):
+            reason = _BRANCH_REASONS.get(key.partition(".")[0], "it cannot be changed in a branch")
+            raise ConfigError(f"{key}: {reason}", f"in a branch you can set {', '.join((*names, *_AT_A_BRANCH))}")
+    return {key: value for key, value in values.items() if key in _AT_A_BRANCH}
 
 
 def _mark(info: FieldInfo) -> Settable | None:

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from genexplorer import __version__
-from genexplorer.cli import demo, open_ui, output, presets, train
+from genexplorer.cli import demo, fork, open_ui, output, presets, train
 from genexplorer.cli.data import inspect
 from genexplorer.cli.data import manage as manage_data
 from genexplorer.cli.doctor import command as doctor
@@ -123,7 +123,12 @@ def data(context: typer.Context) -> None:
 def _add_commands() -> None:
     """Add the commands to the two groups, in the order of the help."""
     help_sections: dict[str, dict[str, Callable[..., None]]] = {
-        "Train": {"train": train.train, "presets": presets.presets, "demo": demo.demo},
+        "Train": {
+            "train": train.train,
+            "fork": with_data_option(fork.fork),
+            "presets": presets.presets,
+            "demo": demo.demo,
+        },
         "Explore": {
             "dashboard": open_ui.dashboard,
             "view": open_ui.view,

@@ -40,7 +40,9 @@ _ZIP_ERRORS = (  # exceptions that zipfile raises for invalid archives
     *(RuntimeError, ValueError, LookupError),
 )
 _RUN_FILE_PATH = re.compile(  # matches the paths, inside a run, of the files that are imported
-    rf"{layout.CONFIG}|{layout.CHANGES}|{layout.LIVE}|{layout.NOTES}|{re.escape(layout.LOG)}|{layout.DATABASE}(-wal|-journal)?"
+    rf"{layout.CONFIG}|{layout.CHANGES}|{layout.LIVE}|{layout.NOTES}|{layout.PARENT}"
+    rf"|{re.escape(layout.LOG)}|{layout.DATABASE}(-wal|-journal)?"
+    rf"|{layout.INITIAL}/({layout.CARD}|{re.escape(layout.WEIGHTS)}|manifest\.json)"
     rf"|{layout.PICTURES}/[a-z0-9_-]{{1,32}}/step-\d{{8,15}}\.png"
     rf"|{layout.SNAPSHOTS}/step-\d{{8,15}}/({layout.CARD}|{re.escape(layout.WEIGHTS)}|manifest\.json)"
     rf"|{layout.CHECKPOINTS}/step-\d{{8,15}}/(state\.safetensors|meta\.json|manifest\.json)"

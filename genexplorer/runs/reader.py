@@ -168,6 +168,14 @@ class RunReader:
             return self._read(lambda connection: read.latest_at(connection, at_step), {})
         return self._read(lambda connection: read.latest(connection)[1], {})
 
+    def elapsed_s(self, step: int) -> float:
+        """Return the seconds of training up to a step.
+
+        Raises:
+            DamagedRunError: if the database cannot be read.
+        """
+        return self._read(lambda connection: read.elapsed_s(connection, step), 0.0)
+
     def card(self, step: int | None = None) -> "ModelCard":
         """Return the card of a snapshot, of the newest one if no step is given.
 

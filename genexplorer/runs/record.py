@@ -39,6 +39,29 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
+class Parent:
+    """The run from which another one started, as it was then.
+
+    Args:
+        kind: "fork" for a branch, "init" for a new run that took weights that fit.
+        id: The parent's id.
+        name: The parent's name.
+        step: The parent's step.
+        exact: Whether the branch goes on exactly: optimizers, random numbers and position in the epoch included.
+        weights: "ema" or "raw": the weights that were taken where it is not exact.
+        changes: The settings that the branch changed at its first step, as text: "model.beta 50 → 1".
+    """
+
+    kind: Literal["fork", "init"]
+    id: str
+    name: str
+    step: int
+    exact: bool = False
+    weights: Literal["ema", "raw"] = "ema"
+    changes: str = ""
+
+
+@dataclass(frozen=True)
 class RunStatus:
     """Status of one run, from config.json, notes.json and live.bin alone, without opening the database.
 
@@ -77,6 +100,7 @@ class RunStatus:
     snapshot_step: int | None = None
     primary_value: float | None = None  # the latest value of the family's objective, such as the ELBO
     primary_metric: str = ""  # the name of the metric that has this value
+    parent: Parent | None = None  # the run from which it started
 
     @property
     def average_images_per_s(self) -> float | None:

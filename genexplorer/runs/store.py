@@ -62,8 +62,7 @@ class RunStore:
             ConfigError: if the name is empty, too long, or selects another run.
             OSError: if the disk refuses.
         """
-        self._require_selectable(name)
-        run_notes = notes.new(name, tags, () if name else {run.name for run in self.list()})
+        run_notes = self.new_notes(name, tags)
         self.runs_dir.mkdir(parents=True, exist_ok=True)
         random_name = "" if name else run_notes.name  # a name that was typed never becomes part of a path
         folder = self.runs_dir / _new_id(config.preset or config.model.name, random_name)
@@ -80,21 +79,39 @@ class RunStore:
             raise
         return folder
 
+    def new_notes(self, name: str, tags: Iterable[str] = ()) -> notes.Notes:
+        """Return the notes of a new run.
+
+        Args:
+            name: A random one when empty.
+            tags: For the list of runs.
+
+        Raises:
+            ConfigError: if the name is empty, too long, or selects another run.
+        """
+        self._require_selectable(name)
+        return notes.new(name, tags, () if name else {run.name for run in self.list()})
+
     def new_temporary_folder(self) -> Path:
         """Create a hidden folder for a run that is not complete yet; `move_in` makes it a run."""
+        self.runs_dir.mkdir(parents=True, exist_ok=True)
         folder = self.runs_dir / f".new-{_random(12)}"
         folder.mkdir()
         return folder
 
-    def move_in(self, temporary: Path) -> Path:
+    def move_in(self, temporary: Path, random_name: str = "") -> Path:
         """Move a complete run folder from a hidden name in this store to a new id.
+
+        Args:
+            temporary: The folder.
+            random_name: A part of the id: a name that no person typed.
 
         Raises:
             DamagedRunError: if its configuration cannot be read.
             OSError: if the disk refuses.
         """
         config = read_config(temporary)
-        folder = self.runs_dir / _new_id(config.preset or config.model.name, "")
+        folder = self.runs_dir / _new_id(config.preset or config.model.name, random_name)
         atomic_files.rename_folder(temporary, folder)
         return folder
 

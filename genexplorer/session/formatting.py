@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Iterable
 
-from genexplorer.runs.record import RunStatus, State
+from genexplorer.runs.record import Parent, RunStatus, State
 from genexplorer.runs.sanitize import unix_time
 
 _STATE_SYMBOLS = {
@@ -19,6 +19,7 @@ _STATE_SYMBOLS = {
     State.LOST: "?",
     State.DAMAGED: "!",
 }
+WEIGHT_NAMES = {"ema": "EMA weights", "raw": "raw weights"}
 _MAX_DURATION_S = 1e11  # 3000 years; a longer time in a file is an error
 _COUNT_SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
@@ -31,6 +32,14 @@ def state_symbol(state: State) -> str:
 def state_word(state: State) -> str:
     """Return the name of a state: 'Running'."""
     return str(state.value).capitalize()
+
+
+def origin(parent: Parent) -> str:
+    """Describe where a run started: 'fork of calm-owl from checkpoint 4,000 (exact), with model.beta 50 → 1'."""
+    if parent.kind == "init":
+        return f"initial weights of {parent.name}, step {parent.step:,} ({WEIGHT_NAMES[parent.weights]})"
+    start = f"checkpoint {parent.step:,} (exact)" if parent.exact else f"the weights of step {parent.step:,}"
+    return f"fork of {parent.name} from {start}" + (f", with {parent.changes}" if parent.changes else "")
 
 
 def duration(seconds: float | None) -> str:

@@ -59,13 +59,17 @@ def relocate(folder: Path, runs_dir: Path, place: str, on_progress: OnProgress =
     return f"{name}: its data are at {one_line(path, 400)} from now on"
 
 
-def require_present(folder: Path) -> None:
+def require_present(folder: Path, command: str = "runs resume") -> None:
     """Check that there is something where a run's data should be.
+
+    Args:
+        folder: The run folder.
+        command: The command that needs them, and has --data.
 
     Raises:
         DataError: with the command that names another place.
     """
     path = read_config(folder).data.options.get("path")
     if isinstance(path, str) and path and not Path(path).exists():
-        hint = f"if they moved: '{run_command('runs resume', folder)} --data PATH'; what needs no data still works"
+        hint = f"if they moved: '{run_command(command, folder)} --data PATH'; what needs no data still works"
         raise DataError(f"{one_line(path, 400)}: the data of the run are not there", hint)

@@ -13,9 +13,9 @@ import traceback
 from pathlib import Path
 
 from genexplorer.cores.leases import CoreLease
-from genexplorer.errors import RunStateError, TrainingError, UserError, as_user_error
+from genexplorer.errors import CheckpointError, RunStateError, TrainingError, UserError, as_user_error
 from genexplorer.kernel_lock import KernelLock
-from genexplorer.runs import active_runs, layout
+from genexplorer.runs import active_runs, layout, parent
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.settings import read_changes
@@ -80,7 +80,7 @@ def _train(writer: RunWriter, config: RunConfig, control: WorkerControl) -> tupl
     """Record every event and return the outcome and its reason; all errors of the training are caught here."""
     try:
         # Continue from the newest checkpoint; a fixed number of threads is part of the configuration.
-        resume = _newest_checkpoint(writer) if writer.attempt > 1 else None
+        resume = _newest_checkpoint(writer)
         pinned = config.execution.deterministic and resume is not None  # to the checkpoint's number of threads
         if not config.execution.threads and not pinned:
             execution = config.execution.model_copy(update={"threads": control.threads})
@@ -109,10 +109,16 @@ def _train(writer: RunWriter, config: RunConfig, control: WorkerControl) -> tupl
 
 
 def _newest_checkpoint(writer: RunWriter) -> ResumeState | None:
-    parent = writer.folder / layout.CHECKPOINTS
-    folder, damaged = retention.newest_complete(parent, checkpoint.verify)
+    """Return the state to continue from; None to start at step 0."""
+    origin = parent.read(writer.folder)
+    is_fork = origin is not None and origin.kind == "fork"  # it has its parent's checkpoint from the beginning
+    if writer.attempt == 1 and not is_fork:
+        return None
+    folder, damaged = retention.newest_complete(writer.folder / layout.CHECKPOINTS, checkpoint.verify)
     for step in damaged:
         writer.log(f"checkpoint {step:,} is damaged; skipped", severity="warning")
+    if folder is None and is_fork:
+        raise CheckpointError("the checkpoint from which this branch starts is missing or damaged", "fork it again")
     if folder is None:
         writer.log("no checkpoint to resume from; training restarts from step 0", severity="warning", step=0)
         return None

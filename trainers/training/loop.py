@@ -33,6 +33,7 @@ from trainers.families.nn import count
 from trainers.families.weights import model_arrays
 from trainers.plan import Plan, resolve
 from trainers.step.train_step import NotFiniteError
+from trainers.storage import branching
 from trainers.training import apply_commands, evaluate, setup, timing
 from trainers.training import resume as resuming
 from trainers.training.session import TrainingSession
@@ -257,6 +258,8 @@ def _thread_alert(configured: int, step: int) -> Iterator[Event]:
 def _num_threads(config: RunConfig, resume: ResumeState | None) -> int:
     """Return the number of threads to use: as configured, else, under `deterministic`, that of the checkpoint."""
     if config.execution.threads or resume is None or not config.execution.deterministic:
+        return config.execution.threads
+    if resume.meta.get(branching.WEIGHTS_ONLY) is True:  # it repeats no other training
         return config.execution.threads
     machine = resume.meta.get("machine")
     threads = machine.get("threads") if isinstance(machine, dict) else None

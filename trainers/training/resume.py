@@ -13,7 +13,9 @@ from trainers.errors import CheckpointError
 from trainers.events import Alert, Arrays, CheckpointReady, ResumeState, SettingChange
 from trainers.families.weights import load_weights, model_arrays
 from trainers.model_card import DataCard
+from trainers.numerics import rng
 from trainers.step import optim
+from trainers.storage import branching
 from trainers.training import setup
 from trainers.training.alerts import AlertMonitor
 from trainers.training.session import ResumableState, TrainingSession
@@ -73,10 +75,11 @@ def restore(
     _check_data(session, resume.meta.get("data"))
     # Step, time, changed settings and the alert monitor.
     meta: Mapping[str, Any] = resume.meta
+    is_weights_only = meta.get(branching.WEIGHTS_ONLY) is True
     try:
         state = ResumableState(
             changes=_changes(meta["changes"]),
-            alerts=AlertMonitor.from_json(meta["watcher"]),
+            alerts=AlertMonitor() if is_weights_only else AlertMonitor.from_json(meta["watcher"]),
             test_metrics=dict(meta["figures"]),
             evaluated_step=int(meta["evaluated_at"]),
             snapshot_step=int(meta["shown_at"]),
@@ -85,10 +88,14 @@ def restore(
         session.restore(resume.step, float(meta["elapsed_s"]), state)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"the checkpoint's meta data is damaged ({error!r})", _RESUME_OLDER) from None
-    # Weights, optimizers and random numbers.
+    # Weights, optimizers and random numbers. A branch from a snapshot has weights alone.
     load_weights(session.model, _without_prefix("raw", resume.arrays))
     if session.ema.is_separate:
-        load_weights(session.ema.model, _without_prefix("ema", resume.arrays))
+        load_weights(session.ema.model, _without_prefix("raw" if is_weights_only else "ema", resume.arrays))
+    if is_weights_only:
+        device, name = session.device, f"training from the weights of step {resume.step}"
+        session.generator.set_state(rng.named_generator(session.config.seed, name, device).get_state())
+        return []
     for name, optimizer in session.optimizers.items():
         optim.from_arrays(optimizer, _without_prefix(f"optim/{name}", resume.arrays))
     random_state, expected = resume.arrays.get("random/training"), session.generator.get_state()

@@ -36,6 +36,7 @@ def status_json(status: RunStatus) -> dict[str, Any]:
         "alerts": status.num_alerts,
         "snapshot_step": status.snapshot_step,
         "objective": objective if status.primary_metric else None,
+        "parent": asdict(status.parent) if status.parent else None,
         "folder": str(status.folder),
     }
 

@@ -141,6 +141,7 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
             ("reason", status.reason),
             ("preset", f"{status.preset or status.family} on {status.dataset}" if status.dataset else ""),
             ("tags", ", ".join(status.tags)),
+            ("parent", formatting.origin(status.parent) if status.parent else ""),
             ("progress", _progress_text(status)),
             ("speed" if status.state.active else "average speed", formatting.speed(status)),
             ("worker", _worker_text(status)),

@@ -47,7 +47,7 @@ def set_(
         return
     values = parse_assignments(assignments, "")
     change = partial(
-        steering.set_settings, values=values, lr_continuation=_continuation(lr_schedule), timeout_s=timeout
+        steering.set_settings, values=values, lr_continuation=parse_lr_schedule(lr_schedule), timeout_s=timeout
     )
     apply_to_each([run], runs_dir, change)
 
@@ -72,7 +72,7 @@ def extend(
     if len(amounts) != 1:
         raise ConfigError("how much longer?", "give one of --epochs, --steps, --minutes")
     (unit,) = amounts
-    values, continuation = parse_assignments(assignments or (), "--set"), _continuation(lr_schedule)
+    values, continuation = parse_assignments(assignments or (), "--set"), parse_lr_schedule(lr_schedule)
     output.print_lifetime_warning()
 
     def extend_one(folder: Path, own_runs_dir: Path) -> Any:
@@ -101,7 +101,12 @@ def step(
     apply_to_each([run], runs_dir, partial(steering.take_steps, count=count, timeout_s=timeout))
 
 
-def _continuation(text: str) -> "LrContinuation":
+def parse_lr_schedule(text: str) -> "LrContinuation":
+    """Return the value of --lr-schedule.
+
+    Raises:
+        ConfigError: if there is no such continuation.
+    """
     from genexplorer.session.steering import LR_CONTINUATIONS
 
     if text not in LR_CONTINUATIONS:

@@ -75,6 +75,13 @@ def latest_at(connection: sqlite3.Connection, step: int) -> dict[str, MetricValu
     return points
 
 
+def elapsed_s(connection: sqlite3.Connection, step: int) -> float:
+    """Return the seconds of training up to a step; 0 if nothing is recorded until then."""
+    query = "SELECT elapsed_s FROM ticks WHERE step <= ? ORDER BY step DESC LIMIT 1"
+    row = connection.execute(query, (step,)).fetchone()
+    return float(row[0]) if row else 0.0
+
+
 def empty_series(metric: str, x_axis: XAxis) -> Series:
     """Return a curve without points."""
     empty = np.empty(0)

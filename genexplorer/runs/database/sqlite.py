@@ -9,9 +9,10 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -259,25 +260,86 @@ def copy_tables(received: Path, folder: Path, on_progress: Callable[[float], Non
         DamagedRunError: if it is invalid, or takes longer than a minute per gigabyte.
         OSError: if the disk refuses.
     """
+    with open_copy(received, folder, f"{layout.DATABASE} cannot be imported") as (source, target):
+        num_pages = max(_count_pages(source), 1)
+        for table in sorted(TABLES):
+            for _ in copy_rows(source, target, table):
+                on_progress(min(_count_pages(target) / num_pages, 1.0))
+
+
+@contextlib.contextmanager
+def open_copy(original: Path, folder: Path, problem: str) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
+    """Create a run's database, and open an untrusted one to copy from; what was copied is committed at the end.
+
+    Args:
+        original: The untrusted file, with its logs beside it. Its rows are those of one moment.
+        folder: The run folder, which has no database yet.
+        problem: Begins the error message.
+
+    Yields:
+        The connections to read from and to write to.
+
+    Raises:
+        DamagedRunError: if it is invalid, or takes longer than a minute per gigabyte.
+        OSError: if the disk refuses.
+    """
     _create(folder / layout.DATABASE)
     target = sqlite3.connect(_uri(folder / layout.DATABASE, "rw"), uri=True, isolation_level=None)
     with (
-        _as_damaged(f"{layout.DATABASE} cannot be imported"),
+        _as_damaged(problem),
         contextlib.closing(target),
-        _open_read_only(received) as source,
+        _open_read_only(original) as source,
     ):
-        _limit_time(source, COPY_TIMEOUT_S * (1 + received.stat().st_size / 1e9))
-        num_pages = max(_count_pages(source), 1)
+        _limit_time(source, COPY_TIMEOUT_S * (1 + original.stat().st_size / 1e9))
+        source.execute("BEGIN")
         target.execute("BEGIN")
-        for table in sorted(TABLES):
-            all_columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
-            columns = [name for name in all_columns if name not in LATER_COLUMNS or has_column(source, table, name)]
-            names, places = ", ".join(columns), ", ".join("?" * len(columns))
-            rows = source.execute(f"SELECT {names} FROM {table}")
-            while batch := rows.fetchmany(10_000):
-                target.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
-                on_progress(min(_count_pages(target) / num_pages, 1.0))
+        yield source, target
         target.execute("COMMIT")
+
+
+def copy_rows(
+    source: sqlite3.Connection,
+    target: sqlite3.Connection,
+    table: str,
+    condition: str = "",
+    values: Sequence[object] = (),
+    *,
+    constants: Mapping[str, int] = MappingProxyType({}),
+) -> Iterator[None]:
+    """Copy rows of a table; yield after each batch of them.
+
+    Args:
+        source: The database to read from; columns that were added to the schema later may be missing.
+        target: The database to write to.
+        table: The table.
+        condition: "WHERE …", with a placeholder for each of `values`.
+        values: Values in the condition.
+        constants: Values that columns get in place of their own.
+    """
+    all_columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
+    columns = [name for name in all_columns if name not in LATER_COLUMNS or has_column(source, table, name)]
+    names, places = ", ".join(columns), ", ".join("?" * len(columns))
+    selected = ", ".join(str(constants.get(name, name)) for name in columns)
+    rows = source.execute(f"SELECT {selected} FROM {table} {condition}", values)
+    while batch := rows.fetchmany(10_000):
+        target.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)
+        yield
+
+
+def execute_all(folder: Path, statements: Iterable[tuple[str, Sequence[object]]]) -> None:
+    """Execute statements on the database of a run that has no worker, all or none.
+
+    Raises:
+        OSError: if the disk refuses.
+        DamagedRunError: if the database is invalid.
+    """
+    path = folder / layout.DATABASE
+    try:
+        with contextlib.closing(sqlite3.connect(_uri(path, "rw"), uri=True)) as connection, connection:
+            for statement, values in statements:
+                connection.execute(statement, values)
+    except sqlite3.DatabaseError as error:
+        raise as_user_or_os_error(error, path) from error
 
 
 def _count_pages(connection: sqlite3.Connection) -> int:

@@ -48,6 +48,17 @@ def last_attempt(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT coalesce(max(number), 0) FROM attempts").fetchone()[0])
 
 
+def refresh_latest(connection: sqlite3.Connection, metrics: Iterable[int], revision: int) -> None:
+    """Set the latest values of metrics, given by id, to their last points, after later ones were removed."""
+    for metric in metrics:
+        connection.execute(
+            "UPDATE metrics SET revision = ?1, (last_step, last_value, last_special) ="
+            " (SELECT step, value, special FROM scalars WHERE metric = ?2 ORDER BY step DESC LIMIT 1)"
+            " WHERE id = ?2",
+            (revision, metric),
+        )
+
+
 class DatabaseWriter:
     """Writes batches; used by one thread at a time."""
 
@@ -160,13 +171,7 @@ class DatabaseWriter:
             # Update the buckets and the latest values.
             buckets.cut(self._connection, affected, step)
             self._revision += 1
-            for metric in affected:
-                run(
-                    "UPDATE metrics SET revision = ?1, (last_step, last_value, last_special) ="
-                    " (SELECT step, value, special FROM scalars WHERE metric = ?2 ORDER BY step DESC LIMIT 1)"
-                    " WHERE id = ?2",
-                    (self._revision, metric),
-                )
+            refresh_latest(self._connection, affected, self._revision)
             num_alerts = int(run("SELECT count(*) FROM alerts WHERE superseded = 0").fetchone()[0])
         self.reload()
         return num_alerts

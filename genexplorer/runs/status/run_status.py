@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from genexplorer import kernel_lock
 from genexplorer.errors import DamagedRunError
-from genexplorer.runs import data_location, layout, notes
+from genexplorer.runs import data_location, layout, notes, parent
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.sanitize import one_line, plain, unix_time
 from genexplorer.runs.status import heartbeat
@@ -263,6 +263,7 @@ def _summarize(folder: Path) -> RunStatus:
     name = run_notes.name or one_line(folder.name, 64)
     status = RunStatus(folder.name, folder, name, State.QUEUED, preset="", family="", dataset="")
     status = replace(status, tags=run_notes.tags, note=run_notes.note, created=run_notes.created)
+    status = replace(status, parent=parent.read(folder))
     try:
         values = _config_values(folder)
         family, data = _name_of(values.get("model")), _name_of(values.get("data"))
