@@ -209,6 +209,43 @@ class Run:
         """
         _raise_if_failed(actions.stop(self.folder, self._runs_dir, wait_for_state=True))
 
+    def fork(
+        self,
+        at_step: int | None = None,
+        *,
+        settings: Mapping[str, Any] | None = None,
+        name: str = "",
+        tags: Iterable[str] = (),
+        runs_dir: Path | str | None = None,
+    ) -> "Run":
+        """Start a branch: a new run that goes on from a step of this one, which is not touched.
+
+        Args:
+            at_step: Step of a checkpoint, or else of a snapshot, from whose weights alone it then starts; None for the
+                newest checkpoint.
+            settings: Settings of the branch by their dotted keys: {"model.beta": 2}.
+            name: Name of the branch; an automatic one if empty.
+            tags: Labels.
+            runs_dir: The runs folder that receives it; None: that of this run.
+
+        Raises:
+            UserError: if there is neither a checkpoint nor a snapshot of that step.
+            ConfigError: if a checkpoint cannot go on with a setting, or it is out of range.
+            WorkerError: if the worker does not start.
+        """
+        from genexplorer.session import forking
+
+        if at_step is not None:
+            at_step = arguments.integer("at_step", at_step, 0, sys.maxsize)
+        arguments.mapping("settings", settings, '{"model.beta": 2}')
+        arguments.instance("name", name, str, "text")
+        tags = arguments.texts("tags", tags, '["baseline"]')
+        folder = self._runs_dir if runs_dir is None else _runs_dir(runs_dir)
+        result = forking.fork(self.folder, folder, at_step=at_step, values=settings or {}, name=name, tags=tags)
+        _raise_if_failed(result)
+        assert result.folder is not None
+        return Run(result.folder, folder)
+
 
 def train(
     model: "str | RunConfig",

@@ -6,6 +6,7 @@ folder pictures and snapshots are hard links, which take no space; nothing write
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import time
@@ -20,9 +21,9 @@ from genexplorer.runs.artifacts import retention
 from genexplorer.runs.artifacts.images import image_path
 from genexplorer.runs.database import sqlite, write
 from genexplorer.runs.database.committer import PrimaryMetric
-from genexplorer.runs.database.history import History, copy_history
+from genexplorer.runs.database.history import INHERITED_ATTEMPT, History, copy_history
 from genexplorer.runs.reader import RunReader
-from genexplorer.runs.record import Parent
+from genexplorer.runs.record import FORK_COMMAND, Parent
 from genexplorer.runs.status import heartbeat
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.untrusted_files import open_file
@@ -142,7 +143,10 @@ def create_branch(
         checkpoint.save(layout.step_folder(checkpoints, point.step), state.arrays, state.meta)
         history = copy_history(point.folder, temporary, point.step)
         may_link = point.folder.resolve().parent == store.runs_dir.resolve()  # others could still write to the files
-        _copy_pictures(point, temporary, may_link=may_link)
+        statements = _copy_pictures(point, temporary, may_link=may_link)
+        row = {"attempt": INHERITED_ATTEMPT, "step": point.step, "elapsed_s": history.elapsed_s, "command_id": ""}
+        row |= {"command": FORK_COMMAND, "path": "", "value": json.dumps(own_name), "error": ""}
+        sqlite.execute_all(temporary, [*statements, write.insert_row("changes", row)])
         snapshot_step = _copy_snapshots(point, temporary, may_link=may_link)
         # How far it is.
         record = _live_record(config, state, history)
@@ -174,8 +178,8 @@ def _count(value: object) -> int:
     return value if isinstance(value, int) and value >= 0 else 0
 
 
-def _copy_pictures(point: BranchPoint, folder: Path, *, may_link: bool) -> None:
-    """Copy the recorded images up to the step; those that are gone by now are removed from the records."""
+def _copy_pictures(point: BranchPoint, folder: Path, *, may_link: bool) -> list[write.Row]:
+    """Copy the recorded images up to the step; return statements that remove the records of those that are gone."""
     missing = []
     for image in RunReader(folder).images():
         original = image_path(point.folder / layout.PICTURES, image.kind, image.step)
@@ -185,8 +189,7 @@ def _copy_pictures(point: BranchPoint, folder: Path, *, may_link: bool) -> None:
             if error.errno not in _NO_FILE_ERRNOS:
                 raise
             missing.append(write.delete_picture_row(image.kind, image.step))
-    if missing:
-        sqlite.execute_all(folder, missing)
+    return missing
 
 
 def _copy_snapshots(point: BranchPoint, folder: Path, *, may_link: bool) -> int:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 XAxis = Literal["step", "images", "time"]
+FORK_COMMAND = "fork"  # of the row in a branch's history of commands that marks where it starts
 
 
 class State(StrEnum):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from genexplorer.runs.record import CommandRow
+from genexplorer.runs.record import FORK_COMMAND, CommandRow
 from genexplorer.runs.sanitize import one_line
 from trainers.presets import LENGTHS
 
@@ -56,6 +56,8 @@ def changed_values(history: Iterable[CommandRow], up_to_step: int | None = None)
 def _text(row: CommandRow) -> str:
     if row.command == "threads":
         return "1 thread" if row.value == 1 else f"{row.value} threads"
+    if row.command == FORK_COMMAND:
+        return f"from {row.value} at step {row.step:,}"
     if row.command != "set":
         return ""
     value = f"{row.value:g}" if isinstance(row.value, int | float) and not isinstance(row.value, bool) else row.value

@@ -19,7 +19,7 @@ _MARKS: Mapping[str, str] = {
     **dict(zip("−–—‐‑…‖′“”‘’×ø³¹", "-----~|'\"\"''xo31", strict=True)),
     **dict(zip("⁰⁴⁵⁶⁷⁸⁹⁻⁺₀₁₂₃₄₅₆₇₈₉ₑₒᵀᵃᵢⁱ", "0456789-+0123456789eoTaii", strict=True)),
     **dict(zip("αβγδελμξπρστφωθΓΦΣΘ∂∇ℝ≠⌈⌉", "abgdelmxprstfwqGFSQdDR![]", strict=True)),
-    **dict(zip("↑↓→←⇧▲▼▶◀▸◂▾▴●○◌◉•✓✗⚠❚", "^v><^^v><><v^*o.**+x!|", strict=True)),
+    **dict(zip("⤷↑↓→←⇧▲▼▶◀▸◂▾▴●○◌◉•✓✗⚠❚", "└^v><^^v><><v^*o.**+x!|", strict=True)),
     **dict(zip("╭╮╰╯━┃┊╋┄┈╌╎╏▁▔", "┌┐└┘─│:┼---::_▀", strict=True)),
     **dict(zip("▂▃▅▆▇▉▊▋▍▎▏▕▖▗▘▝▙▛▜▟▚▞", "▄▄█████▌▌▌▌▐▄▄▀▀██████", strict=True)),
 }

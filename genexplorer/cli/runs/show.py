@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
     from genexplorer.runs.record import LogLine, RunStatus, State
 
-OPTIONAL_COLUMNS = ("speed", "preset", "started")  # a narrow terminal drops them, in this order
+OPTIONAL_COLUMNS = ("speed", "branch of", "preset", "started")  # a narrow terminal drops them, in this order
 STATE_ROLES = {"running": "accent", "succeeded": "good", "failed": "error", "lost": "error", "damaged": "error"}
 POLL_INTERVAL_S = 0.25
 
@@ -29,7 +29,7 @@ def list_runs(
     runs_dir: RunsDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List runs, newest first."""
+    """List runs, newest first, with branches below their parents."""
     from genexplorer.cli.runs.json_output import status_json
 
     states, store = _parse_states(state), open_store(runs_dir)
@@ -44,7 +44,7 @@ def list_runs(
 
         # Drop columns until the rest fits the terminal.
         columns = list_columns(runs)
-        for name in OPTIONAL_COLUMNS:
+        for name in (name for name in OPTIONAL_COLUMNS if name in columns):
             widths = [max(map(cell_len, [heading, *cells])) + 2 for heading, cells in columns.items()]
             if sum(widths) - 2 > output.terminal_columns():
                 columns.pop(name)
@@ -81,14 +81,18 @@ def list_columns(runs: "list[RunStatus]") -> dict[str, list[str]]:
     Where they do not, each value has the name of its metric beside it: nats, bits/dim and losses are not comparable.
     """
     from genexplorer.session import formatting
+    from genexplorer.session.run_tree import branch_text, tree_rows
 
-    now = time.time()
+    now, rows = time.time(), tree_rows(runs)
+    runs, names = [row.status for row in rows], {status.id: status.name for status in runs}
+    parents = [branch_text(status, names) for status in runs]
     objectives = {status.primary_metric for status in runs if status.primary_metric}
     objective = objectives.pop() if len(objectives) == 1 else "objective"  # then `objectives` is empty
     return {
         "": [formatting.state_symbol(status.state) for status in runs],
         "state": [status.state.value for status in runs],
-        "name": [output.truncate(status.name or status.id, 24) for status in runs],
+        "name": [output.truncate(row.name, 24 + len(row.prefix)) for row in rows],
+        **({"branch of": [output.truncate(parent, 24) for parent in parents]} if any(parents) else {}),
         "preset": [output.truncate(status.preset or status.family, 16) for status in runs],
         "done": [formatting.percent(status.progress) for status in runs],
         objective: [formatting.number(s.primary_value) if s.primary_value is not None else "" for s in runs],

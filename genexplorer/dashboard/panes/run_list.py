@@ -31,6 +31,7 @@ class RunRow:
 
     status: RunStatus
     comparison_label: str = ""  # "A", "B", …; empty if the run is not compared
+    prefix: str = ""  # of the name: an arrow for a branch, indented below its parent
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def row_segments(row: RunRow, width: int, widths: ColumnWidths, *, selected: boo
         ("▸" if selected else " ", "name"),
         (set_cell_size(row.comparison_label, widths.comparison_label), "comparison-label"),
         (set_cell_size(formatting.state_symbol(status.state), 2) + " ", style),
-        (set_cell_size(clip(status.name or status.id, name_width), name_width), "name"),
+        (set_cell_size(clip(row.prefix + (status.name or status.id), name_width), name_width), "name"),
         (family_and_progress, "other"),
         (time_and_speed, "attention" if needs_attention else "other"),
     ]

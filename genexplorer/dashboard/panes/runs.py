@@ -27,6 +27,7 @@ from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import actions, steering
 from genexplorer.session.actions import ActionResult
+from genexplorer.session.run_tree import tree_rows
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
@@ -132,7 +133,10 @@ class RunsPane(Vertical):
         self._shown_inputs = inputs
         # Rows, or a placeholder.
         labels = dict(zip(self.compared, COMPARISON_LABELS, strict=False))
-        rows = [RunRow(status, labels.get(status.folder, "")) for status in self._matching_runs()]
+        rows = [
+            RunRow(row.status, labels.get(row.status.folder, ""), row.prefix)
+            for row in tree_rows(self._matching_runs())
+        ]
         if not details.loaded:
             placeholder = "Reading the runs…"
         elif details.error:

@@ -7,6 +7,7 @@ from genexplorer.errors import UserError
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import formatting
+from genexplorer.session.run_tree import tree_rows
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP, mix, scaled
 from genexplorer.viewer.widgets.controls import fill_box, tool_button
@@ -96,7 +97,7 @@ class TitleBar(QWidget):
         self.stop.setToolTip("Stop the training; it can be resumed later (Ctrl+.)")
 
     def fill_menu(self) -> None:
-        """Write the menu of runs, the newest first."""
+        """Write the menu of runs, the newest first, with branches below their parents."""
         menu, run = self.run_menu, self._context.run
         menu.clear()
         try:
@@ -105,8 +106,9 @@ class TitleBar(QWidget):
             runs = []
             _add_note(menu, f"The runs folder cannot be read: {error}")
         # An entry for each run; the open one is checked.
-        for status in runs[:_MAX_MENU_RUNS]:
-            label = f"{formatting.state_symbol(status.state)}  {status.name}   {status.preset}   {summary(status)}"
+        for row in tree_rows(runs)[:_MAX_MENU_RUNS]:
+            status = row.status
+            label = f"{formatting.state_symbol(status.state)}  {row.name}   {status.preset}   {summary(status)}"
             action = menu.addAction(menu_text(label))
             if action is not None:
                 action.setCheckable(True)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genexplorer.errors import CheckpointError
+import genexplorer
+from genexplorer.errors import CheckpointError, UserError
 from genexplorer.runs import layout, settings
 from genexplorer.runs import parent as parent_record
 from genexplorer.runs.artifacts import retention
@@ -22,6 +23,7 @@ from genexplorer.runs.status.run_status import read_config, read_status
 from genexplorer.runs.store import RunStore
 from genexplorer.runs.writer import RunWriter
 from genexplorer.session import forking
+from genexplorer.session.change_marks import change_marks
 from genexplorer.workers import launcher
 from genexplorer.workers import main as worker
 from tests.fixtures.fake_run import write_run
@@ -184,7 +186,10 @@ def test_an_earlier_step_has_the_records_up_to_it_alone(tmp_path: Path) -> None:
         if points == 1000:
             assert np.array_equal(curve.mean, expected.mean)
     assert reader.snapshots()[-1] == 500 == max(image.step for image in reader.images())
-    assert reader.alerts() == [] and reader.command_history() == [], "they came later"
+    assert reader.alerts() == [], "they came later"
+    (mark,) = change_marks(reader.command_history())
+    assert (mark.step, mark.text) == (500, "from brave-fox at step 500")
+    assert mark.elapsed_s == pytest.approx(original.elapsed_s(500))
     assert read_status(folder).num_alerts == 0
 
 
@@ -286,6 +291,18 @@ def test_an_imported_branch_names_its_parent(tmp_path: Path) -> None:
         assert parent_record.read(folder) is None
     (folder / layout.PARENT).write_text(json.dumps({"kind": "fork", "id": "a\x1b[2Jb", "step": 1, "name": "n\nm"}))
     assert parent_record.read(folder) == Parent("fork", "ab", "n m", 1)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_runs_of_the_api_fork(tmp_path: Path) -> None:
+    parent = write_run(tmp_path, steps=1500, state="stopped", name="calm-owl", pictures=False)
+    run = genexplorer.open("calm-owl", runs_dir=tmp_path).fork(500, settings={"model.beta": 2}, name="b", tags=["x"])
+    origin = run.status.parent
+    assert origin is not None and (origin.id, origin.step, origin.exact) == (parent.name, 500, False)
+    assert origin.changes == "model.beta 1 → 2" and settings.config_at(run.folder).model.options["beta"] == 2
+    for arguments in ({"at_step": 7}, {"at_step": "x"}, {"settings": {"model.latent_dim": 3}}, {"settings": "x"}):
+        with pytest.raises(UserError):
+            run.fork(**arguments)
 
 
 def test_the_command_of_a_branch(tmp_path: Path) -> None:

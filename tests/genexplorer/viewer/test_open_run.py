@@ -8,6 +8,8 @@ from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
 from pytestqt.qtbot import QtBot
 
+from genexplorer.runs import parent as parent_record
+from genexplorer.runs.record import Parent
 from genexplorer.session.palette import DARK
 from genexplorer.viewer.tabs.tab_types import TABS
 from genexplorer.viewer.window import MainWindow
@@ -60,6 +62,17 @@ def test_the_menu_lists_runs_and_opens_one(stage: Stage, tmp_path: Path) -> None
     red.trigger()
     assert window.context.run is not None and window.context.run.status.name == "red-elm"
     assert window.time.track.isVisible()
+
+
+def test_the_menu_lists_branches_below_their_parents(stage: Stage, tmp_path: Path) -> None:
+    parent = write_run(tmp_path / "runs", steps=60, name="calm-owl")
+    write_run(tmp_path / "runs", steps=60, name="red-elm")
+    branch = write_run(tmp_path / "runs", steps=60, name="brave-fox")
+    parent_record.write(branch, Parent("fork", parent.name, "calm-owl", 60, exact=True))
+    window = stage.window(branch)
+    window.title.fill_menu()
+    names = [action.text().split("   ")[0] for action in window.title.run_menu.actions()[:3]]
+    assert names == ["✓  calm-owl", "✓  ⤷ brave-fox", "✓  red-elm"]
 
 
 def test_what_was_open_is_remembered(stage: Stage, run_folder: Path, tmp_path: Path) -> None:

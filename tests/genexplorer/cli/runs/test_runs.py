@@ -13,8 +13,9 @@ from genexplorer import paths
 from genexplorer.cli import follow, options, output, settings
 from genexplorer.errors import NoSuchRunError
 from genexplorer.runs import layout
+from genexplorer.runs import parent as parent_record
 from genexplorer.runs.reader import RunReader
-from genexplorer.runs.record import State
+from genexplorer.runs.record import Parent, State
 from genexplorer.runs.store import RunStore
 from tests.fixtures.fake_run import running_run, write_run
 from tests.genexplorer.cli.conftest import Cli
@@ -47,6 +48,19 @@ def test_a_list_is_newest_first_and_can_be_filtered(cli: Cli, store: RunStore) -
     assert len(json.loads(cli("runs", "list", "--tag", "talk", "--json").out)) == 1
     assert len(json.loads(cli("runs", "list", "--limit", "1", "--json").out)) == 1
     assert cli("runs", "list", "--tag", "none").out == ""
+
+
+def test_branches_are_listed_below_their_parents(cli: Cli, store: RunStore) -> None:
+    fox, branch = store.find("brave-fox"), write_run(store, steps=10, name="calm-owl", pictures=False)
+    parent_record.write(branch, Parent("fork", fox.name, "earlier-name", 4000, exact=True, changes="model.beta 1 → 2"))
+    lines = cli("runs", "list").out.splitlines()
+    assert [line.split()[2] for line in lines[1:]] == ["brave-fox", "⤷", "red-elm"]
+    assert "⤷ calm-owl" in lines[2] and "brave-fox at 4,000" in lines[2] and "branch of" in lines[0]
+    listed = {run["name"]: run["parent"] for run in json.loads(cli("runs", "list", "--json").out)}
+    assert listed["brave-fox"] is None and (listed["calm-owl"]["id"], listed["calm-owl"]["step"]) == (fox.name, 4000)
+    assert listed["calm-owl"]["exact"] is True
+    shown = cli("runs", "show", "calm-owl").out
+    assert "fork of earlier-name from checkpoint 4,000 (exact), with model.beta 1 → 2" in shown
 
 
 def test_a_narrow_terminal_drops_columns(cli: Cli, store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,6 +44,12 @@ def test_columns_are_aligned() -> None:
     assert [line.rstrip()[-4:] for line in lines] == ["1:10", "ping"]
 
 
+def test_a_branch_has_an_arrow_before_its_name() -> None:
+    rows = [RunRow(STATUS), RunRow(replace(STATUS, name="calm-owl"), prefix="  ⤷ ")]
+    line = "".join(text for text, _ in row_segments(rows[1], 46, ColumnWidths.measure(rows), selected=False))
+    assert "  ⤷ calm-owl" in line and cell_len(line) == 46
+
+
 def test_filter_needs_every_word() -> None:
     assert matches(STATUS, "") and matches(STATUS, "FOX vae") and matches(STATUS, "running")
     assert not matches(STATUS, "fox gan")
