@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from genexplorer import __version__
-from genexplorer.cli import demo, fork, open_ui, output, presets, train
+from genexplorer.cli import demo, export, fork, open_ui, output, presets, train
 from genexplorer.cli.data import inspect
 from genexplorer.cli.data import manage as manage_data
 from genexplorer.cli.doctor import command as doctor
@@ -33,6 +33,7 @@ _READS_RUN_DATA = (
     "invert",
     "trace",
     "density",
+    "export",
 )
 
 EPILOG = """\
@@ -75,7 +76,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 data_app = typer.Typer(help="List, inspect, fetch and name data sets.", cls=Group)
-runs_app = typer.Typer(help="List, control, describe, delete and import runs.", cls=Group)
+runs_app = typer.Typer(help="List, control, describe, delete, export and import runs.", cls=Group)
 
 
 def _print_version(requested: bool) -> None:
@@ -108,7 +109,7 @@ def root(
 
 @runs_app.callback(invoke_without_command=True)
 def runs(context: typer.Context, runs_dir: RunsDir = None) -> None:
-    """List, control, describe, delete and import runs. Without a command it lists them."""
+    """List, control, describe, delete, export and import runs. Without a command it lists them."""
     if context.invoked_subcommand is None:
         show.list_runs(runs_dir=runs_dir)
 
@@ -141,11 +142,12 @@ def _add_commands() -> None:
             "density": images.density,
             "progress": images.progress,
         },
+        "Share": {"export": export.export},
         "Manage": {"doctor": doctor.doctor},
     }
     for help_section, commands in help_sections.items():
         for name, function in commands.items():
-            epilog = train.EPILOG if name == "train" else None
+            epilog = {"train": train.EPILOG, "export": export.EPILOG}.get(name)
             function = with_data_option(function) if name in _READS_RUN_DATA else function
             app.command(name, cls=Command, rich_help_panel=help_section, epilog=epilog)(function)
     # The commands of `genexplorer data`.
@@ -178,6 +180,7 @@ def _add_commands() -> None:
         "delete": manage.delete,
         "restore": manage.restore,
         "empty-trash": manage.empty_trash,
+        "export": manage.export,
         "import": manage.import_,
     }
     for name, function in run_commands.items():

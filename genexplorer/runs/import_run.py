@@ -39,8 +39,8 @@ _ZIP_ERRORS = (  # exceptions that zipfile raises for invalid archives
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError),
     *(RuntimeError, ValueError, LookupError),
 )
-_RUN_FILE_PATH = re.compile(  # matches the paths, inside a run, of the files that are imported
-    rf"{layout.CONFIG}|{layout.CHANGES}|{layout.LIVE}|{layout.NOTES}|{layout.PARENT}"
+RUN_FILE_PATH = re.compile(  # matches the paths, inside a run, of the files that are imported
+    rf"{layout.CONFIG}|{layout.CHANGES}|{layout.LIGHT}|{layout.LIVE}|{layout.NOTES}|{layout.PARENT}"
     rf"|{re.escape(layout.LOG)}|{layout.DATABASE}(-wal|-journal)?"
     rf"|{layout.INITIAL}/({layout.CARD}|{re.escape(layout.WEIGHTS)}|manifest\.json)"
     rf"|{layout.PICTURES}/[a-z0-9_-]{{1,32}}/step-\d{{8,15}}\.png"
@@ -133,7 +133,7 @@ def import_runs(
         try:
             progress = _Progress([entry for run in runs for entry in run.entries], on_progress)
             for run in runs:
-                selected = [entry for entry in run.entries if _RUN_FILE_PATH.fullmatch(entry.path)]
+                selected = [entry for entry in run.entries if RUN_FILE_PATH.fullmatch(entry.path)]
                 temporaries.append(store.new_temporary_folder())
                 try:
                     _copy(selected, temporaries[-1], open_entry, progress)
@@ -283,7 +283,7 @@ def _check_limits(runs: list[_SourceRun], source: Path) -> None:
 
 
 def _copy(entries: list[_Entry], target: Path, open_entry: _OpenEntry, progress: "_Progress") -> None:
-    """Copy files to the paths that `_RUN_FILE_PATH` allows, never more bytes than declared."""
+    """Copy files to the paths that `RUN_FILE_PATH` allows, never more bytes than declared."""
     for entry in entries:
         is_database = entry.path.startswith(layout.DATABASE)
         path = target / (_RECEIVED_DATABASE + entry.path.removeprefix(layout.DATABASE) if is_database else entry.path)

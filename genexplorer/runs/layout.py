@@ -18,6 +18,7 @@ CONTROL = "control"
 WATCH = "watch"  # in control/; front ends that display the run touch it, see `genexplorer.runs.commands.control`
 WATCH_IDLE = "watch-calm"  # in control/; front ends that display the run, but have had no input for a while, touch it
 LOG = "worker.log"
+LIGHT = "light.json"  # of a light copy, which has no checkpoints: what was left out
 LOCK = "worker.lock"
 CARD = "card.json"
 WEIGHTS = "weights.safetensors"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +18,7 @@ from genexplorer.runs.record import (
     CommandRow,
     ImageRef,
     LogLine,
+    MetricTable,
     MetricValue,
     NewRecords,
     ReadPosition,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:  # pydantic is imported only for a configuration or a card
 
 T = TypeVar("T")
 _MAX_LOG_LINES = 2_000
+_ROWS_PER_TABLE = 5_000  # read within the time limit of a query
 
 
 class RunReader:
@@ -149,6 +152,19 @@ class RunReader:
         """
         empty = read.empty_series(metric, x_axis)
         return self._read(lambda connection: read.series(connection, metric, x_axis, max_points, bounds), empty)
+
+    def rows(self, after: int = -1) -> Iterator[MetricTable]:
+        """Yield every recorded value after a step, in tables of some thousand steps.
+
+        Raises:
+            DamagedRunError: if the database cannot be read.
+        """
+        while True:
+            table = self._read(partial(read.rows_after, step=after, max_rows=_ROWS_PER_TABLE), None)
+            if table is None or not len(table.step):
+                return
+            yield table
+            after = int(table.step[-1])
 
     def metric_specs(self) -> dict[str, MetricSpec]:
         """Return the declared metrics in order.

@@ -1,5 +1,6 @@
 """The values that readers of a run folder return: plain and frozen, the same for CLI, dashboard and viewer."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -205,6 +206,27 @@ class NewRecords:
     command_history: tuple[CommandRow, ...] = ()
     images: tuple[ImageRef, ...] = ()
     snapshots: tuple[int, ...] = ()  # all steps with a snapshot now, ascending (thinning removes some)
+
+
+@dataclass(frozen=True, eq=False)
+class MetricTable:
+    """Every recorded value of some consecutive steps.
+
+    Args:
+        step: Number of updates done, (N,), int64, ascending.
+        images_seen: Training images seen so far, (N,), int64.
+        elapsed_s: Training time in seconds, without pauses, (N,).
+        time: Unix time, (N,).
+        values: Values by name of the metric, (N,) each.
+        is_recorded: Where there is a value, by name of the metric, (N,) each.
+    """
+
+    step: "NDArray[np.int64]"
+    images_seen: "NDArray[np.int64]"
+    elapsed_s: "NDArray[np.float64]"
+    time: "NDArray[np.float64]"
+    values: "Mapping[str, NDArray[np.float64]]"
+    is_recorded: "Mapping[str, NDArray[np.bool_]]"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from genexplorer.runs.record import FORK_COMMAND, CommandRow
 from genexplorer.runs.sanitize import one_line
-from trainers.presets import LENGTHS
+from genexplorer.session.steering import LENGTH_UNITS
 
 _MAX_CHARACTERS = 40
 
@@ -66,6 +66,7 @@ def _text(row: CommandRow) -> str:
         return "warm restart" if row.value else ""
     if row.path == "schedule.hold_factor":
         return "" if row.value is None else "lr held"
-    if row.path in LENGTHS:
-        return f"{value} {row.path.rpartition('.')[2]}"
-    return f"{row.path.rpartition('.')[2]} {'none' if value is None else value}"
+    section, _, name = row.path.rpartition(".")
+    if section == "schedule" and name in LENGTH_UNITS:
+        return f"{value} {name}"
+    return f"{name} {'none' if value is None else value}"

@@ -32,7 +32,7 @@ LR_CONTINUATIONS: dict[events.LrContinuation, str] = {
     "restart": "start anew from the full learning rate (warm restart)",
     "hold": "keep the present learning rate",
 }
-_LENGTH_UNITS = ("epochs", "steps", "minutes")
+LENGTH_UNITS = ("epochs", "steps", "minutes")
 _RESTARTABLE_STATES = (State.STOPPED, State.FAILED, State.LOST)
 
 
@@ -155,8 +155,8 @@ def longer(config: "RunConfig", status: RunStatus, amount: float, unit: str) -> 
     Raises:
         ConfigError: if the amount is not positive, or the run's length cannot be given in that unit.
     """
-    if unit not in _LENGTH_UNITS:
-        raise ConfigError(f"'{one_line(unit, 20)}' is no unit of a length", f"use {', '.join(_LENGTH_UNITS)}")
+    if unit not in LENGTH_UNITS:
+        raise ConfigError(f"'{one_line(unit, 20)}' is no unit of a length", f"use {', '.join(LENGTH_UNITS)}")
     if not amount > 0:
         raise ConfigError(f"{unit}: {amount:g} more is not longer", "give a positive number")
     present = getattr(config.schedule, unit)
@@ -171,7 +171,7 @@ def longer(config: "RunConfig", status: RunStatus, amount: float, unit: str) -> 
 
 def own_length(config: "RunConfig") -> tuple[str, float]:
     """Return the unit in which a run's length is given, "epochs", "steps" or "minutes", and the length."""
-    lengths = {unit: getattr(config.schedule, unit) for unit in _LENGTH_UNITS}
+    lengths = {unit: getattr(config.schedule, unit) for unit in LENGTH_UNITS}
     return next((unit, length) for unit, length in lengths.items() if length is not None)
 
 
@@ -187,6 +187,7 @@ def request_on_resume(
     from trainers import plan, presets, settable
 
     # Check the values; the data need not be there.
+    launcher.require_checkpoints(folder)
     before = settings.config_at(folder)
     settable.require_settable(before, values)
     after = plan.resolve(presets.with_settings(before, values), image_shape=(1, 1, 1)).config
@@ -223,7 +224,7 @@ def format_value(value: object) -> str:
 
 
 def _is_longer(before: "RunConfig", after: "RunConfig") -> bool:
-    pairs = [(getattr(before.schedule, unit), getattr(after.schedule, unit)) for unit in _LENGTH_UNITS]
+    pairs = [(getattr(before.schedule, unit), getattr(after.schedule, unit)) for unit in LENGTH_UNITS]
     return any(new is not None and (old is None or new > old) for old, new in pairs)
 
 

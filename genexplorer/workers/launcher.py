@@ -107,7 +107,7 @@ def resume(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
     After the timeout the returned status may still be in the phase "loading" or "decoding".
 
     Raises:
-        RunStateError: if it is running, stopping or finished.
+        RunStateError: if it is running, stopping or finished, or a light copy.
         DamagedRunError: if it cannot be read.
         TrainingError: if it failed before its first step, such as without its data.
         WorkerError: if the worker crashed or does not respond.
@@ -115,6 +115,7 @@ def resume(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
     if read_settled_status(folder).state is State.PAUSED:
         control.wait_for_ack(folder, control.send(folder, Resume()), timeout_s)
         return read_status(folder)
+    require_checkpoints(folder)
     deadline = time.monotonic() + timeout_s
     start(folder, timeout_s=timeout_s)
     status = wait_until_loaded(folder, deadline - time.monotonic())
@@ -123,6 +124,18 @@ def resume(folder: Path, *, timeout_s: float = 60.0) -> RunStatus:
     if status.state in (State.LOST, State.DAMAGED):
         raise WorkerError(f"{status.name} is {status.state}", status.reason)
     return status
+
+
+def require_checkpoints(folder: Path) -> None:
+    """Refuse to go on with a light copy, which has no checkpoints: it would begin at step 0 and lose its history.
+
+    Raises:
+        RunStateError: if the run is one.
+    """
+    if (folder / layout.LIGHT).exists():
+        hint = f"start a branch from one of its snapshots: '{run_command('fork', folder)}'"
+        name = read_status(folder).name
+        raise RunStateError(f"{name} is a light copy without checkpoints: it cannot go on where it was", hint)
 
 
 def wait_until_loaded(folder: Path, timeout_s: float) -> RunStatus:

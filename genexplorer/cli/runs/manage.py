@@ -1,4 +1,4 @@
-"""`genexplorer runs rename | tag | note | delete | restore | empty-trash | import`.
+"""`genexplorer runs rename | tag | note | delete | restore | empty-trash | export | import`.
 
 A deleted run can be restored until the trash is emptied.
 """
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from genexplorer.cli import output
-from genexplorer.cli.options import Run, Runs, RunsDir, Yes, open_store
+from genexplorer.cli.options import AsJson, OutFile, Run, Runs, RunsDir, Yes, open_store
 from genexplorer.cli.runs.control import apply_to_each
 from genexplorer.errors import NoSuchRunError, UserError
 from genexplorer.runs import layout
@@ -150,6 +150,48 @@ def _name_of(entry: Path) -> str:
     from genexplorer.runs import notes
 
     return notes.read(entry).name
+
+
+def export(
+    run: Run,
+    out: OutFile = None,
+    light: Annotated[
+        bool,
+        typer.Option("--light", help="Leave out checkpoints, and most snapshots and images: small enough to mail."),
+    ] = False,
+    as_json: AsJson = False,
+    runs_dir: RunsDir = None,
+) -> None:
+    """Export a run as a zip file, which 'runs import' reads; data are not part of it."""
+    from genexplorer.jobs.image_files import format_of
+    from genexplorer.runs.export_run import export_run, safe_name
+    from genexplorer.runs.status.run_status import read_status
+    from genexplorer.session.disk_use import size
+
+    folder = open_store(runs_dir).find(run)
+    path = out or Path(f"{safe_name(read_status(folder).name)}.zip")
+    format_of(path, {".zip": "ZIP"})  # before anything is read
+    with output.interruptible() as check, output.progress_bar("export") as show:
+
+        def report(fraction: float, message: str) -> None:
+            check()
+            show(fraction, message)
+
+        result = export_run(folder, path, light=light, on_progress=report)
+    if as_json:
+        output.print_json(
+            {
+                "path": str(result.path),
+                "bytes": result.num_bytes,
+                "files": result.num_files,
+                "left_out": result.left_out,
+            }
+        )
+        return
+    output.print_stderr(f"{read_status(folder).name}: {result.num_files} files, {size(result.num_bytes)}")
+    for line in result.left_out:
+        output.print_stderr(f"without {line}")
+    output.print_stdout(str(result.path))
 
 
 def import_(

@@ -13,12 +13,23 @@ from genexplorer.runs.artifacts.images import image_path
 from genexplorer.runs.database import buckets
 from genexplorer.runs.database.buckets import FACTOR, LEVELS, Columns
 from genexplorer.runs.database.sqlite import has_column, join_value, sanitize_row
-from genexplorer.runs.record import AlertRow, AttemptRow, CommandRow, ImageRef, LogLine, MetricValue, Series, XAxis
+from genexplorer.runs.record import (
+    AlertRow,
+    AttemptRow,
+    CommandRow,
+    ImageRef,
+    LogLine,
+    MetricTable,
+    MetricValue,
+    Series,
+    XAxis,
+)
 from genexplorer.runs.sanitize import one_line, slug
 from trainers.events import MetricSpec
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from numpy.typing import NDArray
 
 T = TypeVar("T", bound="DataclassInstance")
 MAX_ROWS = 20_000  # of log lines, alerts, commands or images in one result
@@ -80,6 +91,33 @@ def elapsed_s(connection: sqlite3.Connection, step: int) -> float:
     query = "SELECT elapsed_s FROM ticks WHERE step <= ? ORDER BY step DESC LIMIT 1"
     row = connection.execute(query, (step,)).fetchone()
     return float(row[0]) if row else 0.0
+
+
+def rows_after(connection: sqlite3.Connection, step: int, max_rows: int) -> MetricTable:
+    """Return every recorded value after a step, of the next `max_rows` steps."""
+    ticks = connection.execute(
+        "SELECT step, images_seen, elapsed_s, time FROM ticks WHERE step > ? ORDER BY step LIMIT ?", (step, max_rows)
+    ).fetchall()
+    steps = np.array([row[0] for row in ticks], np.int64)
+    last = int(steps[-1]) if len(steps) else step
+    columns: dict[str, NDArray[np.float64]] = {}
+    is_recorded: dict[str, NDArray[np.bool_]] = {}
+    for identity, name in connection.execute(
+        "SELECT id, name FROM metrics ORDER BY id LIMIT ?", (MAX_METRICS,)
+    ).fetchall():
+        rows = connection.execute(
+            "SELECT step, value, special FROM scalars WHERE metric = ? AND step > ? AND step <= ? ORDER BY step",
+            (identity, step, last),
+        ).fetchall()
+        # Each value has a tick, unless the database was changed by somebody else.
+        positions = np.searchsorted(steps, np.array([row[0] for row in rows], np.int64))
+        column, present = np.full(len(steps), np.nan), np.zeros(len(steps), bool)
+        for position, (at, value, special) in zip(positions.tolist(), rows, strict=True):
+            if position < len(steps) and steps[position] == at:
+                column[position], present[position] = join_value(value, special), True
+        columns[one_line(name, 100)], is_recorded[one_line(name, 100)] = column, present
+    images, elapsed, time = (np.array([row[index] for row in ticks], np.float64) for index in (1, 2, 3))
+    return MetricTable(steps, images.astype(np.int64), elapsed, time, columns, is_recorded)
 
 
 def empty_series(metric: str, x_axis: XAxis) -> Series:

@@ -44,6 +44,7 @@ _MAX_LABEL_WIDTH_PX = 120.0
 _MIN_LABEL_DISTANCE_PX = 13.0
 _Z_VALUES = {"test_raw": 1, "train": 2, "test_ema": 3}  # the most important curve is on top
 _PEAK_BACKDROP_ALPHA = 0.8
+_EIGHTHS = np.linspace(0, 1, 9)
 _MAX_SPECIAL_MARKS = 20  # of NaN and infinities; more would cover the chart
 ANTIALIAS_DELAY_MS = 150  # lines are antialiased again this long after the last move
 XRange = tuple[float, float]  # the lowest and the highest x
@@ -225,11 +226,12 @@ class ChartPlot(QWidget):
             self._add_curve(curve)
         # Mark the steps at which settings were changed.
         self._change_lines, self.special_marks = [], []
+        pen = make_pen(self._palette.warning, 1.0, Qt.PenStyle.DotLine)
         for x, text in self._change_marks:
             line = pg.InfiniteLine(
                 x,
                 angle=90,
-                pen=make_pen(self._palette.warning, 1.0, Qt.PenStyle.DotLine),
+                pen=pen,
                 label=f"▲ {text}",
                 labelOpts={"position": 0.06, "color": self._palette.warning, "movable": False},
             )
@@ -239,13 +241,8 @@ class ChartPlot(QWidget):
         # Mark the values that are NaN or infinite.
         special_x = {x for curve in self._curves for x in curve.special_x[:_MAX_SPECIAL_MARKS]}
         for x in sorted(special_x)[:_MAX_SPECIAL_MARKS]:
-            mark = pg.InfiniteLine(
-                x,
-                angle=90,
-                pen=make_pen(self._palette.warning, 1.0, Qt.PenStyle.DotLine),
-                label="✗ NaN",
-                labelOpts={"position": 0.94, "color": self._palette.warning, "movable": False},
-            )
+            options = {"position": 0.94, "color": self._palette.warning, "movable": False}
+            mark = pg.InfiniteLine(x, angle=90, pen=pen, label="✗ NaN", labelOpts=options)
             self.plot.addItem(mark, ignoreBounds=True)
             self.special_marks.append(mark)
         # Set the range and the x axis.
@@ -370,16 +367,13 @@ class ChartPlot(QWidget):
             label.setPos(self._labels_x if free else min(x, right), place)
         for line in self._change_lines:
             width = line.label.boundingRect().width() * (right - left) / max(1.0, box.width())
-            covered_x = np.linspace(line.value(), line.value() + width, 8)
-            line.label.setPosition(self._free_label_position(covered_x, bottom, top))
+            line.label.setPosition(self._free_label_position(line.value() + width * _EIGHTHS, bottom, top))
 
     def _free_label_position(self, covered_x: Floats, bottom: float, top: float) -> float:
         """Return where the label of a changed setting is away from the curves, as a fraction of the plot's height."""
         lines = [line for line in self._curve_items.values() if line.x.size and np.isfinite(line.y).all()]
         near = [float(value) for line in lines for value in np.interp(covered_x, line.x, line.y)]
-        if not near or top <= bottom:
-            return 0.06
-        return 0.06 if sum(near) / len(near) > (bottom + top) / 2 else 0.94
+        return 0.06 if not near or sum(near) / len(near) > (bottom + top) / 2 else 0.94
 
     # Mouse ------------------------------------------------------------------------------------------------------
 

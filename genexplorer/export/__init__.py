@@ -1,0 +1,1 @@
+"""Exports of a run in formats that other programs read."""
