@@ -258,6 +258,7 @@ def train(
     settings: Mapping[str, Any] | None = None,
     name: str = "",
     tags: Iterable[str] = (),
+    init: str = "",
     runs_dir: Path | str | None = None,
     detach: bool = True,
 ) -> Run:
@@ -274,6 +275,8 @@ def train(
         settings: Any other settings by their dotted keys: {"optim.lr": 1e-3, "model.latent_dim": 8}.
         name: Name of the run; an automatic one if empty.
         tags: Labels.
+        init: A run whose weights it starts from where they fit, "calm-owl" or "calm-owl@4000" with a step; random
+            weights if empty.
         runs_dir: The runs folder; None: $GENEXPLORER_RUNS, else ./runs.
         detach: Return at once; False watches the run until it ends.
 
@@ -299,16 +302,24 @@ def train(
             "write images with trainers.save_images and pass the folder, or train here with trainers.train",
         )
     arguments.instance("name", name, str, "text")
+    arguments.instance("init", init, str, "the name of a run, with @STEP if it is not the newest")
     tags = arguments.texts("tags", tags, '["baseline"]')
     folder = _runs_dir(runs_dir)
     changes = presets.changes(data=data, epochs=epochs, steps=steps, minutes=minutes, seed=seed, settings=settings)
-    config = plan.resolve(presets.configure(model, changes)).config
+    resolved = plan.resolve(presets.configure(model, changes))
+    config = resolved.config
     if local := registry.registered_names() & {config.model.name, config.data.name}:
         raise ConfigError(
             f"'{local.pop()}' is registered in this process only, a background run cannot load it",
             "install it as a package with an entry point, or train here with trainers.train",
         )
-    result = _raise_if_failed(actions.start_run(folder, config, name=name, tags=tags))
+    source = None
+    if init:
+        from genexplorer.session import initial_weights
+
+        source = initial_weights.find_source(RunStore(folder), init)
+        initial_weights.require_fit(resolved, source)
+    result = _raise_if_failed(actions.start_run(folder, config, name=name, tags=tags, initial=source))
     assert result.folder is not None
     run = Run(result.folder, folder)
     if not detach:

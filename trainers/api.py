@@ -13,10 +13,10 @@ from trainers import arguments, presets, registry
 from trainers.config import Ref, RunConfig, parse_section
 from trainers.data.arrays import from_arrays
 from trainers.errors import CheckpointError, ConfigError
-from trainers.events import Control, Event, ResumeState, SnapshotReady
+from trainers.events import Control, Event, InitialWeights, ResumeState, SnapshotReady
 from trainers.families import custom
 from trainers.families.interface import Model
-from trainers.families.weights import load_weights
+from trainers.families.weights import fit_without_model, load_weights
 from trainers.inference.loaded_model import load_model
 from trainers.inference.trained_model import TrainedModel
 from trainers.plan import Plan, resolve
@@ -97,6 +97,7 @@ def train(
     seed: int | None = None,
     settings: Mapping[str, Any] | None = None,
     resume: ResumeState | str | Path | None = None,
+    init: SnapshotReady | str | Path | None = None,
     control: Control | None = None,
 ) -> Iterator[Event]:
     """Train a model in this process and yield events; nothing is written to disk.
@@ -113,6 +114,8 @@ def train(
         seed: Seed of all random numbers.
         settings: Any other settings.
         resume: A checkpoint folder, or the state read from one, to continue from.
+        init: A run folder, the folder of one snapshot in it, or a `SnapshotReady` event: the model starts from its
+            weights where name and shape fit. An alert lists the others.
         control: Source of commands such as `Stop`, polled between steps.
 
     Yields:
@@ -136,8 +139,23 @@ def train(
     arguments.instance("resume", resume, str | Path | ResumeState | None, "a checkpoint folder or a ResumeState")
     if control is not None and not all(callable(getattr(control, name, None)) for name in ("poll", "watchers")):
         raise ConfigError(f"control: {type(control).__name__} lacks poll(step) or watchers()", "define both")
+    arguments.instance("init", init, SnapshotReady | str | Path | None, "a run folder or a SnapshotReady event")
+    if init is not None and resume is not None:
+        raise ConfigError("init: a resumed training has weights already", "omit init or resume")
     state = checkpoint.load(Path(resume)) if isinstance(resume, str | Path) else resume
-    return loop.train(plan, resume=state, control=control)
+    initial = None if init is None else _initial_weights(init)
+    if initial is not None:
+        fit_without_model(registry.import_object(plan.family.build), plan.model_options, plan.image_shape, initial)
+    return loop.train(plan, resume=state, control=control, initial=initial)
+
+
+def _initial_weights(source: SnapshotReady | str | Path) -> InitialWeights:
+    """Return the weights of a snapshot with a text of what they are."""
+    if isinstance(source, SnapshotReady):
+        return InitialWeights(source.arrays, f"the weights of step {source.step:,}")
+    folder, _ = _snapshot_folder(Path(source).expanduser(), None)
+    arrays, card = checkpoint.load_snapshot(folder)
+    return InitialWeights(arrays, f"the weights of {source}, step {card.step:,}")
 
 
 def load(

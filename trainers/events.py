@@ -279,6 +279,14 @@ class Control(Protocol):
 
 
 @dataclass(frozen=True)
+class InitialWeights:
+    """Weights of another model that a new training starts from, as far as they fit."""
+
+    arrays: Arrays
+    source: str  # what they are, for messages: "the EMA weights of calm-owl, step 4,000"
+
+
+@dataclass(frozen=True)
 class ResumeState:
     """A `CheckpointReady` read back: the start of the next attempt."""
 

@@ -110,7 +110,10 @@ def changes_at_branch(config: "RunConfig", values: Mapping[str, object]) -> dict
             raise ConfigError(f"{key}: {lock}", "start from another preset")
         if key not in (*names, *LENGTHS, *_AT_A_BRANCH):
             reason = _BRANCH_REASONS.get(key.partition(".")[0], "it cannot be changed in a branch")
-            raise ConfigError(f"{key}: {reason}", f"in a branch you can set {', '.join((*names, *_AT_A_BRANCH))}")
+            hint = f"in a branch you can set {', '.join((*names, *_AT_A_BRANCH))}"
+            if key.startswith("model."):
+                hint = "start a new run from the weights that fit: genexplorer train --init"
+            raise ConfigError(f"{key}: {reason}", hint)
     return {key: value for key, value in values.items() if key in _AT_A_BRANCH}
 
 

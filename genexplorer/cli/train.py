@@ -18,6 +18,7 @@ from genexplorer.runs import notes
 from genexplorer.runs.sanitize import one_line
 
 if TYPE_CHECKING:
+    from genexplorer.runs.initial import InitialSource
     from genexplorer.runs.record import RunStatus
     from trainers.config import RunConfig
     from trainers.plan import Plan
@@ -81,6 +82,16 @@ def train(
         list[str] | None,
         typer.Option("--tag", metavar="TAG", help="A label. Repeat for more.", rich_help_panel=HELP_SECTION_RUN),
     ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(
+            "--init",
+            metavar="RUN[@STEP]",
+            help="Start from the weights of another run that fit; the others are random as usual.",
+            autocompletion=completion.runs,
+            rich_help_panel=HELP_SECTION_RUN,
+        ),
+    ] = None,
     runs_dir: RunsDir = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return at once.", rich_help_panel=HELP_SECTION_WATCHING)
@@ -124,6 +135,7 @@ def train(
     output.print_plugin_failures()
     for note in plan.notes:
         output.print_stderr(one_line(note))
+    initial = None if init is None else _find_initial_weights(plan, init, runs_dir)
     if write_config is not None:
         text = settings.to_toml(plan.config)
         if str(write_config) == "-":
@@ -141,7 +153,7 @@ def train(
         return
     _warn_of_low_disk(plan, paths.runs_dir(runs_dir))
     _prepare_data(plan)
-    _start(plan.config, runs_dir, name=name, tags=tags or (), watch=watch, as_json=as_json)
+    _start(plan.config, runs_dir, name=name, tags=tags or (), initial=initial, watch=watch, as_json=as_json)
 
 
 def launch(
@@ -150,6 +162,7 @@ def launch(
     *,
     name: str = "",
     tags: Sequence[str] = (),
+    initial: "InitialSource | None" = None,
     watch: WatchMode = WatchMode.LINES,
 ) -> "RunStatus":
     """Create a run folder and start its worker. Ctrl+C meanwhile stops a foreground run and leaves any other running.
@@ -163,7 +176,7 @@ def launch(
 
     launcher.require_device(config.execution.device)
     store = open_store(runs_dir)
-    folder = store.create(config, name=name, tags=tuple(tags))
+    folder = store.create(config, name=name, tags=tuple(tags), initial=initial)
     if name and (notice := store.same_name_notice(folder)):
         output.print_stderr(notice)
     try:
@@ -174,6 +187,16 @@ def launch(
         else:
             follow.print_still_training(folder)
         raise typer.Exit(follow.INTERRUPTED_EXIT_CODE) from None
+
+
+def _find_initial_weights(plan: "Plan", init: str, runs_dir: Path | None) -> "InitialSource":
+    """Return the weights of --init, and print which of them fit."""
+    from genexplorer.session import initial_weights
+
+    source = initial_weights.find_source(open_store(runs_dir), init)
+    for line in initial_weights.require_fit(plan, source).lines():
+        output.print_stderr(one_line(line, 400))
+    return source
 
 
 def _prepare_data(plan: "Plan") -> None:
@@ -255,13 +278,20 @@ def _print_plan(plan: "Plan", runs_dir: Path, *, as_json: bool) -> None:
 
 
 def _start(
-    config: "RunConfig", runs_dir: Path | None, *, name: str, tags: Sequence[str], watch: WatchMode, as_json: bool
+    config: "RunConfig",
+    runs_dir: Path | None,
+    *,
+    name: str,
+    tags: Sequence[str],
+    initial: "InitialSource | None",
+    watch: WatchMode,
+    as_json: bool,
 ) -> None:
     """Create a run, start its worker, and watch it."""
     from genexplorer.cli import follow
     from genexplorer.workers import launcher
 
-    status = launch(config, runs_dir, name=name, tags=tags, watch=watch)
+    status = launch(config, runs_dir, name=name, tags=tags, initial=initial, watch=watch)
     if watch is WatchMode.DETACHED:
         # Wait until the model and the data are loaded, so that errors in them are reported.
         status = launcher.wait_until_loaded(status.folder, LOADING_TIMEOUT_S)

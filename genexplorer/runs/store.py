@@ -30,6 +30,7 @@ from genexplorer.runs.status.run_status import (
 from trainers.storage import atomic_files
 
 if TYPE_CHECKING:
+    from genexplorer.runs.initial import InitialSource
     from trainers.config import RunConfig
 
 EXIT_TIMEOUT_S = 2.0  # from the recorded outcome to the exit of the worker
@@ -50,13 +51,21 @@ class RunStore:
         self._heartbeats = HeartbeatTracker()
         self._finished: dict[Path, tuple[object, RunStatus]] = {}
 
-    def create(self, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> Path:
+    def create(
+        self,
+        config: "RunConfig",
+        *,
+        name: str = "",
+        tags: Iterable[str] = (),
+        initial: "InitialSource | None" = None,
+    ) -> Path:
         """Create the folder of a new run atomically.
 
         Args:
             config: Its configuration.
             name: A random one when empty.
             tags: For the list of runs.
+            initial: Weights of another run to start from.
 
         Raises:
             ConfigError: if the name is empty, too long, or selects another run.
@@ -73,6 +82,10 @@ class RunStore:
             notes.write(temporary, run_notes)
             heartbeat.create(temporary / layout.LIVE, heartbeat.LiveRecord(created=run_notes.created))
             (temporary / layout.CONTROL).mkdir()
+            if initial is not None:
+                from genexplorer.runs import initial as initial_weights  # imports NumPy, which lists do not need
+
+                initial_weights.write(temporary, initial)
             atomic_files.rename_folder(temporary, folder)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)

@@ -30,6 +30,7 @@ from genexplorer.workers import launcher
 from trainers.events import Pause
 
 if TYPE_CHECKING:
+    from genexplorer.runs.initial import InitialSource
     from trainers.config import RunConfig
 
 P = ParamSpec("P")
@@ -72,11 +73,18 @@ def as_result(action: Callable[P, ActionResult]) -> Callable[P, ActionResult]:
 
 
 @as_result
-def start_run(runs_dir: Path, config: "RunConfig", *, name: str = "", tags: Iterable[str] = ()) -> ActionResult:
+def start_run(
+    runs_dir: Path,
+    config: "RunConfig",
+    *,
+    name: str = "",
+    tags: Iterable[str] = (),
+    initial: "InitialSource | None" = None,
+) -> ActionResult:
     """Create a run folder, start its worker and wait for the first heartbeat."""
     launcher.require_device(config.execution.device)
     store = RunStore(runs_dir)
-    folder = store.create(config, name=name, tags=tuple(tags))
+    folder = store.create(config, name=name, tags=tuple(tags), initial=initial)
     try:
         status = launcher.start(folder)
     except UserError as error:

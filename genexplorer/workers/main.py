@@ -15,7 +15,7 @@ from pathlib import Path
 from genexplorer.cores.leases import CoreLease
 from genexplorer.errors import CheckpointError, RunStateError, TrainingError, UserError, as_user_error
 from genexplorer.kernel_lock import KernelLock
-from genexplorer.runs import active_runs, layout, parent
+from genexplorer.runs import active_runs, initial, layout, parent
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.settings import read_changes
@@ -88,7 +88,8 @@ def _train(writer: RunWriter, config: RunConfig, control: WorkerControl) -> tupl
         from trainers.training.loop import train  # imports torch: after the first heartbeat
 
         # Record every event until the training ends.
-        for event in train(config, resume=resume, control=control, changes=read_changes(writer.folder)):
+        changes, weights = read_changes(writer.folder), initial.read(writer.folder) if resume is None else None
+        for event in train(config, resume=resume, control=control, changes=changes, initial=weights):
             if control.folder_is_gone:
                 break
             writer.record(event)

@@ -22,6 +22,7 @@ from trainers.events import (
     Control,
     Event,
     Finished,
+    InitialWeights,
     Metrics,
     Phase,
     ResumeState,
@@ -47,6 +48,7 @@ def train(
     control: Control | None = None,
     clock: timing.Clock | None = None,
     changes: Sequence[SettingChange] = (),
+    initial: InitialWeights | None = None,
 ) -> Iterator[Event]:
     """Train a model; yield an event at least every 0.25 s.
 
@@ -60,12 +62,13 @@ def train(
         clock: Monotonic seconds; an `ActiveClock` by default.
         changes: All changes of settings in the run so far, as the last `CommandApplied` of a "set" has them. Those that
             the checkpoint has not are made at their steps.
+        initial: Weights of another model to start from where they fit, unless a checkpoint is resumed.
 
     Yields:
         Events: `Started` once the data are loaded, `Finished` last.
 
     Raises:
-        ConfigError: if the configuration contradicts itself, the data or the machine.
+        ConfigError: if the configuration contradicts itself, the data or the machine, or none of `initial` fits.
         DataError: if the data cannot be read.
         CheckpointError: if `resume` does not fit the configuration.
     """
@@ -88,6 +91,9 @@ def train(
         session = setup.set_up(plan, clock or timing.ActiveClock())
         session.state.future_changes = list(changes)
         alerts = resuming.restore(session, resume, changes) if resume else []
+        if initial is not None and resume is None:
+            text = ". ".join(session.load_fitting(initial).lines())
+            alerts.append(Alert(0, "info", "initial_weights", text))
         requested = list(apply_commands.apply_due_changes(session))  # when the run was resumed
         # Declare the metrics.
         evaluate.require_declared_metrics(session)

@@ -17,6 +17,7 @@ from trainers.errors import ConfigError
 from trainers.evaluation.points import PointReference
 from trainers.families.interface import Model, StepContext
 from trainers.families.nn import count
+from trainers.families.weights import WeightsFit, load_fitting
 from trainers.numerics import rng
 from trainers.numerics.precision import AutocastContext
 from trainers.plan import Plan
@@ -268,6 +269,17 @@ class TrainingSession:
             restart_at = schedule.restart_at * self.length.ratio_to(length)
         changes = {"schedule.restart_at": restart_at, "schedule.hold_factor": None}
         return {key: value for key, value in changes.items() if value != getattr(schedule, key.partition(".")[2])}
+
+    def load_fitting(self, initial: events.InitialWeights) -> WeightsFit:
+        """Start from weights of another model where they fit; the EMA weights start equal.
+
+        Raises:
+            ConfigError: if none fits.
+        """
+        result = load_fitting(self.model, initial)
+        if self.ema.is_separate:
+            load_fitting(self.ema.model, initial)
+        return result
 
     def record_evaluation(self, test_metrics: Mapping[str, float]) -> None:
         """Record the test metrics of the present step."""

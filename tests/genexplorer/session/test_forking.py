@@ -12,7 +12,7 @@ import pytest
 
 import genexplorer
 from genexplorer.errors import CheckpointError, UserError
-from genexplorer.runs import layout, settings
+from genexplorer.runs import initial, layout, settings
 from genexplorer.runs import parent as parent_record
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.branch import branch_point
@@ -57,7 +57,8 @@ def attempt(folder: Path, commands: Mapping[int, Sequence[Command]] | None = Non
     writer = RunWriter(folder, config, threads=1, threaded=False)
     resume = worker._newest_checkpoint(writer)
     control = tiny.Script(commands or {})
-    for event in train(config, resume=resume, control=control, changes=settings.read_changes(folder)):
+    changes, weights = settings.read_changes(folder), initial.read(folder) if resume is None else None
+    for event in train(config, resume=resume, control=control, changes=changes, initial=weights):
         writer.record(event)
     writer.close()
 

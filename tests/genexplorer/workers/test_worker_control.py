@@ -60,7 +60,7 @@ def play(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Sc
 
     def run(script: Script) -> int:
         fake_loop: Any = ModuleType("trainers.training.loop")
-        fake_loop.train = lambda _, *, resume, control, changes: script(control)
+        fake_loop.train = lambda _, *, resume, control, changes, initial: script(control)
         monkeypatch.setitem(sys.modules, "trainers.training.loop", fake_loop)
         return worker.main([str(folder)])
 
