@@ -49,12 +49,14 @@ class WeightsFit:
         loaded: Names of those that fit.
         left_out: Those of the other model that do not, each with the reason.
         initialized: Names of the model's own that stay as initialized.
+        new: Those of them that the other model does not have at all.
     """
 
     source: str
     loaded: tuple[str, ...]
     left_out: tuple[str, ...]
     initialized: tuple[str, ...]
+    new: tuple[str, ...]
 
     def lines(self, limit: int = 4) -> list[str]:
         """Return one to three lines of text, with at most `limit` names in each."""
@@ -62,8 +64,8 @@ class WeightsFit:
         lines = [f"{len(self.loaded)} of {total} tensors of the model start as {self.source}"]
         if self.left_out:
             lines.append(f"left out: {_some(self.left_out, limit)}")
-        if self.initialized:
-            lines.append(f"random as without --init: {_some(self.initialized, limit)}")
+        if self.new:
+            lines.append(f"not in the other model: {_some(self.new, limit)}")
         return lines
 
 
@@ -89,7 +91,8 @@ def fit(model: Model, initial: InitialWeights) -> WeightsFit:
             f"none of {initial.source} fits this model{reason}", "take them from a run of a similar model"
         )
     initialized = tuple(name for name in shapes if name not in loaded)
-    return WeightsFit(initial.source, tuple(loaded), tuple(left_out), initialized)
+    new = tuple(name for name in shapes if name not in initial.arrays)
+    return WeightsFit(initial.source, tuple(loaded), tuple(left_out), initialized, new)
 
 
 def fit_without_model(

@@ -18,7 +18,7 @@ def test_the_command_lists_what_fits_and_refuses_what_does_not(cli: Cli, tmp_pat
     fitting = cli("train", "vae-2d", *model, "--latent-dim", "3", "--init", "calm-owl", "--dry-run")
     assert fitting.code == 0
     assert "tensors of the model start as the EMA weights of calm-owl, step 2" in fitting.err
-    assert "left out: encoder" in fitting.err and "random as without --init: " in fitting.err
+    assert "left out: " in fitting.err and "decoder.layers.0.weight (8×2, here 8×3)" in fitting.err
     none = cli("train", "realnvp", "--init", "calm-owl", "--dry-run")
     assert none.code == 2 and none.err.count("\n") == 1 and "none of the EMA weights of calm-owl" in none.err
     assert cli("train", "vae-2d", "--init", "red-elm").code == 6
