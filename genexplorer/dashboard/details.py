@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from genexplorer.runs.record import AlertRow, CommandRow, LogLine, RunStatus, Series, XAxis
+from genexplorer.runs.record import AlertRow, LogLine, RunStatus, Series, XAxis
 from genexplorer.session.charts import Chart
-from trainers.events import MetricSpec
+from trainers.events import MetricSpec, SettingChange
 from trainers.theory import Theory
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class ComparedRun:
     status: RunStatus
     series: Mapping[str, Series]
     specs: Mapping[str, MetricSpec] = field(default_factory=dict)  # of the same metrics
+    marks: tuple[tuple[float, str], ...] = ()  # changed settings: x and text
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,13 +72,15 @@ class RunDetails:
 
     folder: Path
     status: RunStatus
-    config: "RunConfig | None" = None
+    config: "RunConfig | None" = None  # as the run was started
+    present_config: "RunConfig | None" = None  # as it is now
+    changes: tuple[SettingChange, ...] = ()  # of settings, with those that the next resume makes
     theory: Theory | None = None
     curves: RunCurves = RunCurves()
     values: Mapping[str, float] = field(default_factory=dict)  # metrics at the selected step, by name
     log: tuple[LogLine, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
-    command_history: tuple[CommandRow, ...] = ()
+    marks: tuple[tuple[float, str], ...] = ()  # changed settings: x in the curves and text
     image_kinds: tuple[str, ...] = ()
     image_steps: tuple[int, ...] = ()  # steps with an image of the displayed kind, ascending
     image: TiledImage | None = None

@@ -16,13 +16,15 @@ from genexplorer.dashboard.details import (
 from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
-from genexplorer.runs.record import ImageRef, RunStatus, State
+from genexplorer.runs.record import ImageRef, RunStatus, State, XAxis
+from genexplorer.session.change_marks import ChangeMark, change_marks
 from genexplorer.session.charts import Chart, charts, selected_chart
 from genexplorer.session.preset_info import expected_failure
 from genexplorer.session.run_poller import RunPoller
 from trainers.theory import Theory
 
 if TYPE_CHECKING:
+    from trainers.config import RunConfig
     from trainers.model_card import ModelCard
 
 # Drawing curves is most of what a dashboard costs a training, so they are read again only after visible growth or after
@@ -45,6 +47,8 @@ class RunDetailsBuilder:
         self._curves_read_at = (0, 0.0)  # step of the newest metric, and Unix time
         self._curves_stale = False
         self._theory: Theory | None = None
+        self._theory_config: RunConfig | None = None  # of `_theory`
+        self._marks: tuple[tuple[float, str], ...] = ()
         self._image: TiledImage | None = None
         self._image_ref: ImageRef | None = None  # of `_image`
         self._card: ModelCard | None = None
@@ -76,6 +80,9 @@ class RunDetailsBuilder:
             if due or self._curves_request != _curves_key(request):
                 self._read_curves(request)
                 self._curves_read_at, self._curves_stale = (last_step, now), False
+                self._marks = self._read_marks(request.x_axis)
+            elif "commands" in changed:
+                self._marks = self._read_marks(request.x_axis)
             # Read what else has changed.
             if "snapshots" in changed and self._card is None and self._run_poller.snapshots:
                 with suppress(UserError, OSError):  # deleted between two polls: the next snapshot has a card, too
@@ -88,12 +95,14 @@ class RunDetailsBuilder:
                 folder=self._folder,
                 status=status,
                 config=self._run_poller.config,
-                theory=self._read_theory(),
+                present_config=self._run_poller.config_at(),
+                changes=self._run_poller.changes,
+                theory=self._read_theory(step),
                 curves=self._curves,
                 values=self._run_poller.values_at(request.selected_step),
                 log=tuple(self._run_poller.log)[-_MAX_LOG_LINES:],
                 alerts=tuple(self._run_poller.alerts),
-                command_history=tuple(self._run_poller.command_history),
+                marks=self._marks,
                 image_kinds=_ordered_image_kinds(self._run_poller.images),
                 image_steps=image_steps or tuple(self._run_poller.snapshots),
                 image=self._read_image(request),
@@ -115,7 +124,8 @@ class RunDetailsBuilder:
             metrics = chart.metrics if chart is not None else ()
             series = self._run_poller.series_of(metrics, request.x_axis, request.max_values)
             specs = {name: self._run_poller.metric_specs[name] for name in metrics}
-        return ComparedRun(self._run_poller.status, series, specs)
+            marks = self._read_marks(request.x_axis)
+        return ComparedRun(self._run_poller.status, series, specs, marks)
 
     def _read_curves(self, request: DetailsRequest) -> None:
         # Choose the charts.
@@ -135,15 +145,25 @@ class RunDetailsBuilder:
         self._curves_request = _curves_key(request)
 
     def _large_chart(self, all_charts: list[Chart] | tuple[Chart, ...], request: DetailsRequest) -> Chart | None:
-        theory = self._read_theory()
+        theory = self._theory or self._read_theory()
         return selected_chart(all_charts, request.quantity, theory.objective_quantity if theory else "")
 
-    def _read_theory(self) -> Theory | None:
-        config = self._run_poller.config
-        if self._theory is None and config is not None:
+    def _read_theory(self, step: int | None = None) -> Theory | None:
+        """Return the theory with the settings at a step; for None, with those now."""
+        config = self._run_poller.config_at(step)
+        if config is not self._theory_config:
+            self._theory_config, self._theory = config, None
             with suppress(UserError):  # the family's package is not installed here
-                self._theory = config.theory()
+                self._theory = config.theory() if config is not None else None
         return self._theory
+
+    def _read_marks(self, x_axis: XAxis) -> tuple[tuple[float, str], ...]:
+        """Return x and text of each change of settings."""
+        marks = [(self._x_of(mark, x_axis), mark.text) for mark in change_marks(self._run_poller.command_history)]
+        return tuple((x, text) for x, text in marks if x is not None)
+
+    def _x_of(self, mark: ChangeMark, x_axis: XAxis) -> float | None:
+        return mark.elapsed_s if x_axis == "time" else self._run_poller.x_at(mark.step, x_axis)
 
     def _image_refs(self, image_kind: str) -> list[ImageRef]:
         """Return the images of a kind, or of the first kind available."""

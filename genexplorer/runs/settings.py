@@ -5,7 +5,7 @@ resumes from an earlier checkpoint makes them again. Its worker writes it; while
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -36,16 +36,31 @@ def config_at(folder: Path, step: int | None = None) -> "RunConfig":
     Raises:
         DamagedRunError: if it cannot be read.
     """
+    changes = read_changes(folder)
+    if step is not None:
+        changes = applied(changes, step)
+    return with_changes(read_config(folder), changes)
+
+
+def with_changes(config: "RunConfig", changes: Iterable[SettingChange]) -> "RunConfig":
+    """Return a configuration with changes made in their order.
+
+    Raises:
+        DamagedRunError: if one cannot be made.
+    """
     from trainers import presets
 
-    config = read_config(folder)
-    for change in read_changes(folder):
-        if step is None or ON_RESUME < change.step <= step:
-            try:
-                config = presets.with_settings(config, change.values)
-            except ConfigError as error:
-                raise DamagedRunError(f"{layout.CHANGES}: {one_line(error.message)}", error.hint) from None
+    for change in changes:
+        try:
+            config = presets.with_settings(config, change.values)
+        except ConfigError as error:
+            raise DamagedRunError(f"{layout.CHANGES}: {one_line(error.message)}", error.hint) from None
     return config
+
+
+def applied(changes: Iterable[SettingChange], step: int | None = None) -> tuple[SettingChange, ...]:
+    """Return the changes that took effect up to a step, or, for None, so far: not those that a resume will make."""
+    return tuple(change for change in changes if change.step > ON_RESUME and (step is None or change.step <= step))
 
 
 def read_changes(folder: Path) -> tuple[SettingChange, ...]:

@@ -1,11 +1,16 @@
-"""The marks on curves at the steps where settings were changed, with the same texts in dashboard and viewer."""
+"""Changed settings as marks on curves and as texts, the same in every front end."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from genexplorer.runs.record import FORK_COMMAND, CommandRow
 from genexplorer.runs.sanitize import one_line
-from genexplorer.session.steering import LENGTH_UNITS
+from genexplorer.session.steering import LENGTH_UNITS, format_value
+from trainers.events import ON_RESUME, SettingChange
+
+if TYPE_CHECKING:
+    from trainers.config import RunConfig
 
 _MAX_CHARACTERS = 40
 
@@ -39,18 +44,39 @@ def change_marks(history: Iterable[CommandRow]) -> tuple[ChangeMark, ...]:
     return tuple(marks)
 
 
-def changed_values(history: Iterable[CommandRow], up_to_step: int | None = None) -> Mapping[str, tuple[int, object]]:
-    """Return the step of the last change, and the value since then, of each setting that was changed.
+def earlier_values(config: "RunConfig", changes: Iterable[SettingChange]) -> Mapping[str, str]:
+    """Return the earlier values of each changed setting by its dotted key: "50 until step 1,200".
 
     Args:
-        history: Applied and refused commands, in their order.
-        up_to_step: Only changes up to this step; None for all.
+        config: The configuration that the run was started with.
+        changes: The changes since then; what the next resume changes is "1 when it is resumed".
     """
-    return {
-        row.path: (row.step, row.value)
-        for row in history
-        if row.command == "set" and not row.error and (up_to_step is None or row.step <= up_to_step)
-    }
+    from trainers import presets  # imports pydantic
+
+    values: dict[str, object] = dict(presets.flatten(config.model_dump(mode="json")))
+    parts: dict[str, list[str]] = {}
+    for change in changes:
+        for key, value in change.values.items():
+            before = values.get(key)
+            if change.step == ON_RESUME:
+                parts.setdefault(key, []).append(f"{format_value(value)} when it is resumed")
+            elif value != before:
+                parts.setdefault(key, []).append(f"{format_value(before)} until step {change.step:,}")
+                values[key] = value
+    return {key: ", ".join(texts) for key, texts in parts.items()}
+
+
+def settings_text(present: "RunConfig", earlier: Mapping[str, str]) -> str:
+    """Return the settings that were changed, in one line: "model.beta 1 (50 until step 1,200)".
+
+    Args:
+        present: The configuration as it is now.
+        earlier: Of `earlier_values`.
+    """
+    from trainers import presets  # imports pydantic
+
+    values = presets.flatten(present.model_dump(mode="json"))
+    return ", ".join(f"{one_line(key, 60)} {format_value(values.get(key))} ({text})" for key, text in earlier.items())
 
 
 def _text(row: CommandRow) -> str:

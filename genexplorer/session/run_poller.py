@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from genexplorer.errors import UserError
+from genexplorer.runs import layout, settings
 from genexplorer.runs.commands import control
 from genexplorer.runs.database.read import empty_series
 from genexplorer.runs.reader import RunReader
@@ -33,7 +34,7 @@ from genexplorer.runs.record import (
 from genexplorer.runs.sanitize import one_line
 from genexplorer.runs.status.run_status import is_locked
 from trainers import registry
-from trainers.events import MetricSpec
+from trainers.events import MetricSpec, SettingChange
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
@@ -44,7 +45,7 @@ MAX_LOG_LINES = 2000  # older lines are dropped; the log file has them
 WATCH_REPORT_INTERVAL_S = 1.0  # once a second, as `control.touch_watch` expects
 _MAX_CACHED_SERIES = 128
 _MAX_CACHED_STEPS = 64  # cards and metric values are cached for this many steps each
-ALL_CHANGES = frozenset({"status", "metrics", "log", "alerts", "commands", "images", "snapshots"})
+ALL_CHANGES = frozenset({"status", "metrics", "log", "alerts", "commands", "settings", "images", "snapshots"})
 _READ_ERRORS = (UserError, OSError, sqlite3.Error)
 _SeriesKey = tuple[str, XAxis, int, tuple[float, float] | None]
 ACTIVE_POLL_S = 0.25
@@ -72,6 +73,9 @@ class RunPoller:
         self._reader = RunReader(folder)
         self.status: RunStatus = self._reader.status()
         self._config: RunConfig | None = None
+        self.changes: tuple[SettingChange, ...] = ()  # of settings, with those that the next resume makes
+        self._changes_version: tuple[int, int] | None = None  # modification time and size of their file
+        self._cached_configs: list[tuple[tuple[SettingChange, ...], RunConfig]] = []
         self._reported_at, self._reported_idle = -WATCH_REPORT_INTERVAL_S, False
         self._reset()
 
@@ -91,16 +95,31 @@ class RunPoller:
 
     @property
     def config(self) -> "RunConfig | None":
-        """The run's configuration; None if it cannot be read."""
+        """The configuration that the run was started with; None if it cannot be read."""
         if self._config is None:
             self._config = self._try(self._reader.config)
         return self._config
+
+    def config_at(self, step: int | None = None) -> "RunConfig | None":
+        """Return the configuration with the changes up to a step, or, for None, as it is now.
+
+        The same object until the changes differ. None if it cannot be read.
+        """
+        config, changes = self.config, settings.applied(self.changes, step)
+        if config is None or not changes:
+            return config
+        cached = next((each for key, each in self._cached_configs if key == changes), None)
+        if cached is None:
+            cached = self._try(lambda: settings.with_changes(config, changes))
+            if cached is not None:
+                self._cached_configs.append((changes, cached))
+        return cached
 
     def poll(self) -> frozenset[str]:
         """Read new records.
 
         Returns:
-            The names of what changed: "status", "metrics", "log", "alerts", "commands", "images", "snapshots".
+            The names of what changed: some of `ALL_CHANGES`.
         """
         before = self.error
         self.error = ""
@@ -119,7 +138,9 @@ class RunPoller:
             self._reset()
             delta = self._try(lambda: self._reader.read_new(self._cursor)) or delta
         changed = self._apply(delta)
-        return ALL_CHANGES if new_attempt else changed | ({"status"} if before else frozenset())
+        if self._read_changes():
+            changed |= {"settings"}
+        return ALL_CHANGES if new_attempt else changed | ({"status"} if before or self.error else frozenset())
 
     @contextmanager
     def open_database(self) -> Iterator[None]:
@@ -206,6 +227,21 @@ class RunPoller:
     def log_tail(self, lines: int = 20) -> str:
         """Return the last lines of the worker's output; empty without output."""
         return self._try(lambda: self._reader.log_tail(lines)) or ""
+
+    def _read_changes(self) -> bool:
+        """Read the changes of settings if their file has changed, and return whether it has."""
+        try:
+            file = (self.folder / layout.CHANGES).stat()
+            version = (file.st_mtime_ns, file.st_size)
+        except OSError:  # none so far
+            version = (0, 0)
+        if version == self._changes_version:
+            return False
+        before, changes = self.changes, self._try(lambda: settings.read_changes(self.folder))
+        self._changes_version = None if changes is None else version  # damaged: an error of every poll
+        self.changes = changes or ()
+        self._cached_configs.clear()
+        return changes is not None or bool(before)
 
     def _apply(self, delta: NewRecords) -> frozenset[str]:
         changed = {

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genexplorer.errors import UserError
-from genexplorer.runs import layout
+from genexplorer.runs import layout, settings
 from genexplorer.runs.record import RunStatus
+from trainers.events import ON_RESUME
 
 if TYPE_CHECKING:
     from genexplorer.runs.reader import RunReader
@@ -64,6 +65,10 @@ def run_json(reader: "RunReader", status: RunStatus) -> dict[str, Any]:
             for alert in (if_readable(reader.alerts) or [])
         ],
         "config": if_readable(lambda: reader.config().model_dump(mode="json")),
+        "changes": [
+            {"step": None if change.step == ON_RESUME else change.step, "values": dict(change.values)}
+            for change in (if_readable(lambda: settings.read_changes(status.folder)) or ())
+        ],
         "paths": paths_json(status),
     }
 

@@ -151,6 +151,7 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
             ("worker", _worker_text(status)),
             ("newest snapshot", f"step {status.snapshot_step:,}" if status.snapshot_step is not None else "none yet"),
             ("alerts", str(status.num_alerts) if status.num_alerts else ""),
+            ("changed", _changed_settings(reader)),
             ("started", time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.created)) if status.created else ""),
             ("folder", str(status.folder)),
         ],
@@ -162,6 +163,20 @@ def _print_run(reader: "RunReader", status: "RunStatus") -> None:
     if status.note:
         output.print_stdout("")
         output.print_stdout(status.note)
+
+
+def _changed_settings(reader: "RunReader") -> str:
+    """Return the settings that were changed while the run trained, or will be when it is resumed."""
+    from genexplorer.cli.runs.json_output import if_readable
+    from genexplorer.runs import settings
+
+    changes = if_readable(lambda: settings.read_changes(reader.folder)) or ()
+    if not changes:
+        return ""
+    from genexplorer.session.change_marks import earlier_values, settings_text
+
+    present = if_readable(lambda: settings.with_changes(reader.config(), settings.applied(changes)))
+    return settings_text(present, earlier_values(reader.config(), changes)) if present is not None else ""
 
 
 def _print_metrics(reader: "RunReader") -> None:

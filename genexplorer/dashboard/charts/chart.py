@@ -344,15 +344,25 @@ class _Plot:
         self.grid.write(column, self.rows + 1, "▲", "selected-step")
 
     def draw_annotations(self) -> None:
-        """Write the annotations above the x axis; only the first character of those that would overlap."""
-        next_free_column = -1
+        """Write the annotations above the x axis, before their position where there is no room behind it.
+
+        Of those that would overlap, only the first character is written.
+        """
+        next_free_column, end = self.plot_left, self.plot_left + self.columns
         for annotation in sorted(self.data.annotations, key=lambda annotation: annotation.x):
-            if self.x_scale.low <= annotation.x <= self.x_scale.high:
-                column = self._column(annotation.x)
-                cells_left = self.plot_left + self.columns - column
-                text = clip(annotation.text, cells_left) if column >= next_free_column else annotation.text[:1]
-                self.grid.write(column, self.rows, text, annotation.style)
-                next_free_column = column + cell_len(text) + 1
+            if not self.x_scale.low <= annotation.x <= self.x_scale.high:
+                continue
+            column, mark, text = self._column(annotation.x), annotation.text[:1], annotation.text[1:]
+            before = column - cell_len(text)
+            if column < next_free_column:
+                self.grid.write(column, self.rows, mark, annotation.style)
+            elif column + 1 + cell_len(text) > end and before >= next_free_column:
+                self.grid.write(before, self.rows, text + mark, annotation.style)
+            else:
+                text = clip(text, end - column - 1)
+                self.grid.write(column, self.rows, mark + text, annotation.style)
+                column += cell_len(text)
+            next_free_column = max(next_free_column, column + 2)
 
     def _column(self, x: float) -> int:
         return self.plot_left + round(float(self.x_scale.fraction(x)) * (self.columns - 1))

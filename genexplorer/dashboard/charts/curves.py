@@ -9,7 +9,6 @@ from genexplorer.dashboard.charts.chart import Axis, ChartAnnotation, ChartData,
 from genexplorer.dashboard.details import ComparedRun, RunDetails
 from genexplorer.runs.record import Series, XAxis
 from genexplorer.session import charts, formatting
-from genexplorer.session.change_marks import change_marks
 from genexplorer.session.charts import Chart, LineStyle, smooth
 from genexplorer.session.comparison import ComparableRun, Comparison, compare
 
@@ -57,19 +56,25 @@ def selected_chart(run: RunDetails, quantity: str) -> Chart | None:
 
 
 def run_chart(run: RunDetails, chart: Chart, options: CurveOptions, *, small: bool = False) -> ChartData:
-    """Return the chart of one run, train and test together; a small one has no annotations and notes."""
+    """Return the chart of one run, train and test together; a small one has no notes, and marks without texts."""
     metrics = [(name, run.curves.series[name]) for name in chart.metrics if name in run.curves.series]
     lines = tuple(_chart_line(chart.style(name), series, options) for name, series in metrics if len(series.x))
-    # Lines and axis; a small chart has nothing else.
+    # Lines, axis and changed settings; a small chart has nothing else.
     axis = _X_AXES[run.curves.x_axis]
     if small:
         placeholder = ChartData.placeholder if metrics else ""  # not read yet: unknown whether there are values
         return ChartData(
-            chart.label, lines, axis=axis, is_small=True, format_number=formatting.number, placeholder=placeholder
+            chart.label,
+            lines,
+            annotations=tuple(ChartAnnotation(x, "▲") for x, _ in run.marks),
+            axis=axis,
+            is_small=True,
+            format_number=formatting.number,
+            placeholder=placeholder,
         )
     # Annotations: changed settings, and values that are not finite.
     annotations = [
-        *_change_annotations(run, options.x_axis),
+        *(ChartAnnotation(x, f"▲{text}") for x, text in run.marks),
         *_nan_annotations([(series, "✗NaN") for _, series in metrics], options.x_axis),
     ]
     return ChartData(
@@ -93,7 +98,7 @@ def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, options: Curve
     """
     comparison = comparison_of(runs, chart)
     metric = comparison.metric
-    lines, labeled, warnings = [], [], []
+    lines, labeled, marks, warnings = [], [], [], []
     for index, run in enumerate(runs):
         letter, name = COMPARISON_LABELS[index % len(COMPARISON_LABELS)], run.status.name or run.status.id
         if index in comparison.reasons:
@@ -101,6 +106,7 @@ def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, options: Curve
             continue
         series = run.series[metric]
         labeled.append((series, f"✗NaN {letter}"))
+        marks += [ChartAnnotation(x, f"▲{letter} {text}") for x, text in run.marks]
         lines.append(
             ChartLine(
                 f"{letter} {name}",
@@ -119,7 +125,7 @@ def comparison_chart(runs: tuple[ComparedRun, ...], chart: Chart, options: Curve
     return ChartData(
         title=f"{chart.label}, {label}, {count} runs",
         lines=tuple(lines),
-        annotations=tuple(_nan_annotations(labeled, options.x_axis)),
+        annotations=(*marks, *_nan_annotations(labeled, options.x_axis)),
         log_scale=options.log_scale,
         show_full_range=options.show_full_range,
         notes=options.notes,
@@ -182,13 +188,3 @@ def _chart_line(style: LineStyle, series: Series, options: CurveOptions) -> Char
         low=series.low,
         high=series.high,
     )
-
-
-def _change_annotations(run: RunDetails, x_axis: XAxis) -> list[ChartAnnotation]:
-    """Return the setting changes that took effect; their position is unknown on the axis of images."""
-    if x_axis == "images":
-        return []
-    return [
-        ChartAnnotation(float(mark.step) if x_axis == "step" else mark.elapsed_s, f"▲{mark.text}")
-        for mark in change_marks(run.command_history)
-    ]

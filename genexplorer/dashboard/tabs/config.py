@@ -1,7 +1,8 @@
-"""Tab 3: the configuration of a run by section; values that differ from the preset are highlighted."""
+"""Tab 3: the settings of a run by section as they are now; those that differ from the preset are highlighted."""
 
 from collections.abc import Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from textual.app import ComposeResult
@@ -12,6 +13,7 @@ from genexplorer.dashboard.details import RunDetails
 from genexplorer.dashboard.widgets import Text
 from genexplorer.errors import UserError
 from genexplorer.runs.sanitize import one_line
+from genexplorer.session.change_marks import earlier_values, settings_text
 
 if TYPE_CHECKING:
     from trainers.config import RunConfig
@@ -23,7 +25,8 @@ _MAX_VALUE_CHARACTERS = 400
 class ConfigPane(VerticalScroll):
     """The configuration of the selected run."""
 
-    _config: "RunConfig | None" = None
+    _inputs: tuple[object, object] = (None, None)  # compared by identity
+    _changed = ""  # the settings that were changed, in one line
 
     def compose(self) -> ComposeResult:
         """Create two texts: details of the run, and its configuration."""
@@ -32,14 +35,19 @@ class ConfigPane(VerticalScroll):
 
     def show(self, run: RunDetails | None) -> None:
         """Show a run's configuration."""
-        config = run.config if run else None
-        if run is not None:
-            details = _align_rows([(key, value, False) for key, value in _run_details(run)])
-            self.query_one("#run-details", Text).show_text(Content.assemble(("run\n", "bold"), *details))
-        if config is not self._config:
-            self._config = config
-            text = config_lines(config, CONFIG_SECTIONS) if config else Content("The configuration cannot be read.")
+        config, changes = (run.present_config, run.changes) if run else (None, ())
+        if config is not self._inputs[0] or changes is not self._inputs[1]:
+            self._inputs, self._changed = (config, changes), ""
+            text = Content("The configuration cannot be read.")
+            if run is not None and run.config is not None and config is not None:
+                earlier = earlier_values(run.config, changes)
+                self._changed = settings_text(config, earlier)
+                text = config_lines(config, CONFIG_SECTIONS, earlier)
             self.query_one("#config-text", Text).show_text(text)
+        if run is not None:
+            rows = [*_run_details(run), *([("changed", self._changed)] if self._changed else [])]
+            details = _align_rows([(key, value, False) for key, value in rows])
+            self.query_one("#run-details", Text).show_text(Content.assemble(("run\n", "bold"), *details))
 
 
 def _run_details(run: RunDetails) -> list[tuple[str, str]]:
@@ -50,8 +58,16 @@ def _run_details(run: RunDetails) -> list[tuple[str, str]]:
     return [(key, value) for key, value in details if value]
 
 
-def config_lines(config: "RunConfig", sections: tuple[str, ...]) -> Content:
-    """Return sections of a configuration with aligned keys; a • and the accent mark differences from the preset."""
+def config_lines(
+    config: "RunConfig", sections: tuple[str, ...], earlier: Mapping[str, str] = MappingProxyType({})
+) -> Content:
+    """Return sections of a configuration with aligned keys; a • and the accent mark differences from the preset.
+
+    Args:
+        config: The configuration as it is now.
+        sections: The sections to list.
+        earlier: Earlier values of changed settings by dotted key, in words.
+    """
     from trainers import presets
 
     # Read the values of the preset.
@@ -70,8 +86,13 @@ def config_lines(config: "RunConfig", sections: tuple[str, ...]) -> Content:
     )
     for key in nested:
         preset_section = preset_values.get(key, {}) if preset_values is not None else None
-        rows = [(name, value, _differs_from_preset(preset_section, name, value)) for name, value in values[key].items()]
-        parts += ["\n", (f"{key}\n", "bold"), *_align_rows([row for row in rows if row[1] is not None])]
+        rows = []
+        for name, value in values[key].items():
+            text, before = _value_text(value), earlier.get(f"{key}.{name}", "")
+            if value is not None or before:
+                differs = _differs_from_preset(preset_section, name, value)
+                rows.append((name, f"{text} ({before})" if before else text, differs))
+        parts += ["\n", (f"{key}\n", "bold"), *_align_rows(rows)]
     return Content.assemble(*parts)
 
 
@@ -89,6 +110,8 @@ def _value_text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return "-".join(_value_text(item) for item in value) or "none"
+    if value is None:
+        return "none"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -102,7 +102,7 @@ class CurvesPane(Horizontal):
             tuple(id(compared.series) for compared in details.compared) if details.compared else (),
             options,
             details.loaded and not details.runs,
-            (run.command_history, run.status.state, run.status.phase, run.error, run.folder) if run else None,
+            (run.marks, run.status.state, run.status.phase, run.error, run.folder) if run else None,
         )
         if inputs == self._large_chart_inputs:
             if run is not None and not details.compared:
@@ -125,7 +125,7 @@ class CurvesPane(Horizontal):
         parent = self.query_one("#small")
         if not parent.display or run is None:
             return
-        inputs = (run.curves, self.options, run.folder)
+        inputs = (run.curves, self.options, run.folder, run.marks)
         if inputs == self._small_chart_inputs:
             return
         self._small_chart_inputs = inputs
@@ -208,7 +208,7 @@ class Sidebar(Vertical):
 
     def show(self, run: RunDetails | None) -> None:
         """Show a run."""
-        config, expected_failure = (run.config, run.expected_failure) if run else (None, "")
+        config, expected_failure = (run.present_config, run.expected_failure) if run else (None, "")
         watch_for_text = self.query_one("#side-expected-failure", Text)
         watch_for_text.display = bool(expected_failure)
         watch_for_text.show_text(Content.assemble(("Fails on purpose\n", "bold $accent"), expected_failure))

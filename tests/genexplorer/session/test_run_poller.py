@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from genexplorer.errors import UserError
-from genexplorer.runs import layout
+from genexplorer.runs import layout, settings
 from genexplorer.runs.database import sqlite
 from genexplorer.runs.record import ImageRef, State
 from genexplorer.session.charts import charts
 from genexplorer.session.run_poller import ALL_CHANGES, RunPoller
 from tests.fixtures.fake_run import IMAGES_PER_S, FakeRun, running_run, write_run
 from tests.fixtures.waiting import wait_until
+from trainers.events import ON_RESUME, SettingChange
 
 
 @pytest.fixture(scope="module")
@@ -222,3 +223,42 @@ def test_a_new_attempt_is_read_from_the_start(tmp_path: Path) -> None:
     assert followed.command_history == []
     assert followed.latest["train/elbo"].step == 20
     assert len(followed.series("train/elbo").x) <= 20
+
+
+def test_settings_are_those_of_a_step(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, steps=300, state="stopped", pictures=False)
+    followed = RunPoller(folder)
+    followed.poll()
+    start = followed.config
+    assert start is not None and followed.config_at() is start, "nothing was changed"
+    settings.write_changes(
+        folder,
+        [
+            SettingChange(100, {"model.beta": 4.0}),
+            SettingChange(200, {"model.beta": 2.0, "optim.lr": 1e-4}),
+            SettingChange(ON_RESUME, {"model.beta": 9.0}),
+        ],
+    )
+    assert followed.poll() == {"settings"} and followed.poll() == frozenset()
+
+    def beta(step: int | None) -> float:
+        config = followed.config_at(step)
+        assert config is not None
+        return float(config.model_options().beta)
+
+    assert [beta(step) for step in (99, 100, 199, 200, None)] == [1, 4, 4, 2, 2]
+    assert followed.config is start, "as it was started"
+    assert followed.config_at(150) is followed.config_at(160) is not followed.config_at()
+    assert [change.step for change in followed.changes] == [100, 200, ON_RESUME]
+
+
+def test_damaged_changes_are_an_error_and_the_configuration_stays(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, steps=30, pictures=False)
+    followed = RunPoller(folder)
+    followed.poll()
+    (folder / layout.CHANGES).write_text('{"changes": [{"step": 1, "values": {"model.beta": []}}]}')
+    assert followed.poll() == {"status"} and followed.poll() == {"status"}
+    assert "changes.json" in followed.error and followed.config_at() is followed.config
+    settings.write_changes(folder, [SettingChange(1, {"optim.no_such": 1})])
+    followed.poll()
+    assert followed.config_at() is None and "no_such" in followed.error

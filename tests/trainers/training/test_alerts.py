@@ -56,6 +56,8 @@ def test_a_test_metric_that_is_not_finite_is_reported_once() -> None:
 
 def test_a_few_collapsed_dimensions_of_many_are_only_information() -> None:
     many = {f"kl_dim_{dim}": 0.0 if dim < 3 else 2.0 for dim in range(20)}
+    (alert,) = evaluated(AlertMonitor(), 1, 0.5, dict.fromkeys(many, 0.0))
+    assert "KL of 20 of 20 latent dimensions is below" in alert.message, "they are counted, not listed"
     assert [alert.severity for alert in evaluated(AlertMonitor(), 1, 0.5, many)] == ["info"]
     assert [alert.severity for alert in evaluated(AlertMonitor(), 1, 0.5, {"kl_dim_0": 0.0, "kl_dim_1": 2.0})] == [
         "warning"

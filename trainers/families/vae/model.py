@@ -32,6 +32,7 @@ T = TypeVar("T", float, Tensor)
 MAX_WARMUP_FRACTION = 0.5  # of the training that the KL warm-up may take
 _MAX_ROWS = 4096  # of 28×28, decoded at once to estimate the ELBO of single images, or log p(x); fewer of larger ones
 _MIN_ACTIVE_FRACTION = 0.25  # of the latent dimensions; fewer active ones are a posterior collapse
+_MAX_LISTED_DIMS = 4  # in a warning; more are counted
 _WARMUP_PROGRESS = 0.1  # fraction of the training in which a latent dimension may still become active
 
 
@@ -211,10 +212,11 @@ class Vae(Model):
             dims = ("dimension " if len(newly_collapsed) == 1 else "dimensions ") + ", ".join(
                 str(dim + 1) for dim in newly_collapsed
             )
-            verb, pronoun = ("is", "it") if len(newly_collapsed) == 1 else ("are", "them")
-            message = (
-                f"KL of latent {dims} {verb} below {metrics.COLLAPSED_KL_NATS} nats: the decoder ignores {pronoun}"
-            )
+            # A line of the screen has room for a few numbers.
+            is_long = len(newly_collapsed) > _MAX_LISTED_DIMS
+            subject = f"{len(newly_collapsed)} of {len(kl)} latent dimensions" if is_long else f"latent {dims}"
+            pronoun = "it" if len(newly_collapsed) == 1 else "them"
+            message = f"KL of {subject} is below {metrics.COLLAPSED_KL_NATS} nats: the decoder ignores {pronoun}"
             # A VAE of many dimensions prunes those that it does not need; hardly any left is a posterior collapse.
             num_active = len(kl) - len(collapsed)
             is_collapse = num_active < 2 or num_active < _MIN_ACTIVE_FRACTION * len(kl)

@@ -8,7 +8,6 @@ from trainers.theory import Stage, Term, Theory
 _NOTES = (
     "The gap log p(x) − ELBO is KL(q(z|x) ‖ p(z|x)): the distance of the Gaussian posterior from the true one.",
     "A latent dimension whose KL is 0 has collapsed: the decoder ignores it.",
-    "With beta ≠ 1, training minimizes recon + beta · KL; the reported ELBO always has beta = 1.",
 )
 _POINT_NOTES = (
     "p(x|z) is an isotropic Gaussian around the decoder's point, with a learned width. The decoder's points alone "
@@ -22,6 +21,10 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
     # The words that depend on the kind of data.
     points = kind == "points"
     item = "point" if points else "image"
+    weight = f"{options.beta:g}"
+    beta_note = f"Training minimizes recon + {weight} · KL: beta is {weight}. The reported ELBO always has beta = 1."
+    if options.beta == 1:
+        beta_note = "Training minimizes recon + KL, the negative ELBO: beta is 1."
     preprocessed = "A 2-D point." if points else "An image after preprocessing: binarized, or levels in [0, 1]."
     return Theory(
         objective_quantity="elbo",
@@ -59,5 +62,5 @@ def theory_for(options: Any, kind: DataKind) -> Theory:
             Stage("x̂", "decoder", f"The expected {item} under p(x|z).", "recon"),
         ),
         reference="Kingma & Welling 2014, eq. 3, arXiv:1312.6114",
-        notes=(*_NOTES, *(_POINT_NOTES if points else ())),
+        notes=(beta_note, *_NOTES, *(_POINT_NOTES if points else ())),
     )

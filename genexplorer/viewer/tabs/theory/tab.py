@@ -26,6 +26,7 @@ from trainers.theory import Term, Theory
 
 if TYPE_CHECKING:
     from genexplorer.session.run_poller import RunPoller
+    from trainers.config import RunConfig
 
 _MAX_PAGE_WIDTH_PX = 124 * GAP
 _TRACKED_COLUMNS = 3
@@ -45,6 +46,7 @@ class TheoryTab(Tab):
     def __init__(self, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(context, parent)
         self._theory: Theory | None = None
+        self._config: RunConfig | None = None  # of `_theory`
         self._waiting_reason = ""
         self._pipeline_stale = True
         self._seed = 0
@@ -80,14 +82,7 @@ class TheoryTab(Tab):
 
     def set_run(self, run: "RunPoller | None") -> None:
         """Show the theory of another run's family."""
-        self._theory, self._waiting_reason = None, ""
-        if run is not None and run.config is None:
-            self._waiting_reason = "The run's configuration cannot be read"
-        elif run is not None and run.config is not None:
-            try:
-                self._theory = run.config.theory()
-            except UserError as error:
-                self._waiting_reason = f"This family is not installed here: {error.message}"
+        self._read_theory(run)
         self.pipeline.clear()
         for label in (self.total, self.source, self.metrics):
             label.setText("")
@@ -96,14 +91,45 @@ class TheoryTab(Tab):
         self._show_theory()
         self._show_metrics()
 
+    def _config_of(self, run: "RunPoller | None") -> "RunConfig | None":
+        """Return the settings at the selected step, or as they are now while the newest one is followed."""
+        step = None if self.context.step_selection.following else self.context.step
+        return None if run is None else run.config_at(step)
+
+    def _read_theory(self, run: "RunPoller | None") -> None:
+        self._theory, self._waiting_reason = None, ""
+        self._config = self._config_of(run)
+        if self._config is not None:
+            try:
+                self._theory = self._config.theory()
+            except UserError as error:
+                self._waiting_reason = f"This family is not installed here: {error.message}"
+        elif run is not None:
+            self._waiting_reason = "The run's configuration cannot be read"
+
+    def _follow_settings(self) -> None:
+        """Show the theory again if settings were changed, or are others at the selected step."""
+        run, before = self.context.run, self._theory
+        if run is None or self._config_of(run) is self._config:
+            return
+        self._read_theory(run)
+        if self._theory != before:
+            self._show_theory()
+            self._pipeline_stale = True
+            self._show_metrics()
+            self._request_tensors()
+
     def on_changes(self, changed: frozenset[str]) -> None:
-        """Show new metrics."""
+        """Show new metrics and changed settings."""
+        if "settings" in changed:
+            self._follow_settings()
         if "metrics" in changed:
             self._show_metrics()
 
     def on_time(self, step: int | None) -> None:
         """Show the metrics and tensors of that step."""
         self._pipeline_stale = True
+        self._follow_settings()
         self._show_metrics()
         self._request_tensors()
 

@@ -16,9 +16,11 @@ from genexplorer.runs import layout
 from genexplorer.runs import parent as parent_record
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import Parent, State
+from genexplorer.runs.settings import write_changes
 from genexplorer.runs.store import RunStore
 from tests.fixtures.fake_run import running_run, write_run
 from tests.genexplorer.cli.conftest import Cli
+from trainers.events import ON_RESUME, SettingChange
 
 
 @pytest.fixture
@@ -90,6 +92,20 @@ def test_show_as_json_has_the_documented_fields(cli: Cli, store: RunStore) -> No
     assert shown["pictures"]["manifold"] == len(shown["snapshots"])
     assert Path(shown["paths"]["database"]).is_file()
     assert shown["alert_messages"][0]["code"] == "kl_dim_collapsed"
+
+
+def test_show_has_the_settings_that_were_changed(cli: Cli, store: RunStore) -> None:
+    assert "changed" not in cli("runs", "show", "brave").out
+    changes = [SettingChange(500, {"model.beta": 4.0}), SettingChange(ON_RESUME, {"optim.lr": 0.5})]
+    write_changes(store.find("brave-fox"), changes)
+    lines = cli("runs", "show", "brave").out
+    assert re.search(r"changed +model\.beta 4 \(1 until step 500\), optim\.lr \S+ \(0\.5 when it is resumed\)", lines)
+    shown = json.loads(cli("runs", "show", "brave", "--json").out)
+    assert shown["changes"] == [
+        {"step": 500, "values": {"model.beta": 4.0}},
+        {"step": None, "values": {"optim.lr": 0.5}},
+    ]
+    assert shown["config"]["model"]["beta"] == 1.0, "as it was started"
 
 
 def test_show_names_every_metric(cli: Cli, store: RunStore) -> None:

@@ -108,6 +108,13 @@ def test_axes_and_lines_have_names() -> None:
     assert "loss (nats)" in rendered and "step" in rendered and "train 100" in rendered and "▲lr 0.001" in rendered
 
 
+def test_a_mark_without_room_behind_it_has_its_text_before_it() -> None:
+    marks = (ChartAnnotation(100, "▲beta 1"), ChartAnnotation(110, "▲lr 0.1"), ChartAnnotation(3950, "▲800 steps"))
+    rendered = text(one_line(annotations=marks))
+    assert "▲beta 1" in rendered and "800 steps▲" in rendered
+    assert "lr 0.1" not in rendered, "there is no room beside the other mark"
+
+
 def test_steep_start_is_cropped_with_a_note() -> None:
     assert "cropped; a: full range" in text(one_line())
     full = text(one_line(show_full_range=True))

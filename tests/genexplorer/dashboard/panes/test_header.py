@@ -93,7 +93,7 @@ def test_time_cursor() -> None:
     ],
 )
 def test_objective_is_abbreviated_but_never_cut(width: int, terms: str, source: str) -> None:
-    theory = registry.family("vae").theory_for(None, "images")
+    theory = registry.family("vae").theory_for(registry.family("vae").options(), "images")
     values = {"test/elbo_ema": -148.9, "test/recon_ema": 143.1, "test/kl_ema": 5.8}
     line = header(STATUS, width=width, theory=theory, values=values).splitlines()[1]
     assert line.startswith(f"ELBO −148.9 {terms}") and line.endswith(source) and "…" not in line

@@ -10,6 +10,7 @@ from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from genexplorer.explore.protocol import Failure, Result
+from genexplorer.runs import layout, settings
 from genexplorer.session import formatting
 from genexplorer.session.latent_colors import latent_image
 from genexplorer.viewer.tabs.theory.tab import TheoryTab
@@ -19,6 +20,7 @@ from genexplorer.viewer.window import MainWindow
 from tests.fixtures.fake_run import digits, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
 from tests.genexplorer.viewer.mouse import QTest
+from trainers.events import SettingChange
 
 
 @pytest.fixture
@@ -35,6 +37,21 @@ def test_the_objective_is_written_out_with_live_numbers(theory: TheoryTab, windo
     window.context.step_selection.select(500)
     assert theory.total.text() != late
     assert "nats" in theory.cards["kl"].value.text()
+
+
+def test_the_text_has_the_settings_of_the_selected_step(theory: TheoryTab, window: MainWindow) -> None:
+    run = window.context.run
+    assert run is not None and "beta is 1." in theory.notes.text()
+    settings.write_changes(run.folder, [SettingChange(1000, {"model.beta": 4.0})])
+    try:
+        window.context.poll()
+        assert "recon + 4 · KL" in theory.notes.text()
+        window.context.step_selection.select(500)
+        assert "beta is 1." in theory.notes.text()
+        window.context.step_selection.follow()
+        assert "recon + 4 · KL" in theory.notes.text()
+    finally:
+        (run.folder / layout.CHANGES).unlink()
 
 
 def test_indices_of_a_formula_stand_below_the_line() -> None:
