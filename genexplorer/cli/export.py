@@ -11,6 +11,13 @@ from genexplorer.cli import output
 from genexplorer.cli.options import AsJson, OutFile, Run, RunsDir, Seed, Step, find_run
 from genexplorer.errors import ConfigError
 
+_PART_ALIASES = {"forward": "encoder", "inverse": "decoder"}  # as a flow's directions are called
+Part = Annotated[
+    str,
+    typer.Option(
+        "--part", help="Of ONNX: decoder, encoder or discriminator; of a flow also forward (x to z), inverse (z to x)."
+    ),
+]
 Count = Annotated[int, typer.Option("--count", min=1, max=10_000, help="Number of samples or latents.")]
 
 
@@ -24,6 +31,7 @@ class ExportOptions:
     step: int | None
     seed: int
     count: int
+    part: str
 
 
 @dataclass(frozen=True)
@@ -42,10 +50,11 @@ def export(
     step: Step = None,
     seed: Seed = 0,
     count: Count = 1000,
+    part: Part = "decoder",
     as_json: AsJson = False,
     runs_dir: RunsDir = None,
 ) -> None:
-    """Export a run: its metrics as a table, samples and latents as arrays."""
+    """Export a run: its model as ONNX, its metrics as a table, samples and latents as arrays."""
     from genexplorer.jobs.image_files import format_of
     from genexplorer.runs.export_run import safe_name
     from genexplorer.runs.status.run_status import read_status
@@ -57,7 +66,7 @@ def export(
     name = safe_name(read_status(folder).name)
     path = out or Path(f"{name}{'' if selected.suffix[1:] == format_name else f'-{format_name}'}{selected.suffix}")
     format_of(path, {selected.suffix: format_name})  # before anything is computed
-    facts = selected.write(ExportOptions(str(folder), path, runs_dir, step, seed, count))
+    facts = selected.write(ExportOptions(str(folder), path, runs_dir, step, seed, count, part))
     if as_json:
         output.print_json({"path": str(path), "format": format_name, **facts})
         return
@@ -105,7 +114,27 @@ def _write_array(
     return {"shape": shape, "type": str(values.dtype), "step": int(result.file_metadata["step"])}
 
 
+def _onnx(options: ExportOptions) -> Mapping[str, Any]:
+    from genexplorer.cli.pictures.image_command import ImageCommand
+    from trainers.storage import atomic_files
+
+    part = _PART_ALIASES.get(options.part, options.part)
+    with ImageCommand(
+        options.run, options.out, options.step, options.runs_dir, capability="sample", formats={".onnx": "ONNX"}
+    ) as command:
+        result = command.request("onnx", {"part": part})
+    atomic_files.write_bytes(options.out, result.arrays["file"].tobytes())
+    checked = f"{result.meta['error']:.1e} of the largest output, on {result.meta['num_checked']} inputs"
+    return {
+        "part": options.part,
+        "outputs": ", ".join(result.meta["outputs"]),
+        "step": int(result.file_metadata["step"]),
+        "difference in ONNX Runtime": checked,
+    }
+
+
 FORMATS: dict[str, _Format] = {
+    "onnx": _Format(".onnx", "a part of the model, compared with it by ONNX Runtime", _onnx),
     "csv": _Format(".csv", "metrics: one row for each recorded step", _csv),
     "parquet": _Format(".parquet", "the same, with titles, units and setups as metadata", _parquet),
     "samples": _Format(".npy", "samples of a seed: (N, H, W, C) uint8, or (N, 2) points", _samples),

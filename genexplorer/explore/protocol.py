@@ -44,6 +44,8 @@ images are uint8 (…, H, W, C) as expected values under p(x|z):
               points (count, 2): the generator's; arrows (count, 2): the direction that increases the logit.
 `density`     bounds, rows, columns; of "model" or "truth" -> log_prob (rows, columns) in nats, row 0 on top, −inf
               outside of the support; meta how: "exact", "importance-weighted estimate, 64 samples".
+`onnx`        part "decoder", "encoder" or "discriminator" -> file (bytes,) uint8: an ONNX file; meta part, outputs:
+              their names, error: the largest difference from the model over its largest output, num_checked, num_nodes.
 `points`      count, split -> points (N, 2), labels (N,); meta bounds that contain them.
 
 Meta `not_finite` is the fraction of values in images and points that are not finite; it is missing if all are finite.

@@ -12,7 +12,7 @@ from typing import Any
 from trainers.config import RunConfig
 from trainers.errors import ConfigError, UserError
 from trainers.families.interface import PROTOCOLS, Model
-from trainers.inference import images, interpolation, inversion, planes, points
+from trainers.inference import images, interpolation, inversion, onnx_export, planes, points
 from trainers.inference.chunks import Chunk, Result
 from trainers.inference.loaded_model import LoadedModel, load_model
 from trainers.inference.query import Query
@@ -39,6 +39,7 @@ _OPERATIONS: dict[str, tuple[Operation, tuple[str, ...]]] = {  # with the capabi
     "critic": (points.critic, ("critic",)),
     "density": (points.density, ("density",)),
     "points": (points.points, ("density",)),
+    "onnx": (onnx_export.onnx, ()),
 }
 
 

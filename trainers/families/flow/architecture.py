@@ -175,11 +175,11 @@ class PixelLayout(nn.Module):
     def to_channels(self, values: Tensor) -> Tensor:
         """Return channels (B, C, h, w) for values (B, N)."""
         if not self.is_reshape:
-            values = torch.cat((values, values.new_zeros(len(values), 1)), dim=1)
+            values = torch.cat((values, values.new_zeros(values.shape[0], 1)), dim=1)
             values = values.index_select(1, self.gather_index)
         return values.reshape(-1, *self.shape)
 
     def to_values(self, channels: Tensor) -> Tensor:
         """Return values (B, P, N) for channels (B, P · C, h, w), with P outputs per value, without padding."""
-        flat = channels.reshape(len(channels), -1, self.shape[0] * self.shape[1] * self.shape[2])
+        flat = channels.reshape(channels.shape[0], -1, self.shape[0] * self.shape[1] * self.shape[2])
         return flat if self.is_reshape else flat.index_select(2, self.valid_index)

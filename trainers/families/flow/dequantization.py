@@ -44,7 +44,7 @@ class Dequantization(nn.Module):
 
     def forward(self, x: Tensor, noise: Tensor | None) -> DequantizedBatch:
         """Return data as the transforms take them; without noise they are at the centers of their bins."""
-        zero = x.new_zeros(len(x))
+        zero = x.new_zeros(x.shape[0])
         return DequantizedBatch(x, zero, zero)
 
     def to_data(self, v: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class Dequantization(nn.Module):
 
     def inverse_ladj(self, v: Tensor) -> Tensor:
         """Return log |det ∂level/∂v|, (B,), in nats."""
-        return v.new_zeros(len(v))
+        return v.new_zeros(v.shape[0])
 
     def bin_centers(self, x: Tensor) -> Tensor:
         """Return data at the centers of their bins, in [0, 1] for images: the result of an exact round trip."""

@@ -136,7 +136,7 @@ class Flow(Model):
     def inverse_trace(self, z: Tensor) -> TransformTrace:
         """Return every stage from latents to the data; for images the last is their gray levels."""
         v = z.view(-1, *self.image_shape)
-        stages = [("z", v, v.new_zeros(len(v)))]
+        stages = [("z", v, v.new_zeros(v.shape[0]))]
         for transform in reversed(self.chain):
             v, ladj = transform.inverse(v)
             stages.append((transform.label, v, ladj))

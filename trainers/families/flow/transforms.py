@@ -67,7 +67,7 @@ class Coupling(Transform):
     def _condition(self, identity: Tensor, context: Tensor | None) -> Tensor:
         inputs = identity if context is None else torch.cat((identity, context), dim=1)
         parameters: Tensor = self.net(inputs).to(identity.dtype)
-        return parameters.view(len(identity), self.bend.num_parameters, self.mask.num_transformed)
+        return parameters.view(identity.shape[0], self.bend.num_parameters, self.mask.num_transformed)
 
 
 class LULinear(Transform):
@@ -93,7 +93,7 @@ class LULinear(Transform):
         with torch.autocast(x.device.type, enabled=False):  # rounding here would make the inverse inexact
             lower, upper = self._factors()
             z = x.flatten(1) @ (lower @ upper).T + self.shift
-        return z.view_as(x), self.log_diagonal.sum().expand(len(x))
+        return z.view_as(x), self.log_diagonal.sum().expand(x.shape[0])
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return x and its log-determinant."""
@@ -101,7 +101,14 @@ class LULinear(Transform):
         y = (z.flatten(1) - self.shift).T
         y = torch.linalg.solve_triangular(lower, y, upper=False, unitriangular=True)
         x = torch.linalg.solve_triangular(upper, y, upper=True).T
-        return x.reshape_as(z), -self.log_diagonal.sum().expand(len(z))
+        return x.reshape_as(z), -self.log_diagonal.sum().expand(z.shape[0])
+
+    def to_onnx_module(self) -> "DenseLinear":
+        """Return the same map with its matrix and the inverse: ONNX has no triangular solve."""
+        with torch.no_grad():
+            lower, upper = (factor.double() for factor in self._factors())
+            matrix = lower @ upper
+            return DenseLinear(matrix.float(), torch.linalg.inv(matrix).float(), self.shift, self.log_diagonal.sum())
 
     def _factors(self) -> tuple[Tensor, Tensor]:
         rows, columns = torch.tril_indices(self.size, self.size, -1, device=self.lower.device)
@@ -109,6 +116,32 @@ class LULinear(Transform):
         lower = eye.index_put((rows, columns), self.lower)
         upper = torch.diag(self.log_diagonal.exp()).index_put((columns, rows), self.upper)
         return lower, upper
+
+
+class DenseLinear(Transform):
+    """z = A x + b on flat values, with A and its inverse as buffers; for exports, not for training.
+
+    Args:
+        matrix: A, (D, D).
+        inverse_matrix: A⁻¹, (D, D).
+        shift: b, (D,).
+        ladj: log |det A|, a scalar.
+    """
+
+    def __init__(self, matrix: Tensor, inverse_matrix: Tensor, shift: Tensor, ladj: Tensor) -> None:
+        super().__init__()
+        for name, value in (("matrix", matrix), ("inverse_matrix", inverse_matrix), ("shift", shift), ("ladj", ladj)):
+            self.register_buffer(name, value.detach().clone())
+
+    def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return z and its log-determinant, the same for every image."""
+        z = x.flatten(1) @ self.get_buffer("matrix").T + self.get_buffer("shift")
+        return z.view_as(x), self.get_buffer("ladj").expand(x.shape[0])
+
+    def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return x and its log-determinant."""
+        x = (z.flatten(1) - self.get_buffer("shift")) @ self.get_buffer("inverse_matrix").T
+        return x.view_as(z), -self.get_buffer("ladj").expand(z.shape[0])
 
 
 class ElementwiseAffine(Transform):
@@ -129,17 +162,17 @@ class ElementwiseAffine(Transform):
     def forward(self, x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return z and its log-determinant, the same for every image."""
         z = x.flatten(1) * self.log_scale.exp() + self.shift
-        return z.view_as(x), self.log_scale.sum().expand(len(x))
+        return z.view_as(x), self.log_scale.sum().expand(x.shape[0])
 
     def inverse(self, z: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return x and its log-determinant."""
         x = (z.flatten(1) - self.shift) * (-self.log_scale).exp()
-        return x.view_as(z), -self.log_scale.sum().expand(len(z))
+        return x.view_as(z), -self.log_scale.sum().expand(z.shape[0])
 
 
 def compose(chain: Sequence[Transform], x: Tensor, context: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return the output of a chain of transforms and its log-determinant, (B,)."""
-    total = x.new_zeros(len(x))
+    total = x.new_zeros(x.shape[0])
     for transform in chain:
         x, ladj = transform(x, context)
         total = total + ladj
