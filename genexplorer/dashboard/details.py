@@ -81,6 +81,7 @@ class RunDetails:
     log: tuple[LogLine, ...] = ()
     alerts: tuple[AlertRow, ...] = ()
     marks: tuple[tuple[float, str], ...] = ()  # changed settings: x in the curves and text
+    inherited_until: float | None = None  # x in the curves where a branch starts
     image_kinds: tuple[str, ...] = ()
     image_steps: tuple[int, ...] = ()  # steps with an image of the displayed kind, ascending
     image: TiledImage | None = None

@@ -17,7 +17,7 @@ from genexplorer.dashboard.images.tiles import load_tiles
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
 from genexplorer.runs.record import ImageRef, RunStatus, State, XAxis
-from genexplorer.session.change_marks import ChangeMark, change_marks
+from genexplorer.session.change_marks import ChangeMark, branch_start, change_marks
 from genexplorer.session.charts import Chart, charts, selected_chart
 from genexplorer.session.preset_info import expected_failure
 from genexplorer.session.run_poller import RunPoller
@@ -90,6 +90,7 @@ class RunDetailsBuilder:
             # Assemble the details.
             step = request.selected_step
             selected_x = None if step is None else self._run_poller.x_at(step, request.x_axis)
+            start = branch_start(self._run_poller.command_history)
             image_steps = tuple(sorted({ref.step for ref in self._image_refs(request.image_kind)}))
             return RunDetails(
                 folder=self._folder,
@@ -103,6 +104,7 @@ class RunDetailsBuilder:
                 log=tuple(self._run_poller.log)[-_MAX_LOG_LINES:],
                 alerts=tuple(self._run_poller.alerts),
                 marks=self._marks,
+                inherited_until=None if start is None else self._x_of(start, request.x_axis),
                 image_kinds=_ordered_image_kinds(self._run_poller.images),
                 image_steps=image_steps or tuple(self._run_poller.snapshots),
                 image=self._read_image(request),

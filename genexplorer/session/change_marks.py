@@ -44,6 +44,14 @@ def change_marks(history: Iterable[CommandRow]) -> tuple[ChangeMark, ...]:
     return tuple(marks)
 
 
+def branch_start(history: Iterable[CommandRow]) -> ChangeMark | None:
+    """Return where a branch starts: what was before are the records of its parent. None for other runs."""
+    return next(
+        (ChangeMark(row.step, row.elapsed_s, _text(row)) for row in reversed([*history]) if row.command == FORK_COMMAND),
+        None,
+    )
+
+
 def earlier_values(config: "RunConfig", changes: Iterable[SettingChange]) -> Mapping[str, str]:
     """Return the earlier values of each changed setting by its dotted key: "50 until step 1,200".
 

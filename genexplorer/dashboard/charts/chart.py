@@ -87,6 +87,7 @@ class ChartData:
     format_number: Callable[[float], str] = "{:.4g}".format
     annotations: tuple[ChartAnnotation, ...] = ()
     selected_x: float | None = None  # x of the selected step, drawn as a vertical line
+    inherited_until: float | None = None  # x where a branch starts; the curves of its parent before are quieter
     log_scale: bool = False
     show_full_range: bool = False  # whether early values are never cropped
     notes: str = ""  # text at the right of the title, such as "smooth 0.8 · log"
@@ -263,7 +264,8 @@ class _Plot:
         for row, cells in enumerate(canvas.cells()):
             for column, (character, line_id) in enumerate(cells):
                 if line_id >= 0:
-                    self.grid.write(self.plot_left + column, row + 1, character, styles[line_id])
+                    style = self._style_at(column, styles[line_id])
+                    self.grid.write(self.plot_left + column, row + 1, character, style)
         # Point to values that are out of range.
         for line in lines:
             self._draw_arrows(canvas, line)
@@ -275,7 +277,14 @@ class _Plot:
                 continue
             for x_fraction, y_fraction in zip(x[inside].tolist(), y[inside].tolist(), strict=True):
                 column, row = canvas.cell_of(x_fraction, y_fraction)
-                self.grid.write(self.plot_left + column, row + 1, "•", line.style)
+                self.grid.write(self.plot_left + column, row + 1, "•", self._style_at(column, line.style))
+
+    def _style_at(self, column: int, style: str) -> str:
+        """Return the style of a line in a column of the plot: quieter before the start of a branch."""
+        start = self.data.inherited_until
+        if start is None or style.endswith("-raw") or column >= self._column(start) - self.plot_left:
+            return style
+        return f"{style}-raw"
 
     def _draw_peaks(self, canvas: BrailleCanvas, line: ChartLine, line_id: int) -> None:
         """Draw a faint vertical line to each lowest or highest value that is far from the curve."""

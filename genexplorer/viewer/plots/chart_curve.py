@@ -11,6 +11,7 @@ from PyQt6.QtGui import QColor
 
 from genexplorer.runs.record import XAxis
 from genexplorer.session.charts import LineStyle
+from genexplorer.session.palette import Palette
 
 Floats = NDArray[np.float64]
 MIN_LABEL_WIDTH_PX = 60.0  # at the right of the curves this width is reserved for their labels, or more
@@ -20,6 +21,8 @@ _MAX_PEAKS = 3  # arrows at either side of a chart for values that are out of ra
 # A detail is three visible widths wide and begins about this many of them left of the middle of the visible range, so
 # that short pans need no new reading.
 _DETAIL_MARGIN = 1.25
+_VEIL_OPACITY, _VEIL_Z = 0.6, 4  # above the curves, below lines and labels
+_VEIL_WIDTH = 1e12  # reaches beyond any step or second
 
 
 def value_at(x: Floats, values: Floats, position: float) -> float | None:
@@ -164,6 +167,15 @@ def inward_anchor(x_px: float, label_px: float, plot_px: float) -> float:
     return max(min(0.5, x_px / label_px), 1 - (plot_px - x_px) / label_px)
 
 
+def veil(end: float, palette: Palette) -> pg.LinearRegionItem:
+    """Return a region that makes the curves left of an x quieter, below the labels."""
+    color = QColor(palette.background)
+    color.setAlphaF(_VEIL_OPACITY)
+    region = pg.LinearRegionItem((-_VEIL_WIDTH, end), brush=color, pen=pg.mkPen(None), movable=False)
+    region.setZValue(_VEIL_Z)
+    return region
+
+
 @dataclass(frozen=True)
 class ChartSettings:
     """The settings of a chart."""
@@ -171,6 +183,7 @@ class ChartSettings:
     x_axis: XAxis = "step"
     logarithmic: bool = False
     smoothing: float = 0.0
+    inherited_until: float | None = None  # x where a branch starts; the curves of its parent before are quieter
 
 
 @dataclass(eq=False)

@@ -28,6 +28,7 @@ from genexplorer.viewer.plots.chart_curve import (
     robust_range,
     separate_peaks,
     spread_labels,
+    veil,
 )
 from genexplorer.viewer.style import GAP, make_pen, mix, scaled, text_font
 from genexplorer.viewer.widgets.controls import fill_box, timer
@@ -224,6 +225,8 @@ class ChartPlot(QWidget):
         self.title_label.setToolTip(literal_tooltip(title))
         for curve in self._curves:
             self._add_curve(curve)
+        if self._settings.inherited_until is not None:
+            self.plot.addItem(veil(self._settings.inherited_until, self._palette), ignoreBounds=True)
         # Mark the steps at which settings were changed.
         self._change_lines, self.special_marks = [], []
         pen = make_pen(self._palette.warning, 1.0, Qt.PenStyle.DotLine)

@@ -4,6 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from genexplorer.runs.record import XAxis
 from genexplorer.session import charts
-from genexplorer.session.change_marks import change_marks
+from genexplorer.session.change_marks import branch_start, change_marks
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.plots.chart_curve import ChartSettings, Curve, range_with_label_room
 from genexplorer.viewer.plots.chart_plot import ChartDetailLoader, ChartPlot
@@ -205,11 +206,12 @@ class CurvesTab(ContentTab):
         if run is not None:
             marks = [(self.x_of_step(mark.step), mark.text) for mark in change_marks(run.command_history)]
             visible_marks = [(x, text) for x, text in marks if x is not None]
+            start = branch_start(run.command_history)
+            settings = replace(self.settings, inherited_until=None if start is None else self.x_of_step(start.step))
             self.detail.clear()
             for plot in self.plots.values():
-                plot.set_curves(
-                    [self._curve(plot, metric) for metric in plot.chart.metrics], self.settings, visible_marks
-                )
+                curves = [self._curve(plot, metric) for metric in plot.chart.metrics]
+                plot.set_curves(curves, settings, visible_marks)
         self._apply_range()
         self._show_step()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from genexplorer.session import charts
-from genexplorer.session.change_marks import change_marks
+from genexplorer.session.change_marks import branch_start, change_marks
 from genexplorer.session.charts import Chart
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.panes.time_bar import objective_quantity
@@ -65,12 +65,14 @@ class ProgressCurves(QWidget):
             return
         # Draw the curves; metrics of the averaged weights, which made the images, replace those of the raw weights.
         marks = [(float(mark.step), mark.text) for mark in change_marks(run.command_history)]
+        start = branch_start(run.command_history)
+        settings = ChartSettings("step", False, _SMOOTHING, None if start is None else float(start.step))
         for plot in self.plots:
             metrics = plot.chart.metrics
             raw = {f"{name.removesuffix('_ema')}_raw" for name in metrics if name.endswith("_ema")}
             visible = [name for name in metrics if name not in raw]
             curves = [_curve(run, plot.chart, metric) for metric in visible]
-            plot.set_curves(curves, ChartSettings("step", False, _SMOOTHING), marks)
+            plot.set_curves(curves, settings, marks)
         self._fit()
 
     def set_step(self, step: int | None) -> None:

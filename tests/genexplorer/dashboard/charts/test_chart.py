@@ -128,6 +128,21 @@ def test_log_scale() -> None:
     assert "no log scale: values of both signs" in mixed
 
 
+def test_the_curve_of_a_parent_is_quieter_than_that_of_its_branch() -> None:
+    def columns(data: ChartData, style: str) -> set[int]:
+        cells = [(column, cell) for row in render_chart(data, 78, 15).rows for column, cell in enumerate(row)]
+        return {column for column, (text, name) in cells if name == style and "⠀" < text <= "⣿"}
+
+    data = one_line()
+    (line,) = data.lines
+    before = columns(data, line.style)
+    start = float(line.x[len(line.x) // 2])
+    branch = replace(data, inherited_until=start)
+    quiet, own = columns(branch, f"{line.style}-raw"), columns(branch, line.style)
+    assert quiet | own == before and max(quiet) < min(own)
+    assert 0.4 < len(quiet) / len(before) < 0.6, "the first values are cropped"
+
+
 def test_a_hidden_spike_has_an_arrow_with_its_value() -> None:
     x = np.arange(1000.0)
     y = np.linspace(100.0, 90.0, 1000)

@@ -5,11 +5,15 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from PyQt6.QtCore import QPointF, Qt
 from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
+from genexplorer.runs.branch import branch_point, create_branch, load_state
+from genexplorer.runs.status.run_status import read_config
+from genexplorer.runs.store import RunStore
 from genexplorer.session.charts import Chart
 from genexplorer.session.palette import LIGHT
 from genexplorer.viewer.plots.base_plot import ChartAxis, linear_ticks, log_ticks, time_ticks
@@ -26,7 +30,7 @@ from genexplorer.viewer.plots.chart_plot import ChartPlot
 from genexplorer.viewer.tabs.curves.metrics_panel import MIN_WIDTH_PX, MetricsPanel
 from genexplorer.viewer.tabs.curves.tab import CurvesTab
 from genexplorer.viewer.window import MainWindow
-from tests.fixtures.fake_run import running_run
+from tests.fixtures.fake_run import running_run, write_run
 from tests.genexplorer.viewer.conftest import Stage, tab_of
 from tests.genexplorer.viewer.mouse import QTest
 
@@ -108,6 +112,26 @@ def test_smoothing_keeps_the_raw_curve_and_touches_no_test_curve(curves: CurvesT
 def test_changes_are_marked(curves: CurvesTab) -> None:
     plot = curves.plots["elbo"]
     assert [(line.value(), line.label.format) for line in plot._change_lines] == [(1200.0, "▲ lr 0.0005")]
+
+
+def test_the_curve_of_a_parent_is_quieter_than_that_of_its_branch(stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
+    store = RunStore(tmp_path / "runs")
+    parent = write_run(store, steps=700, state="stopped", name="calm-owl")
+    point = branch_point(parent)
+    curves = tab_of(
+        stage.window(create_branch(store, point, load_state(point), read_config(parent), values={})), "Curves"
+    )
+    qtbot.waitUntil(lambda: "elbo" in curves.plots, timeout=5000)
+    plot = curves.plots["elbo"]
+
+    def end_of_parent() -> float:
+        (region,) = [item for item in plot.plot.getPlotItem().items if isinstance(item, pg.LinearRegionItem)]
+        return float(region.getRegion()[1])
+
+    assert end_of_parent() == 700
+    assert [line.label.format for line in plot._change_lines] == ["▲ from calm-owl at step 700"]
+    curves.change_settings(x_axis="images")
+    assert end_of_parent() == 700 * 128
 
 
 def test_quantities_are_selected_by_check_boxes(curves: CurvesTab) -> None:
