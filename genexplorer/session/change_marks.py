@@ -47,7 +47,11 @@ def change_marks(history: Iterable[CommandRow]) -> tuple[ChangeMark, ...]:
 def branch_start(history: Iterable[CommandRow]) -> ChangeMark | None:
     """Return where a branch starts: what was before are the records of its parent. None for other runs."""
     return next(
-        (ChangeMark(row.step, row.elapsed_s, _text(row)) for row in reversed([*history]) if row.command == FORK_COMMAND),
+        (
+            ChangeMark(row.step, row.elapsed_s, _text(row))
+            for row in reversed([*history])
+            if row.command == FORK_COMMAND
+        ),
         None,
     )
 
