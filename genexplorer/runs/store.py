@@ -1,5 +1,6 @@
 """The runs folder: create, list, find, rename, delete and restore runs."""
 
+import contextlib
 import os
 import secrets
 import shlex
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 EXIT_TIMEOUT_S = 2.0  # from the recorded outcome to the exit of the worker
 Runs = list[RunStatus]
+_NEW_PREFIX = ".new-"  # of a folder that becomes a run when it is complete
+_ABANDONED_AFTER_S = 24 * 3600.0  # without a new file in it
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
@@ -75,7 +78,7 @@ class RunStore:
         self.runs_dir.mkdir(parents=True, exist_ok=True)
         random_name = "" if name else run_notes.name  # a name that was typed never becomes part of a path
         folder = self.runs_dir / _new_id(config.preset or config.model.name, random_name)
-        temporary = self.runs_dir / f".new-{folder.name}"
+        temporary = self.runs_dir / f"{_NEW_PREFIX}{folder.name}"
         temporary.mkdir()
         try:
             atomic_files.write_json(temporary / layout.CONFIG, config.model_dump(mode="json"))
@@ -108,7 +111,12 @@ class RunStore:
     def new_temporary_folder(self) -> Path:
         """Create a hidden folder for a run that is not complete yet; `move_in` makes it a run."""
         self.runs_dir.mkdir(parents=True, exist_ok=True)
-        folder = self.runs_dir / f".new-{_random(12)}"
+        # Remove those of processes that were killed on the way.
+        for abandoned in self.runs_dir.glob(f"{_NEW_PREFIX}*"):
+            with contextlib.suppress(OSError):
+                if time.time() - abandoned.lstat().st_mtime > _ABANDONED_AFTER_S:
+                    shutil.rmtree(abandoned, ignore_errors=True)
+        folder = self.runs_dir / f"{_NEW_PREFIX}{_random(12)}"
         folder.mkdir()
         return folder
 

@@ -3,6 +3,7 @@
 from tests.fault_injection import (
     clocks,
     disks,
+    forks,
     hostile_files,
     hostile_folders,
     hostile_pictures,
@@ -19,6 +20,7 @@ from tests.fault_injection.case import FaultCase
 
 CASES: tuple[FaultCase, ...] = (
     *kills.CASES,
+    *forks.CASES,
     *writes.CASES,
     *disks.CASES,
     *numbers.CASES,

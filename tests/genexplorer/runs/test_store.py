@@ -3,6 +3,7 @@ import json
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -355,3 +356,14 @@ def test_other_folders_are_not_runs(store: RunStore) -> None:
     (store.runs_dir / "pictures").mkdir()
     (store.runs_dir / "file").write_text("x")
     assert len(store.list()) == 1
+
+
+def test_folders_of_killed_processes_are_removed_after_a_day(tmp_path: Path) -> None:
+    store = RunStore(tmp_path / "runs")
+    old, recent = store.new_temporary_folder(), store.new_temporary_folder()
+    (old / layout.CONFIG).write_text("{}")
+    a_day_ago = time.time() - 25 * 3600
+    os.utime(old, (a_day_ago, a_day_ago))
+    third = store.new_temporary_folder()
+    assert {path.name for path in store.runs_dir.iterdir()} == {recent.name, third.name}
+    assert store.list() == []
