@@ -26,8 +26,10 @@ from genexplorer.session import forking
 from genexplorer.session.change_marks import change_marks
 from genexplorer.workers import launcher
 from genexplorer.workers import main as worker
+from tests.fault_injection import tiny_runs
 from tests.fixtures.fake_run import write_run
 from tests.trainers import idx_files, tiny
+from trainers import presets
 from trainers.config import RunConfig
 from trainers.events import Command, Set, Stop
 from trainers.storage import branching, checkpoint, fault_injection
@@ -82,13 +84,23 @@ def curves(folder: Path) -> dict[str, tuple[list[float], list[float]]]:
 
 
 @pytest.mark.usefixtures("no_worker")
-def test_a_fork_of_a_fork_resumed_equals_the_uninterrupted_run_bit_for_bit(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("family", ["vae", "gan", "flow"])
+def test_a_fork_of_a_fork_resumed_equals_the_uninterrupted_run_bit_for_bit(
+    data: Path, tmp_path: Path, family: str
+) -> None:
     store = RunStore(tmp_path / "runs")
-    changes: dict[int, list[Command]] = {5: [Set({"model.beta": 0.5})]}
-    whole = store.create(deterministic(data, 24, lr="cosine"))
+    key, value = ("model.beta", 0.5) if family == "vae" else ("optim.lr", 5e-4)
+    changes: dict[int, list[Command]] = {5: [Set({key: value})]}
+
+    def create() -> Path:
+        if family == "vae":
+            return store.create(deterministic(data, 24, lr="cosine"))
+        return tiny_runs.create(store, family, {"schedule": {"lr": "cosine"}, "execution": {"eval_every": 7}}, steps=24)
+
+    whole = create()
     attempt(whole, changes)
     # Stopped at step 8, where its setting has changed; branched; stopped again; branched; stopped, and resumed.
-    parent = store.create(deterministic(data, 24, lr="cosine"))
+    parent = create()
     attempt(parent, {**changes, 8: [Stop()]})
     first = fork(parent)
     attempt(first, {13: [Stop()]})
@@ -101,9 +113,9 @@ def test_a_fork_of_a_fork_resumed_equals_the_uninterrupted_run_bit_for_bit(data:
     assert not tiny.unequal(last_state(whole), last_state(second))
     assert curves(second) == curves(whole), "its curves begin with those of its parents"
     config = read_config(second)
-    assert config.model.options["beta"] == 0.5 and config == settings.config_at(whole, 24)
+    assert presets.flatten(config.model_dump())[key] == value and config == settings.config_at(whole, 24)
     history = RunReader(second).command_history()
-    assert [(row.step, row.path, row.value) for row in history if row.path] == [(5, "model.beta", 0.5)]
+    assert [(row.step, row.path, row.value) for row in history if row.path] == [(5, key, value)]
 
 
 @pytest.mark.usefixtures("no_worker")
@@ -123,6 +135,20 @@ def test_settings_change_at_the_first_step_of_a_branch(data: Path, tmp_path: Pat
     assert not tiny.unequal(last_state(whole), last_state(result.folder))
     assert {(row.step, row.path) for row in RunReader(result.folder).command_history()} >= {(8, "model.beta")}
     assert settings.config_at(parent).schedule.steps == 24, "the parent stays as it was"
+
+
+@pytest.mark.usefixtures("no_worker")
+@pytest.mark.parametrize("family", ["gan", "flow"])
+def test_every_family_starts_from_weights_alone(tmp_path: Path, family: str) -> None:
+    store = RunStore(tmp_path)
+    parent = tiny_runs.create(store, family, steps=24)
+    attempt(parent)
+    branch = fork(parent, at_step=10)
+    attempt(branch)
+    status = read_status(branch)
+    assert (status.state, status.step) == (State.SUCCEEDED, 24)
+    arrays, _ = checkpoint.load_snapshot(layout.step_folder(branch / layout.SNAPSHOTS, 24))
+    assert all(np.isfinite(array).all() for array in arrays.values())
 
 
 @pytest.mark.usefixtures("no_worker")
