@@ -71,6 +71,19 @@ class SettingsForm:
         self.texts[key] = text.strip()
         self._validate()
 
+    def take_entries(self, other: "SettingsForm") -> None:
+        """Take over what was entered into another form of the same run."""
+        self.texts, self.lr_continuation = dict(other.texts), other.lr_continuation
+        self._validate()
+
+    def allowed(self, row: "SettableSetting") -> str:
+        """Return what a setting allows: why it is locked, or its limits and its unit."""
+        if row.locked:
+            return row.locked
+        if row.key == self.length_key:
+            return f"{row.unit}, or +10"
+        return " ".join(filter(None, (row.limits, row.unit)))
+
     def clear(self) -> None:
         """Remove all entered values."""
         self.texts.clear()
@@ -189,6 +202,8 @@ class SettingsForm:
             if not text:
                 continue
             value = parse_value(text)
+            if row.key == self.length_key and text.startswith("+") and isinstance(value, int | float):
+                value += row.value
             if row.locked:
                 self.errors[row.key] = row.locked
             elif not isinstance(value, str | int | float | bool):

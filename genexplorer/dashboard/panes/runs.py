@@ -1,41 +1,30 @@
 """The pane of runs: list, filter, comparison marks, and the actions on the selected run."""
 
-import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input
 
 from genexplorer.dashboard.charts.curves import COMPARISON_LABELS
-from genexplorer.dashboard.details import DashboardDetails, RunDetails
+from genexplorer.dashboard.details import DashboardDetails
 from genexplorer.dashboard.key_bindings import KeyBinding, forwarded_action, link
-from genexplorer.dashboard.panes.bars import StatusBar
+from genexplorer.dashboard.panes.run_actions import RunActionsPane
 from genexplorer.dashboard.panes.run_list import RunList, RunRow
-from genexplorer.dashboard.screens.dialogs import ConfirmScreen, TextScreen
-from genexplorer.dashboard.screens.run_dialogs import copy_command_screen, diagnosis_screen
 from genexplorer.dashboard.widgets import Text
-from genexplorer.errors import UserError
-from genexplorer.runs import settings
-from genexplorer.runs.record import RunStatus, State
-from genexplorer.runs.store import RunStore
-from genexplorer.session import actions, steering
-from genexplorer.session.actions import ActionResult
+from genexplorer.runs.record import RunStatus
 from genexplorer.session.run_tree import tree_rows
 
 if TYPE_CHECKING:
-    from trainers.config import RunConfig
+    pass
 
 _NO_RUNS_TEXT = "No runs yet.\nn trains a 2-D VAE\n(4 min)\ng shows the presets"
 
 
-class RunsPane(Vertical):
+class RunsPane(RunActionsPane):
     """The list of runs, and the actions on the selected one.
 
     Args:
@@ -46,48 +35,20 @@ class RunsPane(Vertical):
     KEYS: ClassVar[tuple[KeyBinding, ...]] = (
         KeyBinding("n", "new_run", "new", "train a new model", "Runs", in_footer=True),
         KeyBinding("g", "choose_preset", "presets", "presets, with expected result and time", "Runs"),
-        KeyBinding("p", "pause_or_resume", "pause", "pause or resume", "Runs", in_footer=True),
-        KeyBinding("s", "stop", "stop", "stop; the state is saved, r resumes", "Runs", in_footer=True),
-        KeyBinding("r", "resume", "resume", "resume a stopped, failed or lost run", "Runs"),
-        KeyBinding("comma", "settings", "settings", "change settings, while it trains or with its next start", "Runs"),
-        KeyBinding("o", "train_longer", "train longer", "train a run longer, also a finished one", "Runs"),
-        KeyBinding("i", "edit_notes", "name and tags", "name, tags and note", "Runs"),
-        KeyBinding("delete,backspace", "trash", "trash", "move the run to the trash", "Runs"),
-        KeyBinding("u", "undo", "undo", "restore the last run from the trash", "Runs"),
-        KeyBinding("v", "viewer", "viewer", "open the desktop viewer", "Runs", in_footer=True),
-        KeyBinding("y", "copy_command", "copy command", "copy a command line for this run", "Runs"),
-        KeyBinding("d", "diagnose", "diagnose", "alerts with hints, and last log lines", "Runs"),
+        *RunActionsPane.KEYS,
         KeyBinding("slash", "filter", "filter", "filter the runs; esc clears the filter", "Runs"),
         KeyBinding("space", "compare", "compare", "mark the run for a comparison of curves; esc ends it", "Runs"),
     )
 
-    class ListChanged(Message):
-        """A run was started, changed, deleted or restored: the folder of runs is to be read again."""
-
     class ComparisonChanged(Message):
         """A run was added to the comparison, or removed."""
 
-    @dataclass
-    class RunAdded(Message):
-        """A run was started or restored; it is to be selected."""
-
-        folder: Path
-
-    @dataclass
-    class ActionFinished(Message):
-        """An action on a run has finished."""
-
-        result: ActionResult
-
     def __init__(self, runs_dir: Path, initial_run: Path | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.runs_dir = runs_dir
+        super().__init__(runs_dir, **kwargs)
         self.compared: list[Path] = []
         self.folders: frozenset[Path] = frozenset()  # of all runs, including those that the filter hides
-        self._details = DashboardDetails()
         self._pending_selection = initial_run  # folder of a run to select once it is listed
         self._shown_inputs: tuple[object, ...] = ()
-        self._trashed_folders: list[Path] = []  # in the order of their deletion
         self.run_list = RunList(id="runs")
         self._title = Text("Runs", id="runs-title")
         self._filter = Input(placeholder="name, family, state, tag…", compact=True, id="filter")
@@ -229,202 +190,10 @@ class RunsPane(Vertical):
 
         self.app.push_screen(PresetScreen(), self.action_new_run)
 
-    @on(RunAdded)
-    def _run_added(self, event: RunAdded) -> None:
+    @on(RunActionsPane.RunAdded)
+    def _run_added(self, event: RunActionsPane.RunAdded) -> None:
         self._pending_selection = event.folder
         self.post_message(self.ListChanged())
-
-    # Actions on the selected run
-
-    def action_pause_or_resume(self) -> None:
-        """Pause an active run, or resume a paused one."""
-        if (status := self._require_selected()) is None:
-            return
-        if status.state is State.PAUSED:
-            self.action_resume()
-        elif self._require_active(status):
-            self._run_in_thread(f"Pausing {status.name}…", lambda: actions.pause(status.folder, self.runs_dir))
-
-    def action_stop(self) -> None:
-        """Stop an active run, after a confirmation."""
-        if (status := self._require_selected()) is None or not self._require_active(status):
-            return
-
-        def stop(confirmed: bool | None) -> None:
-            if confirmed:
-                self._run_in_thread(f"Stopping {status.name}…", lambda: actions.stop(status.folder, self.runs_dir))
-
-        question = f"Stop {status.name} at step {status.step:,}?"
-        self.app.push_screen(ConfirmScreen(question, "Its state is saved; r resumes it later.", "Stop"), stop)
-
-    def action_resume(self) -> None:
-        """Resume a run that is paused or has ended early."""
-        if (status := self._require_selected()) is None:
-            return
-        if status.state is State.PAUSED or status.state.resumable:
-            self._run_in_thread(f"Resuming {status.name}…", lambda: actions.resume(status.folder, self.runs_dir))
-        else:
-            self._notify(f"{status.name} cannot be resumed: {status.state.value}.", warning=True)
-
-    def take_step(self) -> bool:
-        """Let the selected run take a single step; False unless it is paused."""
-        details = self._details.runs
-        status = next((status for status in details if status.folder == self.selected), None)
-        if status is None or status.state is not State.PAUSED:
-            return False
-        self._run_in_thread(f"One step of {status.name}…", lambda: steering.take_steps(status.folder, self.runs_dir))
-        return True
-
-    def action_train_longer(self) -> None:
-        """Open the form of settings at the run's length."""
-        self.action_settings(at_length=True)
-
-    def action_settings(self, at_length: bool = False) -> None:
-        """Open the form that changes settings of the run."""
-        from genexplorer.dashboard.screens.settings import SettingsScreen
-        from genexplorer.session.steering_form import SettingsForm
-
-        if (status := self._require_selected()) is None:
-            return
-        try:
-            form = SettingsForm(status.folder, self.runs_dir)
-        except (UserError, OSError) as error:
-            self._notify(str(error), warning=True)
-            return
-        screen = SettingsScreen(form, form.length_key if at_length else "")
-
-        def closed(_result: None) -> None:
-            self.post_message(self.ListChanged())
-
-        self.app.push_screen(screen, closed)
-
-    def action_edit_notes(self) -> None:
-        """Edit the run's name, tags and note."""
-        from genexplorer.dashboard.screens.settings import NotesScreen
-
-        if (status := self._require_selected()) is None:
-            return
-
-        def save(edited: tuple[str, tuple[str, ...], str] | None) -> None:
-            if edited is not None:
-                name, tags, note = edited
-                self._run_in_thread(
-                    f"Saving {status.name}…",
-                    lambda: actions.edit_notes(status.folder, self.runs_dir, name=name, tags=tags, note=note),
-                )
-
-        self.app.push_screen(NotesScreen(status), save)
-
-    def action_trash(self) -> None:
-        """Move an ended run to the trash."""
-        if (status := self._require_selected()) is None:
-            return
-        if status.state.active:
-            self._notify(f"{status.name} is {status.state.value}; stop it first (s).", warning=True)
-            return
-
-        def delete() -> ActionResult:
-            result = actions.delete(status.folder, self.runs_dir)
-            if not result.ok or result.folder is None:
-                return result
-            self._trashed_folders.append(result.folder)  # thread-safe
-            return replace(result, hint="u restores it")
-
-        self._run_in_thread(f"Moving {status.name} to the trash…", delete)
-
-    def action_undo(self) -> None:
-        """Restore the run that was moved to the trash last."""
-        if not self._trashed_folders:
-            self._notify("Nothing to restore.")
-            return
-        trashed_folder = self._trashed_folders.pop()
-
-        def restore() -> ActionResult:
-            result = actions.restore(trashed_folder)
-            if result.ok and result.folder is not None:
-                self.post_message(self.RunAdded(result.folder))
-            return result
-
-        self._run_in_thread("Restoring…", restore)
-
-    def action_viewer(self) -> None:
-        """Open the desktop viewer on the run."""
-        if (status := self._require_selected()) is not None:
-            self._run_in_thread("Opening the viewer…", lambda: actions.open_viewer(status.folder, self.runs_dir))
-
-    def action_copy_command(self) -> None:
-        """Offer command lines for the run; the chosen one is copied to the clipboard."""
-        if (status := self._require_selected()) is not None:
-            self.app.push_screen(copy_command_screen(status, self._content_of(status), self.runs_dir), self._copy)
-
-    def _copy(self, line: str | None) -> None:
-        if line is not None:
-            self.app.copy_to_clipboard(line)
-            hint = "Sent to the terminal's clipboard. If the terminal does not support that, copy it from here."
-            self.app.push_screen(TextScreen("Copied", Content.assemble((line, "bold"), "\n\n", (hint, "$muted"))))
-
-    def action_diagnose(self) -> None:
-        """Show alerts with hints, and the last log lines."""
-        status = self._require_selected()
-        run = self._content_of(status) if status is not None else None
-        if run is None:
-            return
-        status, config = run.status, self._present_config(run.folder)
-
-        def apply(advice: steering.Suggestion | None) -> None:
-            if advice is not None and config is not None:
-                label = advice.label_for(status, config)
-                self._run_in_thread(f"{label}…", lambda: advice.apply(status, config, self.runs_dir))
-
-        self.app.push_screen(diagnosis_screen(run, config), apply)
-
-    def _present_config(self, folder: Path) -> "RunConfig | None":
-        """Return a run's settings as they are now; None if they cannot be read, or the run is read-only."""
-        try:
-            RunStore(self.runs_dir).require_own(folder)
-            return settings.config_at(folder)
-        except (UserError, OSError):
-            return None  # the alerts are shown without buttons
-
-    def _content_of(self, status: RunStatus) -> RunDetails | None:
-        run = self._details.run
-        return run if run is not None and run.folder == status.folder else None
-
-    def _require_selected(self) -> RunStatus | None:
-        """Return the selected run's status; without a selection, show a notice how to get a run."""
-        selected = self.selected
-        status = next((status for status in self._details.runs if status.folder == selected), None)
-        if status is None:
-            self._notify("No run selected; n trains a model.")
-        return status
-
-    def _require_active(self, status: RunStatus) -> bool:
-        """Return whether a run is active; if not, show a notice with its state."""
-        if not status.state.active:
-            hint = "; r resumes it" if status.state.resumable else ""
-            self._notify(f"{status.name} is not running: {status.state.value}{hint}.", warning=True)
-        return status.state.active
-
-    def _run_in_thread(self, announcement: str, action: Callable[[], ActionResult]) -> None:
-        """Run an action in a thread that does not delay quitting, and show its result."""
-        self._notify(announcement)
-
-        def work() -> None:
-            try:
-                result = action()
-            except Exception as error:  # a bug must not end the dashboard
-                result = ActionResult(False, f"{type(error).__name__}: {error}")
-            self.post_message(self.ActionFinished(result))
-
-        threading.Thread(target=work, name="run-action", daemon=True).start()
-
-    @on(ActionFinished)
-    def _action_finished(self, event: ActionFinished) -> None:
-        self._notify(str(event.result), warning=not event.result.ok)
-        self.post_message(self.ListChanged())
-
-    def _notify(self, text: str, *, warning: bool = False) -> None:
-        self.post_message(StatusBar.Notice(text, warning=warning))
 
 
 def matches(status: RunStatus, query: str) -> bool:

@@ -58,7 +58,7 @@ class MainScreen(Screen[None]):
         *forwarded_keys("CurvesPane", CurvesPane.KEYS),
         KeyBinding("left_square_bracket", "move_step(-1)", "back", "previous image", "Time", in_footer=True),
         KeyBinding("right_square_bracket", "move_step(1)", "ahead", "next image", "Time", in_footer=True),
-        KeyBinding("full_stop", "step_or_play", "play", "play the images over time; while paused, one step", "Time"),
+        KeyBinding("greater_than_sign", "play", "play", "play or pause the images over time", "Time"),
         KeyBinding("L,shift+l", "follow", "follow", "follow the newest step", "Time"),
         KeyBinding("k", "next_image_kind", "images", "next kind of image: samples, reconstructions, …", "Time"),
         KeyBinding("z", "image_size", "large", "few large images or many small ones", "Time"),
@@ -241,11 +241,6 @@ class MainScreen(Screen[None]):
             return
         self.step_selection.move(by)
         self.update_screen()
-
-    def action_step_or_play(self) -> None:
-        """Let a paused run take one step; otherwise play the images over time."""
-        if not self.query_one(RunsPane).take_step():
-            self.action_play()
 
     def action_play(self) -> None:
         """Play the images over time, or pause."""

@@ -1,6 +1,6 @@
-"""The form that changes a run's settings while it trains, and the form of its name, tags and note."""
+"""The form that changes a run's settings while it trains, or with its next start."""
 
-import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,30 +10,31 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Button, Input, Label, Select, Static
 
 from genexplorer.dashboard.charts.braille import SOLID, Dash
 from genexplorer.dashboard.charts.chart import Axis, ChartData, ChartLine
 from genexplorer.dashboard.charts.chart_view import ChartView
+from genexplorer.dashboard.screens.action_form import ActionForm, start_work
 from genexplorer.errors import UserError
-from genexplorer.runs.record import RunStatus
 from genexplorer.session import formatting, steering
-from genexplorer.session.actions import ActionResult
 from genexplorer.session.steering_form import SettingsForm
 from trainers.settable import SettableSetting
 
 _REFRESH_INTERVAL_S = 1.0
 _NUM_CURVE_POINTS = 120
-_MIN_ROWS_WITH_CURVE = 34  # of the screen: below, the course of the learning rate is not drawn
+_MIN_ROWS_OF_TALL_SCREEN = 34  # below, a curve of the learning rate takes its room from the list of settings
 _UNCHANGED = "as it is"
 
 
-class SettingsScreen(ModalScreen[None]):
+class SettingsScreen(ActionForm):
     """The settings of a run that can change, each with its limits, its value, and a field for a new one.
 
     Args:
         form: The form of the run.
+        owner: As of `ActionForm`.
+        on_fork: Opens the form of a branch with settings, "model.beta=1 optim.lr=0.001".
         focused_key: Key of the setting whose field gets the focus; the first by default.
     """
 
@@ -41,19 +42,23 @@ class SettingsScreen(ModalScreen[None]):
         Binding("escape", "cancel", "Close", show=False),
         Binding("ctrl+s,f5", "apply", "Apply", show=False),
         Binding("ctrl+y", "copy_command", "Copy command", show=False),
+        Binding("ctrl+f", "fork", "Fork instead", show=False, priority=True),  # in a field it would delete a word
     ]
 
     @dataclass
-    class Applied(Message):
-        """The changes were made, or refused."""
+    class Reread(Message):
+        """The run was read again, or why it cannot be."""
 
-        result: ActionResult
+        form: SettingsForm | str
 
-    def __init__(self, form: SettingsForm, focused_key: str = "") -> None:
-        super().__init__()
+    def __init__(
+        self, form: SettingsForm, owner: Widget, on_fork: Callable[[str], object], focused_key: str = ""
+    ) -> None:
+        super().__init__(owner)
         self.form = form
+        self._on_fork = on_fork
         self._focused_key = focused_key
-        self._is_applying = False
+        self._reading = False
         self._rows: dict[str, SettableSetting] = {row.key: row for row in form.rows}
 
     def compose(self) -> ComposeResult:
@@ -61,7 +66,7 @@ class SettingsScreen(ModalScreen[None]):
         with Vertical(classes="dialog wide", id="settings"):
             yield Static("", markup=False, classes="dialog-title", id="settings-title")
             with Horizontal(classes="setting"):
-                for name, title in (("key", "setting"), ("now", "now"), ("new", "new"), ("allowed", "allowed")):
+                for name, title in (("key", "  setting"), ("now", "now"), ("new", "new"), ("allowed", "allowed")):
                     yield Label(title, markup=False, classes=f"{name} heading")
             with VerticalScroll(id="settings-rows", can_focus=False):
                 for index, row in enumerate(self.form.rows):
@@ -74,22 +79,22 @@ class SettingsScreen(ModalScreen[None]):
             yield Static("", markup=False, id="message")
             with Horizontal(classes="buttons"):
                 yield Button("Apply (enter)", id="apply", variant="primary", compact=True)
-                yield Button("Copy command (ctrl+y)", id="copy", compact=True)
+                yield Button("Fork (^f)", id="fork", compact=True)
+                yield Button("Copy (^y)", id="copy", compact=True)
                 yield Button("Close (esc)", id="close", compact=True)
 
     def _compose_row(self, index: int, row: SettableSetting) -> ComposeResult:
         with Horizontal(classes="setting", id=f"setting-{index}"):
-            yield Label(row.key, markup=False, classes="key")
+            yield Label("", markup=False, classes="key")
             yield Label("", markup=False, classes="now")
-            is_locked = bool(row.locked)
-            if row.choices:
+            if row.locked:
+                yield Label("fixed", classes="new fixed")
+            elif row.choices:
                 options = [(Content(_UNCHANGED), ""), *((Content(choice), choice) for choice in row.choices)]
-                yield Select(options, value="", allow_blank=False, compact=True, disabled=is_locked, name=row.key)
+                yield Select(options, value="", allow_blank=False, compact=True, name=row.key)
             else:
-                yield Input(compact=True, disabled=is_locked, name=row.key)
-            limits = "" if row.key == self.form.length_key else row.limits
-            allowed = row.locked or " ".join(filter(None, (limits, row.unit)))
-            yield Label(allowed, markup=False, classes="allowed")
+                yield Input(compact=True, name=row.key)
+            yield Label("", markup=False, classes="allowed")
 
     def on_mount(self) -> None:
         """Show the values, and read them again from time to time: another front end may change them."""
@@ -99,7 +104,7 @@ class SettingsScreen(ModalScreen[None]):
         for editor in self.query("#settings-rows Input, #settings-rows Select"):
             if editor.name == key:
                 editor.focus()
-        self.set_interval(_REFRESH_INTERVAL_S, self._reload)
+        self.set_interval(_REFRESH_INTERVAL_S, self._reread)
 
     def _show_values(self) -> None:
         """Show the present value of each setting, also as the hint of its empty field."""
@@ -116,18 +121,26 @@ class SettingsScreen(ModalScreen[None]):
         form = self.form
         self._show_title()
         for index, row in enumerate(form.rows):
-            self.query_one(f"#setting-{index}").set_class(row.key in form.errors, "-wrong")
+            error, changed = form.errors.get(row.key, ""), row.key in form.values
+            widget = self.query_one(f"#setting-{index}")
+            widget.set_class(bool(error), "-wrong")
+            widget.query_one(".key", Label).update(Content(f"{'✗' if error else '•' if changed else ' '} {row.key}"))
+            widget.query_one(".allowed", Label).update(Content(error.removeprefix(f"{row.key}: ") or form.allowed(row)))
         has_choice = form.has_lr_choice and not form.errors
         self.query_one("#lr-choice").display = has_choice
         chart = self.query_one("#lr-curve", ChartView)
-        chart.display = has_choice and self.app.size.height >= _MIN_ROWS_WITH_CURVE
+        chart.display = has_choice
+        self.query_one("#settings").set_class(has_choice and self.app.size.height < _MIN_ROWS_OF_TALL_SCREEN, "-low")
         if has_choice:
             chart.show(self._lr_chart())
+            if self.focused is not None and self.focused.name in self._rows:
+                self.call_after_refresh(self.focused.scroll_visible, animate=False)
         self.query_one("#apply", Button).label = Content(f"{form.action} (enter)")
-        self.query_one("#apply", Button).disabled = bool(form.problem) or self._is_applying
-        self.query_one("#copy", Button).disabled = bool(form.problem)
-        if not self._is_applying:
-            self._show_message(form.problem or f"{form.changes}, {form.effect}", is_warning=bool(form.errors))
+        for name in ("#apply", "#copy"):
+            self.query_one(name, Button).disabled = bool(form.problem) or self.busy
+        if not self.busy:
+            text = form.problem or f"{form.changes}, {form.effect}"
+            self.show_message(f"✗ {text}" if form.errors else text)
 
     def _show_title(self) -> None:
         status = self.form.status
@@ -142,10 +155,7 @@ class SettingsScreen(ModalScreen[None]):
             ChartLine("then", "test", 100 * x, after, dash=SOLID),
         )
         axis = Axis("% of the new length")
-        return ChartData("learning rate", lines, axis=axis, show_full_range=True, format_number=formatting.number)
-
-    def _show_message(self, text: str, *, is_warning: bool) -> None:
-        self.query_one("#message", Static).update(Content.assemble((text, "$warning" if is_warning else "$muted")))
+        return ChartData("", lines, axis=axis, show_full_range=True, format_number=formatting.number, is_small=True)
 
     # Editing
 
@@ -163,100 +173,65 @@ class SettingsScreen(ModalScreen[None]):
     @on(Input.Submitted)
     @on(Button.Pressed, "#apply")
     def action_apply(self) -> None:
-        """Make the changes in a thread, or show why they cannot be made."""
-        if self._is_applying or self.form.problem:
+        """Make the changes, or show why they cannot be made."""
+        if self.form.problem or self.busy:
             self._refresh()
             return
-        self._is_applying = True
+        form = self.form
+        self.start(f"{form.changes}…", form.apply)
         self._refresh()
-        self._show_message(f"{self.form.changes}…", is_warning=False)
 
-        def apply() -> None:
-            result = self.form.apply()
-            if self.is_attached:
-                self.post_message(self.Applied(result))
-
-        threading.Thread(target=apply, name="set-settings", daemon=True).start()
-
-    @on(Applied)
-    def _applied(self, event: Applied) -> None:
-        self._is_applying = False
-        if event.result.ok:
-            self.form.clear()
-            with self.prevent(Input.Changed, Select.Changed):
-                for text_editor in self.query("#settings-rows Input").results(Input):
-                    text_editor.value = ""
-                for choice in self.query("#settings-rows Select").results(Select):
-                    choice.value = ""
-        self._reload()
-        symbol = "✓" if event.result.ok else "✗"
-        self._show_message(f"{symbol} {event.result}", is_warning=not event.result.ok)
-
-    def _reload(self) -> None:
-        """Read the settings again."""
-        if self._is_applying:
-            return
-        before = self.form.rows, self.form.status.state
-        try:
-            self.form.refresh()
-        except (UserError, OSError) as error:
-            self._show_message(f"✗ {error}", is_warning=True)
-            return
-        self._show_title()
-        if (self.form.rows, self.form.status.state) != before:
-            if [row.key for row in self.form.rows] != list(self._rows):
-                self.dismiss(None)  # the length has another unit: the rows are others
-                return
-            self._show_values()
-            self._refresh()
+    @on(Button.Pressed, "#fork")
+    def action_fork(self) -> None:
+        """Close the form, and open that of a branch with the entered values."""
+        values = " ".join(f"{key}={steering.format_value(value)}" for key, value in self.form.values.items())
+        self.dismiss(None)
+        self._on_fork(values)
 
     @on(Button.Pressed, "#copy")
     def action_copy_command(self) -> None:
         """Copy the command that makes the same changes."""
         if not self.form.problem:
             self.app.copy_to_clipboard(self.form.command)
-            self._show_message(f"copied: {self.form.command}", is_warning=False)
+            self.show_message(f"copied: {self.form.command}")
 
     @on(Button.Pressed, "#close")
-    def action_cancel(self) -> None:
-        """Close the form."""
-        self.dismiss(None)
+    def _close_pressed(self) -> None:
+        self.action_cancel()
 
+    # The run as it is now
 
-class NotesScreen(ModalScreen[tuple[str, tuple[str, ...], str] | None]):
-    """The form of a run's name, tags and note; returns them, or None."""
+    def _reread(self) -> None:
+        """Read the run again in a thread: that of a run on another machine waits for its heartbeat."""
+        if self.busy or self._reading:
+            return
+        self._reading, folder, runs_dir = True, self.form.folder, self.form.runs_dir
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Cancel", show=False),
-        Binding("ctrl+s,f5", "save", "Save", show=False),
-    ]
+        def read() -> None:
+            form: SettingsForm | str
+            try:
+                form = SettingsForm(folder, runs_dir)
+            except (UserError, OSError) as error:
+                form = str(error)
+            if self.is_attached:
+                self.post_message(self.Reread(form))
 
-    def __init__(self, status: RunStatus) -> None:
-        super().__init__()
-        self._status = status
+        start_work(read)
 
-    def compose(self) -> ComposeResult:
-        """Create three fields and the buttons."""
-        values = {"name": self._status.name, "tags": ", ".join(self._status.tags), "note": self._status.note}
-        with Vertical(classes="dialog wide"):
-            yield Static(f"Name, tags and note of {self._status.name}", markup=False, classes="dialog-title")
-            for key, value in values.items():
-                with Horizontal(classes="field"):
-                    yield Label(key, markup=False)
-                    hint = "separated by commas" if key == "tags" else ""
-                    yield Input(value, placeholder=hint, compact=True, id=f"notes-{key}")
-            with Horizontal(classes="buttons"):
-                yield Button("Save (enter)", id="save", variant="primary", compact=True)
-                yield Button("Cancel (esc)", id="cancel", compact=True)
-
-    @on(Input.Submitted)
-    @on(Button.Pressed, "#save")
-    def action_save(self) -> None:
-        """Close the form with its values."""
-        name, tags, note = (self.query_one(f"#notes-{key}", Input).value for key in ("name", "tags", "note"))
-        self.dismiss((name, tuple(tag.strip() for tag in tags.split(",") if tag.strip()), note))
-
-    @on(Button.Pressed, "#cancel")
-    def action_cancel(self) -> None:
-        """Close the form without a change."""
-        self.dismiss(None)
+    @on(Reread)
+    def _show_reread(self, event: Reread) -> None:
+        self._reading = False
+        if self.busy:
+            return
+        if isinstance(event.form, str):
+            self.show_message(f"✗ {event.form}")
+            return
+        before, self.form = self.form, event.form
+        self.form.take_entries(before)
+        self._show_title()
+        if (self.form.rows, self.form.status.state) != (before.rows, before.status.state):
+            if [row.key for row in self.form.rows] != list(self._rows):
+                self.dismiss(None)  # the length has another unit: the rows are others
+                return
+            self._show_values()
+            self._refresh()

@@ -130,8 +130,7 @@ class SettingsPanel(QDialog):
         for column, title in enumerate(("Setting", "Now", "New", "Allowed")):
             self._grid.addWidget(muted(title), 0, column)
         for index, row in enumerate(rows, 1):
-            limits = "" if row.key == self.form.length_key else row.limits
-            allowed = row.locked or " ".join(filter(None, (limits, row.unit)))
+            allowed = self.form.allowed(row)
             editor = self._editor(row)
             self.names[row.key], self.editors[row.key] = text(row.key), editor
             self._grid.addWidget(self.names[row.key], index, 0)

@@ -58,6 +58,25 @@ def test_a_finished_run_must_become_longer(tmp_path: Path) -> None:
     assert edited.problem == "" and edited.action == "Train longer"
 
 
+def test_a_length_with_a_plus_is_added(tmp_path: Path) -> None:
+    edited = form(tmp_path, "succeeded")
+    length = next(row for row in edited.rows if row.key == edited.length_key)
+    edited.set(edited.length_key, "+5")
+    assert edited.values == {edited.length_key: length.value + 5} and edited.is_longer
+    assert edited.allowed(length) == "steps, or +10"
+    edited.set(edited.length_key, "-5")
+    assert edited.errors, "less is a number like any other"
+
+
+def test_another_form_takes_over_what_was_entered(tmp_path: Path) -> None:
+    edited = form(tmp_path)
+    edited.set("model.beta", "2")
+    edited.lr_continuation = "hold"
+    fresh = SettingsForm(edited.folder, edited.runs_dir)
+    fresh.take_entries(edited)
+    assert fresh.values == {"model.beta": 2} and fresh.lr_continuation == "hold"
+
+
 def test_runs_elsewhere_are_read_only(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "elsewhere", steps=20, state="stopped")
     edited = SettingsForm(folder, tmp_path / "runs")

@@ -71,7 +71,7 @@ async def test_replay_moves_image_metrics_and_cursor(make_app: MakeApp, finished
         await pilot.press("[", "]", "L")
         await shows(pilot, "● following")
         step_selection = main_of(pilot).step_selection
-        await pilot.press("full_stop")  # from the newest step, playing starts at the first
+        await pilot.press("greater_than_sign")  # from the newest step, playing starts at the first
         await until(pilot, lambda: step_selection.playing and step_selection.selected_step is not None)
         await until(pilot, lambda: step_selection.selected_step == 2500, "the last image")
 
