@@ -23,6 +23,7 @@ _TOKEN = re.compile(
     r"|\x1b[P\]_].*?(?:\x1b\\|\x07)"  # titles and queries
     r"|[\r\n]|[^\x1b]"
 )
+_FULL_SCREEN = "\x1b[?1049h"
 _UNFINISHED = re.compile(
     r"\x1b(?:\[[?>=<]?[\d;]*[ $]?|[P\]_][^\x07\x1b]*\x1b?)?$"
 )  # a sequence whose end is not read yet
@@ -45,6 +46,7 @@ class Terminal:
         self._master, slave = os.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.output = b""
+        self._screen = Screen()
         kept = {key: value for key, value in environment.items() if key not in ("COLUMNS", "LINES")}
         self._process = subprocess.Popen(
             list(command),
@@ -77,10 +79,10 @@ class Terminal:
         """Collect output until the lines of the screen are as expected."""
         deadline = time.monotonic() + DEADLINE_S
         while True:
-            screen = screen_of(self.output)
-            if expected(screen):
+            lines = self._screen.lines
+            if expected(lines):
                 return
-            assert time.monotonic() < deadline, "\n".join(screen)
+            assert time.monotonic() < deadline, "\n".join(lines)
             self._read(0.2)
 
     def wait(self) -> int:
@@ -99,31 +101,60 @@ class Terminal:
     def _read(self, timeout_s: float) -> None:
         if select.select([self._master], [], [], timeout_s)[0]:
             try:
-                self.output += os.read(self._master, 65536)
+                output = os.read(self._master, 65536)
             except OSError:  # Linux reports the end of the other side as an error
                 return
+            self.output += output
+            self._screen.feed(output)
+
+
+class Screen:
+    """The text that output has drawn; colors are ignored.
+
+    The output may end anywhere: a character or an escape sequence of which only the first bytes have come is drawn when
+    the others have.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._unfinished = ""
+        self._cells: dict[tuple[int, int], str] = {}
+        self._row, self._column = 0, 0
+
+    def feed(self, output: bytes) -> None:
+        """Draw more output."""
+        text_read = self._unfinished + self._decoder.decode(output)
+        unfinished = _UNFINISHED.search(text_read)
+        self._unfinished = unfinished.group() if unfinished else ""
+        for token in _TOKEN.finditer(text_read[: len(text_read) - len(self._unfinished)]):
+            text = token.group()
+            if text == _FULL_SCREEN:
+                self._cells.clear()
+                self._row, self._column = 0, 0
+            elif token.group("position"):
+                self._row, self._column = (int(number) - 1 for number in token.group("position").split(";"))
+            elif text == "\n":
+                self._row += 1
+            elif text == "\r":
+                self._column = 0
+            elif not text.startswith("\x1b"):
+                self._cells[self._row, self._column] = text
+                self._column += cell_len(text)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines, each as wide as the last cell written."""
+        widths: dict[int, int] = {}
+        for row, column in self._cells:
+            widths[row] = max(widths.get(row, 0), column + 1)
+        return [
+            "".join(self._cells.get((row, column), " ") for column in range(widths.get(row, 0)))
+            for row in range(1 + max(widths, default=-1))
+        ]
 
 
 def screen_of(output: bytes) -> list[str]:
-    """Return the lines that output has drawn, each as wide as the last cell written; colors are ignored.
-
-    The output may end anywhere: a character or an escape sequence of which only the first bytes have come is left out.
-    """
-    text_read = codecs.getincrementaldecoder("utf-8")("replace").decode(output)
-    drawn = _UNFINISHED.sub("", text_read[max(text_read.rfind("\x1b[?1049h"), 0) :])
-    cells: dict[tuple[int, int], str] = {}
-    row, column = 0, 0
-    for token in _TOKEN.finditer(drawn):
-        text = token.group()
-        if token.group("position"):
-            row, column = (int(number) - 1 for number in token.group("position").split(";"))
-        elif text == "\n":
-            row += 1
-        elif text == "\r":
-            column = 0
-        elif not text.startswith("\x1b"):
-            cells[row, column] = text
-            column += cell_len(text)
-    height = 1 + max((row for row, _ in cells), default=-1)
-    widths = [1 + max((c for r, c in cells if r == row), default=-1) for row in range(height)]
-    return ["".join(cells.get((row, c), " ") for c in range(width)) for row, width in enumerate(widths)]
+    """Return the lines that output has drawn."""
+    screen = Screen()
+    screen.feed(output)
+    return screen.lines
