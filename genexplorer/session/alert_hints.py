@@ -27,6 +27,8 @@ ALERT_HINTS = {  # hints by the code of their alert
     "apt install g++); execution.compile=off skips the attempt.",
     "temporary_cache": "The training is correct. Compiled code is lost with the temporary folder, so the next start "
     "compiles again. Make the cache folder writable, or set XDG_CACHE_HOME to one that is.",
+    "initial_weights": "The training starts from the weights of another run, where name and shape fit. The others are "
+    "random, as without --init.",
     "images_skipped": "These files cannot be decoded as images; all others are used. Repair or remove them, and start "
     "a new run to train on them as well.",
     "threads_limited": "The environment limits OpenMP's threads, as batch systems do for the cores they assign. The "
