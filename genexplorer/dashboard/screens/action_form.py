@@ -71,9 +71,9 @@ class ActionForm(ModalScreen[ActionResult | None]):
         else:
             self.show_message(f"✗ {event.result}")
 
-    def show_message(self, text: str) -> None:
+    def show_message(self, text: str, style: str = "$accent") -> None:
         """Show a message; one that begins with ✗ is a warning."""
-        style = "$warning" if text.startswith("✗") else "$accent"
+        style = "$warning" if text.startswith("✗") else style
         self.query_one("#message", Static).update(Content.assemble((text, style)))
 
     def action_cancel(self) -> None:

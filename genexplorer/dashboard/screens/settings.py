@@ -140,7 +140,7 @@ class SettingsScreen(ActionForm):
             self.query_one(name, Button).disabled = bool(form.problem) or self.busy
         if not self.busy:
             text = form.problem or f"{form.changes}, {form.effect}"
-            self.show_message(f"✗ {text}" if form.errors else text)
+            self.show_message(f"✗ {text}" if form.errors else text, "$muted" if form.problem else "$accent")
 
     def _show_title(self) -> None:
         status = self.form.status

@@ -13,6 +13,7 @@ from genexplorer.dashboard.details import RunDetails
 from genexplorer.dashboard.widgets import Text
 from genexplorer.errors import UserError
 from genexplorer.runs.sanitize import one_line
+from genexplorer.session import formatting
 from genexplorer.session.change_marks import earlier_values, settings_text
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def _run_details(run: RunDetails) -> list[tuple[str, str]]:
     status = run.status
     details = [("name", status.name), ("id", status.id), ("folder", str(run.folder)), ("tags", ", ".join(status.tags))]
     details += [("note", status.note), ("attempt", str(status.attempt or "")), ("device", status.device)]
+    details += [("parent", formatting.origin(status.parent) if status.parent else "")]
     details += [("worker", f"process {status.pid} on {status.host}" if status.pid and status.state.active else "")]
     return [(key, value) for key, value in details if value]
 
