@@ -32,9 +32,12 @@ class ChangeMark:
 
 def change_marks(history: Iterable[CommandRow]) -> tuple[ChangeMark, ...]:
     """Return the marks of changed settings and numbers of threads; settings that changed together share one."""
+    rows = [*history]
+    start = _branch_row(rows)
     marks: list[ChangeMark] = []
-    for row in history:
-        text = "" if row.error else _text(row)
+    for row in rows:
+        is_ancestor = row.command == FORK_COMMAND and row is not start  # where a branch's parent itself began
+        text = "" if row.error or is_ancestor else _text(row)
         if not text:
             continue
         is_same = bool(marks) and (marks[-1].step, marks[-1].elapsed_s) == (row.step, row.elapsed_s)
@@ -46,14 +49,14 @@ def change_marks(history: Iterable[CommandRow]) -> tuple[ChangeMark, ...]:
 
 def branch_start(history: Iterable[CommandRow]) -> ChangeMark | None:
     """Return where a branch starts: what was before are the records of its parent. None for other runs."""
-    return next(
-        (
-            ChangeMark(row.step, row.elapsed_s, _text(row))
-            for row in reversed([*history])
-            if row.command == FORK_COMMAND
-        ),
-        None,
-    )
+    row = _branch_row(history)
+    return ChangeMark(row.step, row.elapsed_s, _text(row)) if row is not None else None
+
+
+def _branch_row(history: Iterable[CommandRow]) -> CommandRow | None:
+    """Return the record of where a branch starts; its parent's own start is an earlier one."""
+    rows = [row for row in history if row.command == FORK_COMMAND]
+    return rows[-1] if rows else None
 
 
 def earlier_values(config: "RunConfig", changes: Iterable[SettingChange]) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from genexplorer.runs import settings
 from genexplorer.runs.record import CommandRow
-from genexplorer.session.change_marks import ChangeMark, change_marks, earlier_values, settings_text
+from genexplorer.session.change_marks import ChangeMark, branch_start, change_marks, earlier_values, settings_text
 from trainers.events import ON_RESUME, SettingChange
 from trainers.presets import assemble
 
@@ -46,6 +46,14 @@ def test_threads_and_words_and_nothing() -> None:
 def test_what_was_refused_and_other_commands_have_no_mark() -> None:
     refused = row(1, "model.beta", -1, error="model.beta: must be at least 0")
     assert texts(refused, row(2, "", None, command="pause"), row(3, "", None, command="step")) == []
+
+
+def test_a_branch_is_marked_where_it_starts_and_not_where_its_parent_started() -> None:
+    parent, own = row(100, "", "red-elm", command="fork"), row(2000, "", "calm-owl", command="fork")
+    history = [parent, row(150, "model.beta", 2), own, row(2000, "optim.lr", 0.1)]
+    assert texts(*history) == ["beta 2", "from calm-owl at step 2,000, lr 0.1"]
+    assert branch_start(history) == ChangeMark(2000, 200.0, "from calm-owl at step 2,000")
+    assert branch_start([row(150, "model.beta", 2)]) is None
 
 
 def test_a_long_mark_is_cut_and_control_characters_are_dropped() -> None:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from genexplorer.dashboard.tabs.config import CONFIG_SECTIONS, config_lines
-from genexplorer.runs import settings
+from genexplorer.runs import parent, settings
+from genexplorer.runs.record import Parent
 from tests.fixtures.fake_run import write_run
 from tests.genexplorer.dashboard.conftest import SMALL, WIDE, MakeApp, shows, text_of, until
 from trainers.events import ON_RESUME, SettingChange
@@ -40,3 +41,11 @@ async def test_the_sidebar_and_the_theory_follow_the_selected_step(make_app: Mak
         await shows(pilot, "beta is 1.")
         await pilot.press("L")
         await shows(pilot, "recon + 4 · KL")
+
+
+async def test_a_branch_names_its_parent(make_app: MakeApp, tmp_path: Path) -> None:
+    folder = write_run(tmp_path, steps=60, pictures=False)
+    parent.write(folder, Parent("fork", "vae-2d-x", "calm-owl", 40, exact=True))
+    async with make_app(tmp_path).run_test(size=WIDE) as pilot:
+        await pilot.press("3")
+        await shows(pilot, "fork of calm-owl from checkpoint 40 (exact)")
