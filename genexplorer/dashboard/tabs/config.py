@@ -56,7 +56,6 @@ def _run_details(run: RunDetails) -> list[tuple[str, str]]:
     details = [("name", status.name), ("id", status.id), ("folder", str(run.folder)), ("tags", ", ".join(status.tags))]
     details += [("parent", formatting.origin(status.parent) if status.parent else "")]
     details += [("note", status.note), ("attempt", str(status.attempt or "")), ("device", status.device)]
-    details += [("parent", formatting.origin(status.parent) if status.parent else "")]
     details += [("worker", f"process {status.pid} on {status.host}" if status.pid and status.state.active else "")]
     return [(key, value) for key, value in details if value]
 
