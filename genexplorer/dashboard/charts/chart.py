@@ -27,6 +27,7 @@ _EARLY_FRACTION = 0.06  # values in this first part of the x axis may be cropped
 _MIN_LATE_VALUES = 8  # fewer values after the early part do not determine a range
 _MAX_SQUEEZE_FACTOR = 2.5  # early values are cropped if they would extend the y axis by more than this factor
 _MAX_LINE_LABEL_CELLS = 24
+_MIN_ANNOTATION_CELLS = 2  # of a text beside its mark
 _MIN_VALUES_WITH_OUTLIERS = 200  # from this number on, one value in 200 at each end counts as an outlier
 _MIN_PEAK_FRACTION = 0.5  # of the plot's height: values this far from the curve, or out of range, are pointed out
 _LINEAR_MARGIN, _LOG_MARGIN_FACTOR = 0.04, 1.05  # free space above and below the curves
@@ -353,25 +354,22 @@ class _Plot:
         self.grid.write(column, self.rows + 1, "▲", "selected-step")
 
     def draw_annotations(self) -> None:
-        """Write the annotations above the x axis, before their position where there is no room behind it.
-
-        Of those that would overlap, only the first character is written.
-        """
+        """Write the annotations above the x axis: each text behind its mark, before it, or cut, as there is room."""
+        inside = [mark for mark in self.data.annotations if self.x_scale.low <= mark.x <= self.x_scale.high]
+        ordered = sorted(((self._column(mark.x), mark) for mark in inside), key=lambda pair: pair[0])
         next_free_column, end = self.plot_left, self.plot_left + self.columns
-        for annotation in sorted(self.data.annotations, key=lambda annotation: annotation.x):
-            if not self.x_scale.low <= annotation.x <= self.x_scale.high:
-                continue
-            column, mark, text = self._column(annotation.x), annotation.text[:1], annotation.text[1:]
-            before = column - cell_len(text)
+        for column, annotation in ordered:
+            mark, text = annotation.text[:1], annotation.text[1:]
+            limit = min((other - 1 for other, _ in ordered if other > column), default=end)
+            room, before = limit - column - 1, column - cell_len(text)
             if column < next_free_column:
-                self.grid.write(column, self.rows, mark, annotation.style)
-            elif column + 1 + cell_len(text) > end and before >= next_free_column:
-                self.grid.write(before, self.rows, text + mark, annotation.style)
-            else:
-                text = clip(text, end - column - 1)
-                self.grid.write(column, self.rows, mark + text, annotation.style)
-                column += cell_len(text)
-            next_free_column = max(next_free_column, column + 2)
+                text = ""
+            elif cell_len(text) > room and before >= next_free_column:
+                self.grid.write(before, self.rows, text, annotation.style)
+                text = ""
+            text = clip(text, room) if min(room, cell_len(text)) >= _MIN_ANNOTATION_CELLS else ""
+            self.grid.write(column, self.rows, mark + text, annotation.style)
+            next_free_column = max(next_free_column, column + cell_len(text) + 2)
 
     def _column(self, x: float) -> int:
         return self.plot_left + round(float(self.x_scale.fraction(x)) * (self.columns - 1))

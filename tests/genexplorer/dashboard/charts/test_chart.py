@@ -108,11 +108,17 @@ def test_axes_and_lines_have_names() -> None:
     assert "loss (nats)" in rendered and "step" in rendered and "train 100" in rendered and "▲lr 0.001" in rendered
 
 
-def test_a_mark_without_room_behind_it_has_its_text_before_it() -> None:
-    marks = (ChartAnnotation(100, "▲beta 1"), ChartAnnotation(110, "▲lr 0.1"), ChartAnnotation(3950, "▲800 steps"))
-    rendered = text(one_line(annotations=marks))
-    assert "▲beta 1" in rendered and "800 steps▲" in rendered
-    assert "lr 0.1" not in rendered, "there is no room beside the other mark"
+def test_the_texts_of_marks_never_overlap() -> None:
+    def marks(*annotations: tuple[float, str]) -> str:
+        return text(one_line(annotations=tuple(ChartAnnotation(x, label) for x, label in annotations)))
+
+    assert "800 steps▲" in marks((3950, "▲800 steps")), "there is no room behind it"
+    rendered = marks((2000, "▲800 steps"), (2200, "▲from calm-owl"))
+    assert "800 steps▲" in rendered and "▲from calm-owl" in rendered
+    rendered = marks((100, "▲beta 1"), (110, "▲lr 0.1"), (600, "▲threads 4"))
+    assert "▲thre" in rendered and "lr 0.1" not in rendered
+    cut = marks((0, "▲beta 1, lr 0.001"), (800, "▲paused"))
+    assert "▲beta 1, lr…" in cut and "▲paused" in cut
 
 
 def test_steep_start_is_cropped_with_a_note() -> None:
