@@ -4,7 +4,9 @@ As in `genexplorer.session.actions`, `fork` blocks, and returns expected failure
 """
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -18,6 +20,7 @@ from genexplorer.runs.status.run_status import read_status
 from genexplorer.runs.store import RunStore
 from genexplorer.session import run_data, steering
 from genexplorer.session.actions import ActionResult, as_result
+from genexplorer.session.settings_text import parse_settings
 from genexplorer.workers import launcher
 from trainers.events import LrContinuation, ResumeState, SettingValue
 from trainers.training.timing import TrainingLength
@@ -26,6 +29,64 @@ if TYPE_CHECKING:
     from trainers.config import RunConfig
 
 branch_point = branch.branch_point
+EXPLANATION = (
+    "A new run goes on from there; this one is only read. A snapshot has weights alone: the optimizer starts anew."
+)
+
+
+@dataclass(frozen=True)
+class BranchRequest:
+    """The fields of the form of a branch, parsed.
+
+    Args:
+        at_step: Step of a checkpoint or snapshot; None for the newest checkpoint.
+        values: Settings of the branch by dotted key.
+        name: Its name; empty for a random one.
+    """
+
+    at_step: int | None = None
+    values: Mapping[str, SettingValue] = field(default_factory=dict)
+    name: str = ""
+
+    def start(self, folder: Path, runs_dir: Path) -> ActionResult:
+        """Start the branch of a run. It blocks."""
+        return fork(folder, runs_dir, at_step=self.at_step, values=self.values, name=self.name)
+
+
+def parse_request(at_step: str, settings: str, name: str) -> BranchRequest:
+    """Parse the fields of the form of a branch.
+
+    Raises:
+        ConfigError: if the step is not a number, or a setting not of the form key=value.
+    """
+    digits = at_step.strip().replace(",", "")
+    if digits and not (digits.isascii() and digits.isdecimal()):
+        raise ConfigError("At step: not a number", "leave it empty for the newest checkpoint")
+    return BranchRequest(int(digits) if digits else None, parse_settings(settings), name.strip())
+
+
+def form_defaults(
+    config: "RunConfig | None", snapshots: Sequence[int], selected_step: int | None
+) -> tuple[int | None, tuple[str, ...]]:
+    """Return what the form of a branch offers.
+
+    Args:
+        config: The run's settings; None if they cannot be read.
+        snapshots: The steps of its snapshots, ascending.
+        selected_step: The selected step; None while the newest is followed.
+
+    Returns:
+        The step of the newest snapshot up to the selected one, None for the newest checkpoint; and the keys of the
+        settings that can change.
+    """
+    from trainers import settable
+
+    step = None if selected_step is None else max((s for s in snapshots if s <= selected_step), default=None)
+    keys: tuple[str, ...] = ()
+    if config is not None:
+        with suppress(ConfigError):  # a family that is not installed here
+            keys = tuple(row.key for row in settable.settings(config))
+    return step, keys
 
 
 @as_result

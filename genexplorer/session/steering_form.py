@@ -125,6 +125,11 @@ class SettingsForm:
         return steering.describe_changes(self.config, self.values)
 
     @property
+    def values_text(self) -> str:
+        """The changed values as a line of settings: "model.beta=1 optim.lr=0.001"."""
+        return " ".join(f"{key}={steering.format_value(value)}" for key, value in self.values.items())
+
+    @property
     def length_key(self) -> str:
         """The key of the run's length: "schedule.steps"."""
         return f"schedule.{steering.own_length(self.config)[0]}"
@@ -145,9 +150,8 @@ class SettingsForm:
     @property
     def command(self) -> str:
         """The command line that does the same."""
-        pairs = " ".join(f"{key}={steering.format_value(value)}" for key, value in self.values.items())
         option = f" --lr-schedule {self.lr_continuation}" if self.has_lr_choice else ""
-        line = f"{run_command('runs set', self.folder)} {pairs}{option}".rstrip()
+        line = f"{run_command('runs set', self.folder)} {self.values_text}{option}".rstrip()
         if self.status.state in (State.RUNNING, State.PAUSED) or not self.values:
             return line
         return f"{line} && {run_command('runs resume', self.folder)}"

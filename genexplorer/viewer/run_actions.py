@@ -106,11 +106,31 @@ class RunActions(QObject):
                 self._context.alert.emit(f"The settings cannot be read: {error}")
                 return
             self._settings_panel = SettingsPanel(form, self._context, self._window)
+            self._settings_panel.fork_requested.connect(self.fork)
         self._settings_panel.show()
         self._settings_panel.raise_()
         self._settings_panel.activateWindow()
         if length:
             self._settings_panel.focus_setting(self._settings_panel.form.length_key)
+
+    def fork(self, settings_text: str = "") -> None:
+        """Show the form of a branch, which starts at the selected step, and open the branch.
+
+        Args:
+            settings_text: Settings of the branch: "model.beta=1".
+        """
+        from genexplorer.session import forking
+        from genexplorer.viewer.dialogs.fork import ForkDialog
+
+        run = self._context.run
+        if run is None:
+            return
+        selected = None if self._context.step_selection.following else self._context.step
+        step, keys = forking.form_defaults(run.config, run.snapshots, selected)
+        dialog, folder = ForkDialog(run.status, step, settings_text, keys, self._window), run.folder
+        if dialog.exec():
+            request, runs_dir = dialog.request, self._own_runs_dir
+            self._run_action("starting the branch…", lambda: request.start(folder, runs_dir), opens=True)
 
     def apply_suggestion(self, advice: steering.Suggestion) -> None:
         """Make the change that an alert advises."""

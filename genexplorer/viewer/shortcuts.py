@@ -30,6 +30,7 @@ def action_of(window: "MainWindow", event: QKeyEvent) -> Callable[[], object] | 
             Qt.Key.Key_P: window.run_actions.pause_or_resume,
             Qt.Key.Key_Period: window.run_actions.stop,
             Qt.Key.Key_E: window.run_actions.show_settings,
+            Qt.Key.Key_F: window.run_actions.fork,
             Qt.Key.Key_Delete: window.run_actions.delete,
             Qt.Key.Key_D: window.toggle_dark,
             Qt.Key.Key_Q: window.close,

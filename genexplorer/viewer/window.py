@@ -107,6 +107,7 @@ class MainWindow(QMainWindow):
             ("One step, while paused\t.", runs.step),
             ("Settings…\tCtrl+E", lambda: runs.show_settings()),
             ("Train longer…\tCtrl+Shift+E", lambda: runs.show_settings(length=True)),
+            ("Fork…\tCtrl+F", lambda: runs.fork()),
             ("Stop…\tCtrl+.", runs.stop),
             ("Name, tags and note…\tF2", runs.edit_notes),
             ("Move to the trash…\tCtrl+Del", runs.delete),

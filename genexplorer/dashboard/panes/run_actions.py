@@ -1,7 +1,6 @@
 """The actions on the selected run, with their keys; the pane of runs derives from this."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -161,16 +160,13 @@ class RunActionsPane(Vertical):
             settings_text: Settings of the branch: "model.beta=1".
         """
         from genexplorer.dashboard.screens.fork import ForkScreen
-        from trainers import settable
+        from genexplorer.session import forking
 
         if (status := self._require_selected()) is None:
             return
-        run, step, keys = self._content_of(status), None, tuple[str, ...]()
-        if run is not None:
-            with suppress(UserError):  # a family that is not installed here
-                keys = tuple(row.key for row in settable.settings(run.config)) if run.config is not None else ()
-            if run.selected_step is not None:
-                step = max((each for each in run.snapshots if each <= run.selected_step), default=None)
+        run = self._content_of(status)
+        config, snapshots, selected = (run.config, run.snapshots, run.selected_step) if run else (None, (), None)
+        step, keys = forking.form_defaults(config, snapshots, selected)
         screen = ForkScreen(status, self.runs_dir, self, step=step, settings=settings_text, setting_keys=keys)
 
         def started(result: ActionResult | None) -> None:

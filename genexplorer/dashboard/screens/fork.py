@@ -15,9 +15,7 @@ from genexplorer.dashboard.suggesters import KeySuggester
 from genexplorer.errors import ConfigError
 from genexplorer.runs.record import RunStatus
 from genexplorer.session import forking
-from genexplorer.session.settings_text import parse_settings
-
-_HELP = "A new run goes on from there; this one is only read. A snapshot has weights alone: the optimizer starts anew."
+from genexplorer.session.forking import BranchRequest
 
 
 class ForkScreen(ActionForm):
@@ -64,7 +62,7 @@ class ForkScreen(ActionForm):
                     yield Label(labels[key], markup=False)
                     suggester = KeySuggester(lambda: self._setting_keys) if key == "settings" else None
                     yield Input(value, placeholder=hints[key], compact=True, suggester=suggester, id=f"fork-{key}")
-            yield Static(_HELP, markup=False, classes="hint")
+            yield Static(forking.EXPLANATION, markup=False, classes="hint")
             yield Static("", markup=False, id="message")
             with Horizontal(classes="buttons"):
                 yield Button("Fork (enter)", id="start", variant="primary", compact=True)
@@ -75,43 +73,31 @@ class ForkScreen(ActionForm):
         """Focus the settings."""
         self.query_one("#fork-settings").focus()
 
-    def _text(self, key: str) -> str:
-        return self.query_one(f"#fork-{key}", Input).value.strip()
-
-    def _step(self) -> int | None:
-        text = self._text("at").replace(",", "")
-        if not text:
+    def _parse(self) -> BranchRequest | None:
+        """Return the parsed fields, or show why they cannot be parsed."""
+        at_step, settings, name = (self.query_one(f"#fork-{key}", Input).value for key in ("at", "settings", "name"))
+        try:
+            return forking.parse_request(at_step, settings, name)
+        except ConfigError as error:
+            self.show_message(f"✗ {error}")
             return None
-        if not (text.isascii() and text.isdecimal()):
-            raise ConfigError("At step: not a number", "leave it empty for the newest checkpoint")
-        return int(text)
 
     @on(Input.Submitted)
     @on(Button.Pressed, "#start")
     def action_fork(self) -> None:
         """Start the branch, or show why it cannot be started."""
-        try:
-            step, values = self._step(), parse_settings(self._text("settings"))
-        except ConfigError as error:
-            self.show_message(f"✗ {error}")
-            return
-        folder, runs_dir, name = self._status.folder, self._runs_dir, self._text("name")
-        self.start(
-            "Starting the branch… (a few seconds)",
-            lambda: forking.fork(folder, runs_dir, at_step=step, values=values, name=name),
-        )
+        request, folder, runs_dir = self._parse(), self._status.folder, self._runs_dir
+        if request is not None:
+            self.start("Starting the branch… (a few seconds)", lambda: request.start(folder, runs_dir))
 
     @on(Button.Pressed, "#copy")
     def action_copy_command(self) -> None:
         """Copy the command that starts the same branch."""
-        try:
-            step, values = self._step(), parse_settings(self._text("settings"))
-        except ConfigError as error:
-            self.show_message(f"✗ {error}")
-            return
-        command = forking.fork_command(self._status.folder, at_step=step, values=values)
-        self.app.copy_to_clipboard(command)
-        self.show_message(f"copied: {command}")
+        request = self._parse()
+        if request is not None:
+            command = forking.fork_command(self._status.folder, at_step=request.at_step, values=request.values)
+            self.app.copy_to_clipboard(command)
+            self.show_message(f"copied: {command}")
 
     @on(Button.Pressed, "#cancel")
     def _cancel_pressed(self) -> None:

@@ -184,7 +184,7 @@ class SettingsScreen(ActionForm):
     @on(Button.Pressed, "#fork")
     def action_fork(self) -> None:
         """Close the form, and open that of a branch with the entered values."""
-        values = " ".join(f"{key}={steering.format_value(value)}" for key, value in self.form.values.items())
+        values = self.form.values_text
         self.dismiss(None)
         self._on_fork(values)
 

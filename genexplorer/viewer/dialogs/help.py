@@ -26,6 +26,7 @@ _WINDOW_KEYS: KeyHelp = {
         (".", "one step, while paused"),
         ("Ctrl+E", "settings"),
         ("Ctrl+Shift+E", "train longer"),
+        ("Ctrl+F", "fork: start a branch"),
         ("Ctrl+.", "stop"),
         ("F2", "name, tags and note"),
         ("Ctrl+Del", "move to the trash"),

@@ -1,7 +1,7 @@
 """The panel that changes a run's settings while it trains; it stays open beside the window."""
 
 import pyqtgraph as pg
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import (
     QButtonGroup,
@@ -41,7 +41,12 @@ class SettingsPanel(QDialog):
         form: The form of the run.
         context: The state of the window.
         parent: The window.
+
+    Signals:
+        fork_requested(str): A branch is to be started with settings, "model.beta=1", instead of changing the run.
     """
+
+    fork_requested = pyqtSignal(str)
 
     def __init__(self, form: SettingsForm, context: ViewerContext, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -87,6 +92,10 @@ class SettingsPanel(QDialog):
         self.apply_button, self.command_button = QPushButton("Apply"), QPushButton("Copy as command")
         self.apply_button.setDefault(True)
         self.command_button.setAutoDefault(False)
+        self.fork_button = QPushButton("Fork here instead…")
+        self.fork_button.setAutoDefault(False)
+        buttons.addButton(self.fork_button, QDialogButtonBox.ButtonRole.ResetRole)
+        self.fork_button.clicked.connect(self._fork)
         buttons.addButton(self.apply_button, QDialogButtonBox.ButtonRole.ApplyRole)
         buttons.addButton(self.command_button, QDialogButtonBox.ButtonRole.ResetRole)
         buttons.rejected.connect(self.close)
@@ -223,6 +232,12 @@ class SettingsPanel(QDialog):
         self._is_applying = False
         self._outcome = f"✗ {reason}", True
         self._refresh()
+
+    def _fork(self) -> None:
+        """Leave the run as it is, and start a branch with the entered values."""
+        values = self.form.values_text
+        self.close()
+        self.fork_requested.emit(values)
 
     def focus_setting(self, key: str) -> None:
         """Put the focus into the field of a setting."""

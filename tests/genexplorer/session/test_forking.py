@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import genexplorer
-from genexplorer.errors import CheckpointError, UserError
+from genexplorer.errors import CheckpointError, ConfigError, UserError
 from genexplorer.runs import initial, layout, settings
 from genexplorer.runs import parent as parent_record
 from genexplorer.runs.artifacts import retention
@@ -336,3 +336,20 @@ def test_the_command_of_a_branch(tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=200, name="calm-owl", pictures=False)
     command = forking.fork_command(folder, at_step=100, values={"model.beta": 1.0})
     assert command == f"genexplorer fork calm-owl --runs-dir {tmp_path} --at 100 --set model.beta=1"
+
+
+def test_the_fields_of_the_form_are_parsed() -> None:
+    assert forking.parse_request("", "", " ") == forking.BranchRequest()
+    request = forking.parse_request(" 4,000 ", "model.beta=4 optim.lr=1e-3", "new-oak")
+    assert request == forking.BranchRequest(4000, {"model.beta": 4, "optim.lr": 1e-3}, "new-oak")
+    for at_step, settings in (("now", ""), ("-1", ""), ("1.5", ""), ("²", ""), ("", "model.beta")):
+        with pytest.raises(ConfigError):
+            forking.parse_request(at_step, settings, "")
+
+
+def test_the_form_offers_the_snapshot_up_to_the_selected_step() -> None:
+    config = presets.assemble("vae-2d")
+    step, keys = forking.form_defaults(config, (0, 100, 200), 150)
+    assert step == 100 and {"optim.lr", "model.beta"} <= set(keys)
+    assert forking.form_defaults(None, (100,), None) == (None, ())
+    assert forking.form_defaults(None, (100,), 50) == (None, ()), "no snapshot is that early"

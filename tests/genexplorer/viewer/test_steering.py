@@ -13,9 +13,10 @@ from pytestqt.qtbot import QtBot
 from genexplorer.runs import layout, settings
 from genexplorer.runs.record import AlertRow
 from genexplorer.runs.status.run_status import read_status
-from genexplorer.session import steering
+from genexplorer.session import forking, steering
 from genexplorer.session.actions import ActionResult
 from genexplorer.viewer.dialogs.alerts import AlertsDialog
+from genexplorer.viewer.dialogs.fork import ForkDialog
 from genexplorer.viewer.dialogs.notes import NotesDialog
 from genexplorer.viewer.dialogs.settings import SettingsPanel
 from genexplorer.viewer.window import MainWindow
@@ -128,6 +129,59 @@ def test_a_paused_run_takes_a_step(stage: Stage, tmp_path: Path, qtbot: QtBot, s
         QTest.keyClick(window, Qt.Key.Key_Period)
         qtbot.waitUntil(lambda: window.status.message.text() == "one step done", timeout=5000)
     assert steps == [run.folder]
+
+
+def test_a_branch_is_started_with_the_entered_settings_and_opened(
+    own: MainWindow, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[tuple[int | None, dict[str, Any], str]] = []
+
+    def fork(
+        _folder: Path, runs_dir: Path, *, at_step: int | None, values: Mapping[str, Any], name: str
+    ) -> ActionResult:
+        requests.append((at_step, dict(values), name))
+        return ActionResult(True, "a branch", "", write_run(runs_dir, name=name, steps=300, pictures=False))
+
+    def fill_in(dialog: ForkDialog) -> int:
+        start, copy = (
+            next(button for button in dialog.findChildren(QPushButton) if button.text() == label)
+            for label in ("Fork", "Copy as command")
+        )
+        assert dialog.settings_edit.text() == "model.beta=4"
+        dialog.step_edit.setText("now")
+        start.click()
+        assert "At step: not a number" in dialog.message.text() and dialog.result() == 0
+        dialog.step_edit.setText("1,000")
+        dialog.name_edit.setText("new-oak")
+        copy.click()
+        clipboard = QGuiApplication.clipboard()
+        assert clipboard is not None and "--at 1000 --set model.beta=4" in clipboard.text()
+        start.click()
+        return dialog.result()
+
+    monkeypatch.setattr(forking, "fork", fork)
+    monkeypatch.setattr(ForkDialog, "exec", fill_in)
+    own.run_actions.show_settings()
+    panel = panel_of(own)
+    panel.form.set("model.beta", "4")
+    panel.fork_button.click()
+    qtbot.waitUntil(lambda: own.context.run is not None and own.context.run.status.name == "new-oak", timeout=5000)
+    assert requests == [(1000, {"model.beta": 4}, "new-oak")]
+
+
+def test_a_branch_starts_at_the_selected_step(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    window = stage.window(write_run(tmp_path / "runs", steps=1500))
+    shown: list[str] = []
+
+    def cancel(dialog: ForkDialog) -> int:
+        shown.append(dialog.step_edit.text())
+        return 0
+
+    monkeypatch.setattr(ForkDialog, "exec", cancel)
+    QTest.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    window.context.step_selection.move(-1)
+    QTest.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    assert shown == ["", str(window.context.step)]
 
 
 def test_the_advice_of_an_alert_is_one_click_away(own: MainWindow, qtbot: QtBot, changes: Changes) -> None:
