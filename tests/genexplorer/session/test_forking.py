@@ -342,9 +342,9 @@ def test_the_fields_of_the_form_are_parsed() -> None:
     assert forking.parse_request("", "", " ") == forking.BranchRequest()
     request = forking.parse_request(" 4,000 ", "model.beta=4 optim.lr=1e-3", "new-oak")
     assert request == forking.BranchRequest(4000, {"model.beta": 4, "optim.lr": 1e-3}, "new-oak")
-    for at_step, settings in (("now", ""), ("-1", ""), ("1.5", ""), ("²", ""), ("", "model.beta")):
+    for at_step, line in (("now", ""), ("-1", ""), ("1.5", ""), ("²", ""), ("", "model.beta")):
         with pytest.raises(ConfigError):
-            forking.parse_request(at_step, settings, "")
+            forking.parse_request(at_step, line, "")
 
 
 def test_the_form_offers_the_snapshot_up_to_the_selected_step() -> None:
