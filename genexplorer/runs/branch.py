@@ -141,13 +141,13 @@ def create_branch(
         checkpoints = temporary / layout.CHECKPOINTS
         checkpoints.mkdir()
         checkpoint.save(layout.step_folder(checkpoints, point.step), state.arrays, state.meta)
-        history = copy_history(point.folder, temporary, point.step)
-        may_link = point.folder.resolve().parent == store.runs_dir.resolve()  # others could still write to the files
-        statements = _copy_pictures(point, temporary, may_link=may_link)
+        is_own = point.folder.resolve().parent == store.runs_dir.resolve()  # others could write to linked files
+        history = copy_history(point.folder, temporary, point.step, is_own=is_own)
+        statements = _copy_pictures(point, temporary, may_link=is_own)
         row = {"attempt": INHERITED_ATTEMPT, "step": point.step, "elapsed_s": history.elapsed_s, "command_id": ""}
         row |= {"command": FORK_COMMAND, "path": "", "value": json.dumps(own_name), "error": ""}
         sqlite.execute_all(temporary, [*statements, write.insert_row("changes", row)])
-        snapshot_step = _copy_snapshots(point, temporary, may_link=may_link)
+        snapshot_step = _copy_snapshots(point, temporary, may_link=is_own)
         # How far it is.
         record = _live_record(config, state, history)
         record = replace(record, created=run_notes.created, snapshot_step=snapshot_step)

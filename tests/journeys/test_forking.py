@@ -16,8 +16,7 @@ _KILLED_FORK = """
     from pathlib import Path
     from genexplorer.runs import branch
     from genexplorer.session import forking
-    copy_history = branch.copy_history
-    branch.copy_history = lambda *arguments: (copy_history(*arguments), os.kill(os.getpid(), signal.SIGKILL))
+    branch._copy_snapshots = lambda *arguments, **options: os.kill(os.getpid(), signal.SIGKILL)
     forking.fork(Path(sys.argv[1]), Path(sys.argv[1]).parent)
 """
 

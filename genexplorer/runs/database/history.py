@@ -37,20 +37,21 @@ class History:
     latest: dict[str, MetricValue]
 
 
-def copy_history(parent: Path, folder: Path, step: int) -> History:
+def copy_history(parent: Path, folder: Path, step: int, *, is_own: bool = False) -> History:
     """Create a run's database with the metrics, alerts, changes and pictures of another run up to a step.
 
     Args:
         parent: The other run's folder; it may be training.
         folder: The run folder, which has no database yet.
         step: The last step that is copied.
+        is_own: Whether the other run is in the same runs folder, so that its database is trusted.
 
     Raises:
         DamagedRunError: if the parent's database is missing or invalid.
         OSError: if the disk refuses.
     """
     problem = f"{parent.name}/{layout.DATABASE} cannot be read"
-    with sqlite.open_copy(parent / layout.DATABASE, folder, problem) as (source, target):
+    with sqlite.open_copy(parent / layout.DATABASE, folder, problem, is_own=is_own) as (source, target):
         for _ in sqlite.copy_rows(source, target, "metrics"):
             pass
         constants = {"attempt": INHERITED_ATTEMPT}

@@ -27,6 +27,7 @@ APPLICATION_ID = 0x47584C31  # "GXL1"
 DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BATCH_SIZES = (128, 16, 1)  # rows in one INSERT statement: as many as remain allow
 COPY_TIMEOUT_S = 60.0  # and as much again for each gigabyte of an imported database
+_ATTACHED = "original"  # the name of an attached database
 _ROLLBACK_SUFFIX = "-journal"
 _SUPER_JOURNAL_MAGIC_BYTES = 8  # at the end of a rollback journal that names a super-journal
 QUERY_TIMEOUT_S = 2.0  # for any query, as a malicious database could make one endless
@@ -268,13 +269,16 @@ def copy_tables(received: Path, folder: Path, on_progress: Callable[[float], Non
 
 
 @contextlib.contextmanager
-def open_copy(original: Path, folder: Path, problem: str) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
-    """Create a run's database, and open an untrusted one to copy from; what was copied is committed at the end.
+def open_copy(
+    original: Path, folder: Path, problem: str, *, is_own: bool = False
+) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
+    """Create a run's database, and open another one to copy from; what was copied is committed at the end.
 
     Args:
-        original: The untrusted file, with its logs beside it. Its rows are those of one moment.
+        original: The other file, with its logs beside it. Its rows are those of one moment.
         folder: The run folder, which has no database yet.
         problem: Begins the error message.
+        is_own: Whether the file is trusted: it is attached, and copied six times as fast.
 
     Yields:
         The connections to read from and to write to.
@@ -291,6 +295,9 @@ def open_copy(original: Path, folder: Path, problem: str) -> Iterator[tuple[sqli
         _open_read_only(original) as source,
     ):
         _limit_time(source, COPY_TIMEOUT_S * (1 + original.stat().st_size / 1e9))
+        if is_own:
+            with contextlib.suppress(sqlite3.OperationalError):  # such as without shared memory for its journal
+                target.execute(f"ATTACH ? AS {_ATTACHED}", (_uri(original, "ro"),))
         source.execute("BEGIN")
         target.execute("BEGIN")
         yield source, target
@@ -320,6 +327,12 @@ def copy_rows(
     columns = [name for name in all_columns if name not in LATER_COLUMNS or has_column(source, table, name)]
     names, places = ", ".join(columns), ", ".join("?" * len(columns))
     selected = ", ".join(str(constants.get(name, name)) for name in columns)
+    if any(row[1] == _ATTACHED for row in target.execute("PRAGMA database_list")):
+        target.execute(
+            f"INSERT INTO main.{table} ({names}) SELECT {selected} FROM {_ATTACHED}.{table} {condition}", values
+        )
+        yield
+        return
     rows = source.execute(f"SELECT {selected} FROM {table} {condition}", values)
     while batch := rows.fetchmany(10_000):
         target.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", batch)

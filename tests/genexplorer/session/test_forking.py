@@ -16,6 +16,7 @@ from genexplorer.runs import initial, layout, settings
 from genexplorer.runs import parent as parent_record
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.branch import branch_point
+from genexplorer.runs.database import sqlite
 from genexplorer.runs.import_run import import_run
 from genexplorer.runs.reader import RunReader
 from genexplorer.runs.record import Parent, State
@@ -218,6 +219,23 @@ def test_an_earlier_step_has_the_records_up_to_it_alone(tmp_path: Path) -> None:
     assert (mark.step, mark.text) == (500, "from brave-fox at step 500")
     assert mark.elapsed_s == pytest.approx(original.elapsed_s(500))
     assert read_status(folder).num_alerts == 0
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_records_are_the_same_whether_the_parent_is_trusted_or_not(tmp_path: Path) -> None:
+    """One database is attached, the other one read row by row."""
+    parent = write_run(tmp_path / "runs", steps=1300, state="lost", name="calm-owl", pictures=False)
+    shutil.copytree(parent, tmp_path / "theirs" / parent.name)
+    own = fork(parent, at_step=1000)
+    result = forking.fork(tmp_path / "theirs" / parent.name, tmp_path / "runs", at_step=1000)
+    assert result.folder is not None, str(result)
+    tables = ("metrics", "ticks", "scalars", "buckets", "alerts", "changes", "pictures")
+    dumps = []
+    for folder in (own, result.folder):
+        with sqlite.open_for_reading(folder) as database:
+            dumps.append({table: database.execute(f"SELECT * FROM {table}").fetchall() for table in tables})
+    assert dumps[0] == dumps[1]
+    assert dumps[0]["scalars"] and dumps[0]["alerts"] and len(dumps[0]["ticks"]) == 1001
 
 
 @pytest.mark.usefixtures("no_worker")
