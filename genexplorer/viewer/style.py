@@ -216,6 +216,7 @@ def _stylesheet(p: Palette) -> str:
     QPushButton:disabled, QToolButton:disabled {{ color: {mix(p.muted, p.background, 0.4)}; border-color: {line}; }}
     QPushButton:focus, QToolButton:focus {{ border-color: {p.accent}; }}
     QPushButton:default {{ background: {p.accent}; color: {p.background}; border-color: {p.accent}; }}
+    QPushButton:default:disabled {{ background: {line}; color: {p.muted}; border-color: {line}; }}
     QToolButton[flat="true"] {{ background: transparent; border-color: transparent; }}
     QToolButton[flat="true"]:hover {{ background: {p.surface}; border-color: {line}; }}
     QToolButton[flat="true"]:focus {{ border-color: {p.accent}; }}

@@ -124,6 +124,7 @@ class SettingsPanel(QDialog):
         self._recolor()
         self._show_rows()
         self._refresh()
+        self.focus_setting(next((row.key for row in form.rows if not row.locked), ""))  # not a button
 
     # Content ----------------------------------------------------------------------------------------------------
 

@@ -168,6 +168,25 @@ def test_every_key_has_one_action() -> None:
         assert len(own + keys) == len(set(own + keys)), widget.__name__
 
 
+def test_actions_on_runs_have_the_names_of_the_commands() -> None:
+    names = {key.name for key in MainScreen.KEYS}
+    commands = {
+        "pause",
+        "resume",
+        "step",
+        "stop",
+        "set",
+        "extend",
+        "fork",
+        "rename",
+        "tag",
+        "note",
+        "delete",
+        "restore",
+    }
+    assert commands <= names
+
+
 async def test_every_key_does_something_without_an_error(make_app: MakeApp, tmp_path: Path, finished: Path) -> None:
     for runs in (tmp_path, finished):
         async with make_app(runs).run_test(size=SMALL) as pilot:

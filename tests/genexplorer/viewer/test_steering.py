@@ -58,6 +58,7 @@ def test_settings_are_checked_applied_and_copied(own: MainWindow, qtbot: QtBot, 
     QTest.keyClick(own, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
     panel = panel_of(own)
     assert "Stopped at step 1,000" in panel.status_label.text() and not panel.apply_button.isEnabled()
+    assert panel.focusWidget() is panel.editors["optim.lr"], "Enter and Space press no button"
     beta = panel.editors["model.beta"]
     QTest.keyClicks(beta, "-1")
     assert "must be at least 0" in panel.message.text() and panel.message.property("role") == "warning"

@@ -6,9 +6,11 @@ import pytest
 from rich.cells import cell_len
 from textual.widgets import OptionList
 
+from genexplorer.dashboard.charts.chart_view import ChartView
 from genexplorer.dashboard.tabs.curves import CurvesPane
 from genexplorer.session import formatting
-from tests.genexplorer.dashboard.conftest import LARGE, SMALL, MakeApp, main_of, shows, text_of, until
+from tests.fixtures.fake_run import write_run
+from tests.genexplorer.dashboard.conftest import LARGE, SMALL, MakeApp, main_of, select, shows, text_of, until
 
 
 async def test_scale_axis_smoothing_and_range(make_app: MakeApp, finished: Path) -> None:
@@ -91,3 +93,27 @@ async def test_kinds_of_images(make_app: MakeApp, finished: Path) -> None:
         await shows(pilot, "manifold")
         await pilot.click("#samples .caption", offset=(2, 0))
         await shows(pilot, "reconstructions")
+
+
+async def test_every_chart_marks_changed_settings(make_app: MakeApp, tmp_path: Path) -> None:
+    write_run(tmp_path, name="brave-fox", steps=2500)  # its learning rate is changed at step 1,200
+    write_run(tmp_path, name="calm-owl", steps=2500, seed=1)
+    async with make_app(tmp_path).run_test(size=LARGE) as pilot:
+        await select(pilot, "brave-fox")
+        await shows(pilot, "▲lr ")
+        small = [view for view in main_of(pilot).query("#small ChartView").results(ChartView) if view.data.lines]
+        assert small and all([mark.text for mark in view.data.annotations] == ["▲"] for view in small)
+        chart = main_of(pilot).query_one(CurvesPane).large_chart
+        assert [mark.x for mark in chart.data.annotations] == [1200]
+        # On the other axes, the mark is at the same step.
+        await pilot.press("x")
+        await until(pilot, lambda: chart.data.axis.is_time and chart.data.annotations)
+        await pilot.press("x")
+        await until(pilot, lambda: chart.data.axis.name == "images" and chart.data.annotations)
+        assert chart.data.annotations[0].x == pytest.approx(1200 * 128, rel=0.01)
+        await pilot.press("x", "space")
+        await select(pilot, "calm-owl")
+        await pilot.press("space")
+        await until(
+            pilot, lambda: [mark.text[:5] for mark in chart.data.annotations] == ["▲A lr", "▲B lr"], "marks of both"
+        )
