@@ -65,7 +65,7 @@ test-runs: setup-test
 	@$(PYTEST) tests/genexplorer/runs tests/genexplorer/cores tests/genexplorer/workers tests/genexplorer/jobs tests/fault_injection
 
 test-session: setup-test
-	@$(PYTEST) tests/genexplorer/session tests/genexplorer/explore tests/genexplorer/export tests/genexplorer/cli tests/genexplorer/test_api.py
+	@$(PYTEST) tests/genexplorer/session tests/genexplorer/explore tests/genexplorer/export tests/genexplorer/share tests/genexplorer/cli tests/genexplorer/test_api.py
 
 test-dashboard: setup-test
 	@$(PYTEST) tests/genexplorer/dashboard

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from genexplorer import __version__
-from genexplorer.cli import demo, export, fork, open_ui, output, presets, train
+from genexplorer.cli import demo, export, fork, open_ui, output, presets, share, train
 from genexplorer.cli.data import inspect
 from genexplorer.cli.data import manage as manage_data
 from genexplorer.cli.doctor import command as doctor
@@ -34,6 +34,7 @@ _READS_RUN_DATA = (
     "trace",
     "density",
     "export",
+    "share",
 )
 
 EPILOG = """\
@@ -142,7 +143,7 @@ def _add_commands() -> None:
             "density": images.density,
             "progress": images.progress,
         },
-        "Share": {"export": export.export},
+        "Share": {"share": share.share, "export": export.export},
         "Manage": {"doctor": doctor.doctor},
     }
     for help_section, commands in help_sections.items():
