@@ -16,7 +16,7 @@ from genexplorer.cli.data import inspect
 from genexplorer.cli.data import manage as manage_data
 from genexplorer.cli.doctor import command as doctor
 from genexplorer.cli.options import RunsDir
-from genexplorer.cli.pictures import images, interpolate, reconstruct, trace
+from genexplorer.cli.pictures import images, interpolate, play, reconstruct, trace
 from genexplorer.cli.run_data import with_data_option
 from genexplorer.cli.runs import control, manage, show, steer
 from genexplorer.errors import UserError, as_user_error, missing_package
@@ -30,6 +30,7 @@ _READS_RUN_DATA = (
     "sample",
     "reconstruct",
     "interpolate",
+    "play",
     "invert",
     "trace",
     "density",
@@ -138,6 +139,7 @@ def _add_commands() -> None:
             "sample": images.sample,
             "reconstruct": reconstruct.reconstruct,
             "interpolate": interpolate.interpolate,
+            "play": play.play,
             "invert": reconstruct.invert,
             "trace": trace.trace,
             "density": images.density,

@@ -80,6 +80,12 @@ class RunActions(QObject):
         if QMessageBox.question(self._window, "Stop", text) == yes:
             self._run_action("stopping…", lambda: actions.stop(folder, self._own_runs_dir))
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the open run is paused."""
+        run = self._context.run
+        return run is not None and run.status.state is State.PAUSED
+
     def step(self) -> None:
         """Let the paused training take one step."""
         run = self._context.run

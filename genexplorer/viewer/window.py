@@ -345,6 +345,10 @@ class MainWindow(QMainWindow):
         if event is None:
             return
         used = event.key() == Qt.Key.Key_Escape and self.leave()
+        # A paused run takes a step in every tab, also where the key has another meaning.
+        if event.key() == Qt.Key.Key_Period and not _is_command(event) and self.run_actions.is_paused:
+            used = True
+            self.run_actions.step()
         used = used or (self.context.run is not None and not _is_command(event) and self.pages.current.on_key(event))
         action = None if used else action_of(self, event)
         if action is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from PIL import Image
 from safetensors import safe_open
 
 from tests.journeys.conftest import TINY, Shell
@@ -34,6 +35,14 @@ def test_a_run_is_exported_in_every_format(shell: Shell, tmp_path: Path) -> None
     assert np.load(export("latents", "--count", "7", out="latents.npy")).shape == (7, 2)
     with export("csv", out="metrics.csv").open(newline="") as rows:
         assert [int(row["step"]) for row in csv.DictReader(rows)][-1] == 20
+    # A latent path, as the viewer saves it.
+    (tmp_path / "walk.json").write_text('{"z": [[-1, 0], [0, 1], [1, 0]]}')
+    shell("play", tmp_path / "walk.json", "calm owl/1", "--frames", "5", "--out", tmp_path / "walk.gif")
+    with Image.open(tmp_path / "walk.gif") as animation:
+        assert animation.size == (280, 280) and getattr(animation, "n_frames", 1) > 1
+    (tmp_path / "walk.json").write_text('{"z": [[-1, 0, 5], [0, 1, 5]]}')
+    refused = shell("play", tmp_path / "walk.json", "calm owl/1", "--out", tmp_path / "no.gif", code=3).err
+    assert "point 0 is not 2 numbers" in refused and not (tmp_path / "no.gif").exists()
     # The run itself.
     shell("runs", "export", "calm owl/1", "--out", str(tmp_path / "run.zip"))
     shell("runs", "import", str(tmp_path / "run.zip"), "--runs-dir", str(tmp_path / "elsewhere"))

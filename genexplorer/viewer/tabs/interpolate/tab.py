@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +11,7 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QImage
 from PyQt6.QtWidgets import QButtonGroup, QHBoxLayout, QVBoxLayout, QWidget
 
-from genexplorer.session import command_lines
+from genexplorer.session import command_lines, latent_path
 from genexplorer.viewer.context import ViewerContext
 from genexplorer.viewer.style import GAP, scaled
 from genexplorer.viewer.tabs.interpolate.endpoint_panel import EndpointPanel
@@ -204,11 +205,16 @@ class InterpolateTab(ModelTab):
             self._show()  # the planes show the last frame
             return images
 
+        def write_path(file: Path) -> None:
+            run_id = self.run.status.id if self.run is not None else ""
+            latent_path.write_json(latent_path.LatentPath.of(frames.z), file, run=run_id, step=frames.step)
+
+        path = SaveTarget("Path as list of z", (".json",), write_path)
         animation = SaveTarget.of_animation("Animation", animation_frames, FRAME_MS, back_and_forth=True)
         selected = SaveTarget.of_image("Image at t", self.preview.image)
         if self.is_point_data:
-            return [selected, animation]
-        return [SaveTarget.of_image("Strip", partial(_strip_image, frames)), animation, selected]
+            return [selected, animation, path]
+        return [SaveTarget.of_image("Strip", partial(_strip_image, frames)), animation, selected, path]
 
     def build_command(self, run_id: str, step: int) -> str | None:
         """Return the command that makes the same strip."""

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from genexplorer.explore.protocol import Lane
+from genexplorer.session.latent_path import DEFAULT_FRAMES, LatentPath
 from genexplorer.session.observable import Observable
 from genexplorer.viewer.model_client import ModelRequest, ModelResponse, OnResult, RequestGroup, failure_text
-from genexplorer.viewer.tabs.manifold.selection import DEFAULT_FRAMES, LatentPath
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float64]

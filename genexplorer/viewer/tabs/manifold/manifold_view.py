@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import QVBoxLayout, QWidget
 
 from genexplorer.session.class_scheme import ClassScheme
 from genexplorer.session.formatting import count as short_count
+from genexplorer.session.latent_path import EMPTY_PATH
 from genexplorer.session.palette import Palette
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.model_client import RequestGroup
@@ -23,7 +24,7 @@ from genexplorer.viewer.tabs.manifold.latent_plane import LATENT_2D, LatentPlane
 from genexplorer.viewer.tabs.manifold.layers import Outline, cloud_outlines, point_outlines
 from genexplorer.viewer.tabs.manifold.manifold_plot import Drag, ManifoldPlot
 from genexplorer.viewer.tabs.manifold.point_cloud import POINT_COUNTS, PointCloudLoader
-from genexplorer.viewer.tabs.manifold.selection import EMPTY_PATH, Selection
+from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.tabs.manifold.tile_loader import TileLoader
 from genexplorer.viewer.tabs.manifold.tiles import DEFAULT_TILES, TileGrid, layout
 from genexplorer.viewer.tabs.manifold.toolbar import ManifoldToolbar

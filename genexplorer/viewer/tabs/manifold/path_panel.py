@@ -10,16 +10,10 @@ from PyQt6.QtGui import QImage, QMouseEvent, QPainter, QPaintEvent, QPalette
 from PyQt6.QtWidgets import QFileDialog, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from genexplorer.errors import UserError
+from genexplorer.session.latent_path import DEFAULT_FRAMES, EMPTY_PATH, LatentPath, read_json, write_json
 from genexplorer.viewer.style import scaled
 from genexplorer.viewer.tabs.manifold.inspector_data import InspectorData
-from genexplorer.viewer.tabs.manifold.selection import (
-    DEFAULT_FRAMES,
-    EMPTY_PATH,
-    LatentPath,
-    Selection,
-    read_json,
-    write_json,
-)
+from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.widgets.controls import fill_box, timer, tool_button
 from genexplorer.viewer.widgets.images import to_qimage
 from genexplorer.viewer.widgets.labels import muted

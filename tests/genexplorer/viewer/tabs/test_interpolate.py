@@ -10,6 +10,7 @@ from PIL import Image, ImageSequence
 from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
+from genexplorer.session import latent_path
 from genexplorer.session.own_image import OwnImage
 from genexplorer.session.plane import typical_norm
 from genexplorer.viewer.tabs.interpolate.interpolation import MAX_FILE_BYTES, animation_stride, chord_norms
@@ -222,7 +223,7 @@ def test_points_are_joined_in_their_plane(opened: Open, kind: str, tmp_path: Pat
     assert before.startswith("A (")
     tab.scrub(1.0)
     assert tab.preview.data.accessibleDescription() != before
-    assert [target.label for target in tab.save_targets()] == ["Image at t", "Animation"]
+    assert [target.label for target in tab.save_targets()] == ["Image at t", "Animation", "Path as list of z"]
     tab.save_targets()[0].write(tmp_path / "plane.png")
     copied = tab.copy_image()
     assert copied is not None and Image.open(tmp_path / "plane.png").width == copied.width() > 200
@@ -244,7 +245,7 @@ def test_the_command_names_both_ends(opened: Open, qtbot: QtBot) -> None:
 
 def test_what_can_be_saved_is_saved(opened: Open, tmp_path: Path) -> None:
     tab = opened("gan").tab
-    strip, walk, first = tab.save_targets()
+    strip, walk, first, path = tab.save_targets()
     strip.write(tmp_path / "strip.png")
     assert Image.open(tmp_path / "strip.png").width > 9 * 28
     for suffix in walk.suffixes:
@@ -257,6 +258,11 @@ def test_what_can_be_saved_is_saved(opened: Open, tmp_path: Path) -> None:
                 durations.append(frame.info["duration"])
         assert sum(durations) == (65 + 63) * FRAME_MS
     first.write(tmp_path / "one.png")
+    path.write(tmp_path / "path.json")
+    frames = tab.interpolation.frames
+    assert frames is not None
+    z = latent_path.read_json(tmp_path / "path.json", frames.z.shape[1]).z
+    assert z == pytest.approx(frames.z, abs=1e-6)
 
 
 def test_values_that_are_not_finite_are_reported(opened: Open, qtbot: QtBot) -> None:

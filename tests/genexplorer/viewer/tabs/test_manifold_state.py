@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from genexplorer.errors import DataError
+from genexplorer.session.latent_path import LatentPath, read_json, write_json
 from genexplorer.session.palette import DARK, contrast
 from genexplorer.session.plane import Coords
 from genexplorer.viewer.tabs.manifold import visible_range as views
 from genexplorer.viewer.tabs.manifold.glyphs import class_color
 from genexplorer.viewer.tabs.manifold.point_cloud import PointCloud, choose_glyph_points, ellipse
-from genexplorer.viewer.tabs.manifold.selection import LatentPath, Selection, read_json, write_json
+from genexplorer.viewer.tabs.manifold.selection import Selection
 from genexplorer.viewer.tabs.manifold.tiles import Mosaic, TileGrid, choose_factor, layout
 
 MNIST = (28, 28)
