@@ -2,20 +2,24 @@
 
 import csv
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 from PIL import Image
 from safetensors import safe_open
 
 from tests.journeys.conftest import TINY, Shell
 
 pytestmark = pytest.mark.process
+EXPORTS_DOC = Path(__file__).resolve().parents[2] / "docs" / "exports.md"
 
 
-def test_a_run_is_exported_in_every_format(shell: Shell, tmp_path: Path) -> None:
+def test_a_run_is_exported_in_every_format(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shell("train", "vae-2d", *TINY, "--steps", "20", "--name", "calm owl/1")
 
     def export(*arguments: str, out: str) -> Path:
@@ -30,6 +34,17 @@ def test_a_run_is_exported_in_every_format(shell: Shell, tmp_path: Path) -> None
     for weights in ("ema", "raw"):
         with safe_open(export("safetensors", "--weights", weights, out=f"{weights}.safetensors"), "np") as file:
             assert file.metadata()["step"] == "20" and "decoder.layers.0.weight" in file.keys()  # noqa: SIM118
+    # What the documentation says about reading them.
+    export("safetensors", out="weights.safetensors")
+    export("csv", out="metrics.csv")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", EXPORTS_DOC.read_text(), re.DOTALL)
+    assert len(blocks) == 3
+    values: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, values)
+    assert values["images"].shape == (16, 1, 28, 28) and values["facts"]["step"] == "20"
+    assert values["model"].decode(torch.zeros(1, 2)).shape == (1, 1, 28, 28) and 20 in values["elbo"]
     # Arrays and the table.
     assert np.load(export("samples", "--count", "5", out="samples.npy")).shape == (5, 28, 28, 1)
     assert np.load(export("latents", "--count", "7", out="latents.npy")).shape == (7, 2)
