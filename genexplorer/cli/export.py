@@ -207,11 +207,20 @@ def _curves(options: ExportOptions) -> Mapping[str, Any]:
     return {"curves": write_curves(folders, options.out, options.quantity, style), "runs": len(folders)}
 
 
+def _animation(options: ExportOptions) -> Mapping[str, Any]:
+    from genexplorer.jobs import progress_gif
+
+    with output.progress_bar("animation") as show_progress:
+        animation = progress_gif.export(Path(options.run), options.out, on_progress=show_progress)
+    return {"pictures": animation.image_kind, "frames": animation.num_frames, "last step": animation.last_step}
+
+
 FORMATS: dict[str, _Format] = {
     "onnx": _Format((".onnx",), "a part of the model, compared with it by ONNX Runtime", _onnx),
     "safetensors": _Format((".safetensors",), "weights, named as the parameters", _safetensors),
     "tensorboard": _Format((), "a folder with TensorBoard event files: scalars and images", _tensorboard),
     "curves": _Format((".svg", ".pdf"), "curves as a figure for a paper, in vectors", _curves),
+    "animation": _Format((".gif", ".webp", ".mp4"), "the training as an animation, as of 'progress'", _animation),
     "csv": _Format((".csv",), "metrics: one row for each recorded step", _csv),
     "parquet": _Format((".parquet",), "the same, with titles, units and setups as metadata", _parquet),
     "samples": _Format((".npy",), "samples of a seed: (N, H, W, C) uint8, or (N, 2) points", _samples),

@@ -50,6 +50,8 @@ def test_a_run_is_exported_in_every_format(shell: Shell, tmp_path: Path, monkeyp
     assert np.load(export("latents", "--count", "7", out="latents.npy")).shape == (7, 2)
     with export("csv", out="metrics.csv").open(newline="") as rows:
         assert [int(row["step"]) for row in csv.DictReader(rows)][-1] == 20
+    with Image.open(export("animation", out="training.webp")) as animation:
+        assert getattr(animation, "n_frames", 1) > 1
     # A latent path, as the viewer saves it.
     (tmp_path / "walk.json").write_text('{"z": [[-1, 0], [0, 1], [1, 0]]}')
     shell("play", tmp_path / "walk.json", "calm owl/1", "--frames", "5", "--out", tmp_path / "walk.gif")

@@ -124,7 +124,17 @@ class CurvesTab(ContentTab):
         return [
             SaveTarget("Charts", (".png",), lambda path: save_image(self._image(), path)),
             SaveTarget("Values", (".csv",), self._write_csv),
+            SaveTarget("Curve for a paper", (".svg", ".pdf"), self._write_vectors),
         ]
+
+    def _write_vectors(self, path: Path) -> None:
+        """Write the first chart as vector graphics, with the axes as they are chosen."""
+        from genexplorer.export.curves import FigureStyle, write_curves  # imports matplotlib
+
+        settings, run = self.settings, self.context.run
+        if run is not None:
+            style = FigureStyle(x_axis=settings.x_axis, smoothing=settings.smoothing, logarithmic=settings.logarithmic)
+            write_curves([run.folder], path, next(iter(self.plots)), style)
 
     def copy_image(self) -> QImage | None:
         """Return the charts."""

@@ -165,7 +165,9 @@ def test_a_zoom_is_shared_and_zero_shows_the_full_range(curves: CurvesTab, windo
 
 
 def test_charts_are_saved_as_image_and_csv(curves: CurvesTab, tmp_path: Path) -> None:
-    picture, numbers = curves.save_targets()
+    picture, numbers, vectors = curves.save_targets()
+    vectors.write(tmp_path / "elbo.svg")
+    assert "ELBO (nats)" in (tmp_path / "elbo.svg").read_text()
     picture.write(tmp_path / "charts.png")
     assert QImage(str(tmp_path / "charts.png")).width() > 400
     numbers.write(tmp_path / "charts.csv")
