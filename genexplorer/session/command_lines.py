@@ -170,6 +170,16 @@ def view(run: str) -> str:
     return _command_line("view", run)
 
 
+def share(run: str, step: int | None = None) -> str:
+    """Return the command that writes a page of a run."""
+    return _command_line("share", run, *_flag_unless_default(None, "--step", step))
+
+
+def export_run(run: str) -> str:
+    """Return the command that writes a run as a light zip file."""
+    return _command_line("runs", "export", run, "--light")
+
+
 def show(run: str) -> str:
     """Return the command that prints a run's state."""
     return _command_line("runs", "show", run)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PyQt6 import sip
 from PyQt6.QtCore import QObject, pyqtSignal
-from PyQt6.QtWidgets import QMessageBox, QWidget
+from PyQt6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from genexplorer.errors import UserError
 from genexplorer.runs import layout
@@ -138,6 +138,35 @@ class RunActions(QObject):
             request, runs_dir = dialog.request, self._own_runs_dir
             self._run_action("starting the branch…", lambda: request.start(folder, runs_dir), opens=True)
 
+    def share(self) -> None:
+        """Write a page of the open run, as of the displayed step, to a file that is chosen in a dialog."""
+        from genexplorer.runs.export_run import safe_name
+
+        run = self._context.run
+        if run is None:
+            return
+        selected = None if self._context.step_selection.following else self._context.step
+        name, _ = QFileDialog.getSaveFileName(
+            self._window, "Share as a page", f"{safe_name(run.status.name)}.html", "Page (*.html)"
+        )
+        if name:
+            folder, out = run.folder, Path(name).with_suffix(".html")
+            self._run_action("writing the page…", lambda: share_page(folder, out, selected))
+
+    def export(self) -> None:
+        """Write the open run as a light zip file, to a file that is chosen in a dialog."""
+        from genexplorer.runs.export_run import safe_name
+
+        run = self._context.run
+        if run is None:
+            return
+        name, _ = QFileDialog.getSaveFileName(
+            self._window, "Light copy", f"{safe_name(run.status.name)}.zip", "Zip file (*.zip)"
+        )
+        if name:
+            folder, out = run.folder, Path(name).with_suffix(".zip")
+            self._run_action("writing the copy…", lambda: export_light(folder, out))
+
     def apply_suggestion(self, advice: steering.Suggestion) -> None:
         """Make the change that an alert advises."""
         run = self._context.run
@@ -251,6 +280,32 @@ class RunActions(QObject):
             reason = run.status.reason or "reason unknown"
             hint = "Ctrl+P resumes from the newest checkpoint; W shows details."
             self._context.alert.emit(f"{run.status.name} {outcome}: {reason}. {hint}")
+
+
+@actions.as_result
+def share_page(folder: Path, out: Path, step: int | None) -> ActionResult:
+    """Write a page of a run; it blocks."""
+    from genexplorer.explore.client import ExplorerClient
+    from genexplorer.session.disk_use import size
+    from genexplorer.share.page import write_page
+
+    client = ExplorerClient(lambda response: None, lambda line: None)
+    try:
+        num_bytes = write_page([folder], out, client, step=step)
+    finally:
+        client.close()
+    return ActionResult(True, f"saved {out.name} ({size(num_bytes)})", "", folder)
+
+
+@actions.as_result
+def export_light(folder: Path, out: Path) -> ActionResult:
+    """Write a light copy of a run; it blocks."""
+    from genexplorer.runs.export_run import export_run
+    from genexplorer.session.disk_use import size
+
+    result = export_run(folder, out, light=True)
+    missing = f"; without {'; '.join(result.left_out)}" if result.left_out else ""
+    return ActionResult(True, f"saved {out.name} ({size(result.num_bytes)}){missing}", "", folder)
 
 
 def _run_in(folder: Path) -> Path:

@@ -108,6 +108,8 @@ class MainWindow(QMainWindow):
             ("Settings…\tCtrl+E", lambda: runs.show_settings()),
             ("Train longer…\tCtrl+Shift+E", lambda: runs.show_settings(length=True)),
             ("Fork…\tCtrl+F", lambda: runs.fork()),
+            ("Share as a page…", runs.share),
+            ("Light copy…", runs.export),
             ("Stop…\tCtrl+.", runs.stop),
             ("Name, tags and note…\tF2", runs.edit_notes),
             ("Move to the trash…\tCtrl+Del", runs.delete),

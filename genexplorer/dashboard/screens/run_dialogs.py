@@ -116,6 +116,8 @@ def run_commands(
         ("show", command_lines.show(run)),
         ("view", command_lines.view(run)),
         ("animation", command_lines.progress(run)),
+        ("page", command_lines.share(run)),
+        ("light copy", command_lines.export_run(run)),
     ]
     # Commands that need a capability of the model.
     if card is not None:

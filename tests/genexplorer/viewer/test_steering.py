@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QGuiApplication
-from PyQt6.QtWidgets import QApplication, QMessageBox, QPushButton
+from PyQt6.QtWidgets import QApplication, QFileDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from genexplorer.runs import layout, settings
@@ -216,6 +216,19 @@ def test_name_tags_and_note_are_edited(own: MainWindow, qtbot: QtBot, monkeypatc
     assert run is not None
     status = read_status(run.folder)
     assert (status.name, status.tags, status.note) == ("calm-owl", ("a", "lecture-3"), "<b>collapses</b>")
+
+
+def test_a_run_is_saved_as_a_light_copy_and_as_a_page(
+    own: MainWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    files = [str(tmp_path / "copy"), str(tmp_path / "page.html")]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (files.pop(0), ""))
+    own.run_actions.export()
+    qtbot.waitUntil(lambda: "saved copy.zip" in own.status.message.text(), timeout=10_000)
+    assert "it cannot be resumed" in own.status.message.text() and (tmp_path / "copy.zip").exists()
+    own.run_actions.share()
+    qtbot.waitUntil(lambda: "saved page.html" in own.status.message.text(), timeout=60_000)
+    assert "slow-yew" in (tmp_path / "page.html").read_text()
 
 
 def test_a_run_is_moved_to_the_trash_after_a_question(

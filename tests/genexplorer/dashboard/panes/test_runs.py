@@ -23,6 +23,9 @@ from tests.genexplorer.dashboard.conftest import (
 )
 
 
+ALWAYS = ["show", "view", "animation", "page", "light copy"]  # commands for every run
+
+
 async def test_long_list_scrolls_and_its_scroll_bar_hides_nothing(make_app: MakeApp, tmp_path: Path) -> None:
     first = write_run(tmp_path, name="first-fir", steps=150, pictures=False)
     for number in range(8):
@@ -171,10 +174,18 @@ def test_commands_depend_on_the_capabilities_of_the_model(tmp_path: Path) -> Non
     def commands(kind: FakeKind) -> set[str]:
         lines = run_commands("run-1", tmp_path, None, 500, card(500, kind))
         assert all(line.startswith("genexplorer ") and "run-1" in line for _, line in lines)
-        return {name for name, _ in lines} - {"show", "view", "animation", "samples", "interpolation"}
+        return {name for name, _ in lines} - {
+            "show",
+            "view",
+            "animation",
+            "page",
+            "light copy",
+            "samples",
+            "interpolation",
+        }
 
     assert commands("vae") == {"manifold", "reconstructions"}
     assert commands("gan") == {"plane", "inversions"}
     assert commands("flow") == {"plane", "reconstructions", "trace"}
     assert commands("gan-points") == {"inversions", "density"}
-    assert [name for name, _ in run_commands("run-1", tmp_path, None, None, None)] == ["show", "view", "animation"]
+    assert [name for name, _ in run_commands("run-1", tmp_path, None, None, None)] == ALWAYS
