@@ -22,7 +22,6 @@ from tests.genexplorer.dashboard.conftest import (
     until,
 )
 
-
 ALWAYS = ["show", "view", "animation", "page", "light copy"]  # commands for every run
 
 
