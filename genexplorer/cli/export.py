@@ -226,4 +226,4 @@ FORMATS: dict[str, _Format] = {
     "samples": _Format((".npy",), "samples of a seed: (N, H, W, C) uint8, or (N, 2) points", _samples),
     "latents": _Format((".npy",), "latents of test images (means of q(z|x)): (N, d) float32", _latents),
 }
-EPILOG = "Formats: " + " · ".join(f"{name}: {selected.help}" for name, selected in FORMATS.items())
+EPILOG = "\n\n".join(f"{name}: {selected.help}" for name, selected in FORMATS.items())
