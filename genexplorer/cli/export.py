@@ -3,52 +3,86 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from genexplorer.cli import output
-from genexplorer.cli.options import AsJson, OutFile, Run, RunsDir, Seed, Step, find_run
+from genexplorer.cli.options import AsJson, OutFile, Run, RunsDir, Step, find_run
 from genexplorer.errors import ConfigError
 
+if TYPE_CHECKING:
+    from genexplorer.cli.pictures.image_command import OperationResult
+
 _PART_ALIASES = {"forward": "encoder", "inverse": "decoder"}  # as a flow's directions are called
-Part = Annotated[
-    str,
-    typer.Option(
-        "--part", help="Of ONNX: decoder, encoder or discriminator; of a flow also forward (x to z), inverse (z to x)."
-    ),
-]
-Count = Annotated[int, typer.Option("--count", min=1, max=10_000, help="Number of samples or latents.")]
+_DEFAULTS: dict[str, Any] = {
+    "seed": 0,
+    "count": 1000,
+    "part": "decoder",
+    "weights": "ema",
+    "follow": False,
+    "with": (),
+    "quantity": "",
+    "x": "step",
+    "width": "column",
+    "font": "serif",
+    "log": False,
+    "step": None,
+}
+_CHOICES = {  # the allowed values of an option that is a choice
+    "weights": ("ema", "raw"),
+    "x": ("step", "images", "time"),
+    "width": ("column", "page"),
+    "font": ("serif", "sans-serif"),
+}
 
 
 @dataclass(frozen=True)
-class ExportOptions:
-    """The options of an export, as given."""
+class _Job:
+    """One export.
+
+    Args:
+        run: The run, as it was named.
+        runs_dir: Value of --runs-dir.
+        folder: The run folder.
+        out: The file or folder to write.
+        options: The values of the options that the format takes, by name.
+    """
 
     run: str
-    out: Path
     runs_dir: Path | None
-    step: int | None
-    seed: int
-    count: int
-    part: str
-    weights: str
-    follow: bool
-    others: tuple[str, ...]
-    quantity: str
-    x_axis: str
-    width: str
-    font: str
-    log: bool
+    folder: Path
+    out: Path
+    options: Mapping[str, Any]
+
+    def request(
+        self, op: str, params: Mapping[str, object], *, capability: str, suffix: str
+    ) -> "tuple[OperationResult, int]":
+        """Return the model's result of an operation, and the step of the snapshot."""
+        from genexplorer.cli.pictures.image_command import ImageCommand
+
+        with ImageCommand(
+            *(self.run, self.out, self.options["step"], self.runs_dir), capability=capability, formats={suffix: op}
+        ) as command:
+            result = command.request(op, params)
+        return result, int(result.file_metadata["step"])
 
 
 @dataclass(frozen=True)
 class _Format:
-    """A format: the suffixes of its files, what they contain, and the function that writes one and returns facts."""
+    """A format.
 
-    suffixes: tuple[str, ...]  # the default first; none for a folder
+    Args:
+        suffixes: Those of its files, the default first; none for a folder.
+        help: What it contains.
+        write: Writes it, and returns facts about it.
+        options: Names of the options that it takes.
+    """
+
+    suffixes: tuple[str, ...]
     help: str
-    write: Callable[[ExportOptions], Mapping[str, Any]]
+    write: Callable[[_Job], Mapping[str, Any]]
+    options: tuple[str, ...] = ()
 
 
 def export(
@@ -56,27 +90,35 @@ def export(
     format_name: Annotated[str, typer.Argument(metavar="FORMAT", help="See below.")],
     out: OutFile = None,
     step: Step = None,
-    seed: Seed = 0,
-    count: Count = 1000,
-    part: Part = "decoder",
-    weights: Annotated[str, typer.Option("--weights", help="Of safetensors: ema (as displayed) or raw.")] = "ema",
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Of samples: the seed (0).")] = None,
+    count: Annotated[
+        int | None, typer.Option("--count", min=1, max=10_000, help="Number of samples or latents (1000).")
+    ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option("--part", help="Of onnx: decoder, encoder, discriminator; of a flow forward, inverse (decoder)."),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", help="Of safetensors: ema, as displayed, or raw (ema).")
+    ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Of tensorboard: go on while the run trains, until it ends.")
-    ] = False,
+        bool | None, typer.Option("--follow", "-f", help="Of tensorboard: go on while the run trains.")
+    ] = None,
     others: Annotated[
         list[str] | None, typer.Option("--with", metavar="RUN", help="Of curves: another run beside it; repeatable.")
     ] = None,
     quantity: Annotated[
-        str, typer.Option("--quantity", metavar="NAME", help="Of curves: such as kl (the objective).")
-    ] = "",
-    x_axis: Annotated[str, typer.Option("--x", help="Of curves: step, images or time.")] = "step",
-    width: Annotated[str, typer.Option("--width", help="Of curves: column or page.")] = "column",
-    font: Annotated[str, typer.Option("--font", help="Of curves: serif or sans-serif.")] = "serif",
-    log: Annotated[bool, typer.Option("--log", help="Of curves: a logarithmic y axis.")] = False,
+        str | None, typer.Option("--quantity", metavar="NAME", help="Of curves: such as kl (the objective).")
+    ] = None,
+    x_axis: Annotated[str | None, typer.Option("--x", help="Of curves: step, images or time (step).")] = None,
+    width: Annotated[str | None, typer.Option("--width", help="Of curves: column or page (column).")] = None,
+    font: Annotated[str | None, typer.Option("--font", help="Of curves: serif or sans-serif (serif).")] = None,
+    log: Annotated[bool | None, typer.Option("--log", help="Of curves: a logarithmic y axis.")] = None,
     as_json: AsJson = False,
     runs_dir: RunsDir = None,
 ) -> None:
     """Export a run: its model as ONNX, its metrics as tables or for TensorBoard, its weights, samples and latents."""
+    from genexplorer.cli.pictures.image_command import default_file
     from genexplorer.jobs.image_files import format_of
     from genexplorer.runs.export_run import safe_name
     from genexplorer.runs.status.run_status import read_status
@@ -84,146 +126,139 @@ def export(
     if format_name not in FORMATS:
         raise ConfigError(f"there is no format '{format_name[:40]}'", f"choose from {', '.join(FORMATS)}")
     selected = FORMATS[format_name]
+    entered: dict[str, Any] = {
+        "step": step,
+        "seed": seed,
+        "count": count,
+        "part": part,
+        "weights": weights,
+        "follow": follow,
+    }
+    entered |= {"with": others, "quantity": quantity, "x": x_axis, "width": width, "font": font, "log": log}
+    options = _options_of(format_name, selected, entered)
+    # Check the file's name before anything is computed.
     folder = find_run(run, runs_dir)
-    name = safe_name(read_status(folder).name)
     suffix = selected.suffixes[0] if selected.suffixes else ""
-    path = out or Path(f"{name}{'' if suffix[1:] == format_name else f'-{format_name}'}{suffix}")
+    stem = safe_name(read_status(folder).name) + ("" if suffix[1:] == format_name else f"-{format_name}")
+    path = out or default_file(f"{stem}{suffix}")
     if suffix:
-        format_of(path, dict.fromkeys(selected.suffixes, format_name))  # before anything is computed
-    options = ExportOptions(
-        *(str(folder), path, runs_dir, step, seed, count, part, weights, follow),
-        *(tuple(others or ()), quantity, x_axis, width, font, log),
-    )
-    facts = selected.write(options)
+        format_of(path, dict.fromkeys(selected.suffixes, format_name))
+    facts = selected.write(_Job(run, runs_dir, folder, path, options))
     if as_json:
         output.print_json({"path": str(path), "format": format_name, **facts})
         return
     output.print_stderr(f"{path}: " + ", ".join(f"{key} {value}" for key, value in facts.items()))
 
 
-def _csv(options: ExportOptions) -> Mapping[str, Any]:
+def _options_of(name: str, selected: _Format, entered: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a format, with their defaults.
+
+    Raises:
+        ConfigError: if one was given that the format does not take, or a value is not allowed.
+    """
+    given = {option: value for option, value in entered.items() if value is not None}
+    for option, value in given.items():
+        if option not in selected.options:
+            taken = ", ".join(f"--{each}" for each in selected.options) or "none"
+            raise ConfigError(f"--{option} has no meaning for {name}", f"its options: {taken}")
+        if option in _CHOICES and value not in _CHOICES[option]:
+            raise ConfigError(f"--{option}: there is no '{value[:40]}'", f"use {', '.join(_CHOICES[option])}")
+    return {option: given.get(option, _DEFAULTS[option]) for option in selected.options}
+
+
+def _csv(job: _Job) -> Mapping[str, Any]:
     from genexplorer.export import tables
 
-    return {"rows": tables.write_csv(Path(options.run), options.out)}
+    return {"rows": tables.write_csv(job.folder, job.out)}
 
 
-def _parquet(options: ExportOptions) -> Mapping[str, Any]:
+def _parquet(job: _Job) -> Mapping[str, Any]:
     from genexplorer.export import tables
 
-    return {"rows": tables.write_parquet(Path(options.run), options.out)}
+    return {"rows": tables.write_parquet(job.folder, job.out)}
 
 
-def _samples(options: ExportOptions) -> Mapping[str, Any]:
-    params = {"count": options.count, "seed": options.seed}
-    return _write_array(options, "sample", "images", ("sample",), params)
+def _samples(job: _Job) -> Mapping[str, Any]:
+    params = {"count": job.options["count"], "seed": job.options["seed"]}
+    result, step = job.request("sample", params, capability="sample", suffix=".npy")
+    return _write_array(job, result.arrays["images"], step)
 
 
-def _latents(options: ExportOptions) -> Mapping[str, Any]:
-    return _write_array(options, "encodings", "mu", ("encode",), {"count": options.count})
+def _latents(job: _Job) -> Mapping[str, Any]:
+    result, step = job.request("encodings", {"count": job.options["count"]}, capability="encode", suffix=".npy")
+    return _write_array(job, result.arrays["mu"], step)
 
 
-def _write_array(
-    options: ExportOptions, op: str, array: str, capability: tuple[str, ...], params: Mapping[str, object]
-) -> Mapping[str, Any]:
-    """Write an array of a model's response as .npy; return its shape, and the snapshot's step."""
+def _write_array(job: _Job, values: Any, step: int) -> Mapping[str, Any]:
     import numpy as np
 
-    from genexplorer.cli.pictures.image_command import ImageCommand
     from trainers.storage import atomic_files
 
-    with ImageCommand(
-        options.run, options.out, options.step, options.runs_dir, capability=capability, formats={".npy": "NumPy"}
-    ) as command:
-        result = command.request(op, params)
-    values = np.ascontiguousarray(result.arrays[array])
-    with atomic_files.replacing(options.out) as temporary, temporary.open("wb") as file:
+    with atomic_files.replacing(job.out) as temporary, temporary.open("wb") as file:
         np.save(file, values, allow_pickle=False)
-    shape = " × ".join(str(length) for length in values.shape)
-    return {"shape": shape, "type": str(values.dtype), "step": int(result.file_metadata["step"])}
+    return {"shape": " × ".join(map(str, values.shape)), "type": str(values.dtype), "step": step}
 
 
-def _onnx(options: ExportOptions) -> Mapping[str, Any]:
-    from genexplorer.cli.pictures.image_command import ImageCommand
+def _onnx(job: _Job) -> Mapping[str, Any]:
     from trainers.storage import atomic_files
 
-    part = _PART_ALIASES.get(options.part, options.part)
-    with ImageCommand(
-        options.run, options.out, options.step, options.runs_dir, capability="sample", formats={".onnx": "ONNX"}
-    ) as command:
-        result = command.request("onnx", {"part": part})
-    atomic_files.write_bytes(options.out, result.arrays["file"].tobytes())
+    part = job.options["part"]
+    params = {"part": _PART_ALIASES.get(part, part)}
+    result, step = job.request("onnx", params, capability="sample", suffix=".onnx")
+    atomic_files.write_bytes(job.out, result.arrays["file"].tobytes())
     checked = f"{result.meta['error']:.1e} of the largest output, on {result.meta['num_checked']} inputs"
-    return {
-        "part": options.part,
-        "outputs": ", ".join(result.meta["outputs"]),
-        "step": int(result.file_metadata["step"]),
-        "difference in ONNX Runtime": checked,
-    }
+    outputs = ", ".join(result.meta["outputs"])
+    return {"part": part, "outputs": outputs, "step": step, "difference in ONNX Runtime": checked}
 
 
-def _safetensors(options: ExportOptions) -> Mapping[str, Any]:
+def _safetensors(job: _Job) -> Mapping[str, Any]:
     from genexplorer.export.weights import write_safetensors
 
-    if options.weights not in ("ema", "raw"):
-        raise ConfigError(f"--weights: there is no '{options.weights[:40]}'", "use ema or raw")
-    weights: Literal["ema", "raw"] = "raw" if options.weights == "raw" else "ema"
-    step, num_arrays = write_safetensors(Path(options.run), options.out, step=options.step, weights=weights)
+    weights = job.options["weights"]
+    step, num_arrays = write_safetensors(job.folder, job.out, step=job.options["step"], weights=weights)
     return {"weights": weights, "step": step, "arrays": num_arrays}
 
 
-def _tensorboard(options: ExportOptions) -> Mapping[str, Any]:
-    from genexplorer.export.tensorboard import EventCounts, write_events
+def _tensorboard(job: _Job) -> Mapping[str, Any]:
+    from genexplorer.export.tensorboard import write_events
 
+    follow = job.options["follow"]
+    if follow:
+        output.print_stderr(f"following {job.run} until it ends; Ctrl+C ends sooner. tensorboard --logdir {job.out}")
     with output.interruptible() as check:
-
-        def report(counts: EventCounts) -> None:
-            if options.follow:
-                output.print_stderr(f"{counts.scalars:,} values, {counts.images} images; Ctrl+C ends")
-            check()
-
-        try:
-            counts = write_events(Path(options.run), options.out, follow=options.follow, on_update=report)
-        except KeyboardInterrupt:
-            if not options.follow:
-                raise
-            raise typer.Exit(0) from None
+        counts = write_events(job.folder, job.out, follow=follow, check=check)
     return {"values": f"{counts.scalars:,}", "images": counts.images}
 
 
-def _curves(options: ExportOptions) -> Mapping[str, Any]:
-    from genexplorer.export.curves import WIDTHS_CM, FigureStyle, write_curves
+def _curves(job: _Job) -> Mapping[str, Any]:
+    from genexplorer.export.curves import FigureStyle, write_curves
 
-    allowed = {"--x": ("step", "images", "time"), "--width": tuple(WIDTHS_CM), "--font": ("serif", "sans-serif")}
-    for option, value in (("--x", options.x_axis), ("--width", options.width), ("--font", options.font)):
-        if value not in allowed[option]:
-            raise ConfigError(f"{option}: there is no '{value[:40]}'", f"use {', '.join(allowed[option])}")
-    style = FigureStyle(
-        options.width,
-        "serif" if options.font == "serif" else "sans-serif",
-        "images" if options.x_axis == "images" else "time" if options.x_axis == "time" else "step",
-        logarithmic=options.log,
-    )
-    folders = [Path(options.run), *(find_run(other, options.runs_dir) for other in options.others)]
-    return {"curves": write_curves(folders, options.out, options.quantity, style), "runs": len(folders)}
+    options = job.options
+    style = FigureStyle(options["width"], options["font"], options["x"], logarithmic=options["log"])
+    folders = [job.folder, *(find_run(other, job.runs_dir) for other in options["with"])]
+    return {"curves": write_curves(folders, job.out, options["quantity"], style), "runs": len(folders)}
 
 
-def _animation(options: ExportOptions) -> Mapping[str, Any]:
+def _animation(job: _Job) -> Mapping[str, Any]:
     from genexplorer.jobs import progress_gif
 
     with output.progress_bar("animation") as show_progress:
-        animation = progress_gif.export(Path(options.run), options.out, on_progress=show_progress)
+        animation = progress_gif.export(job.folder, job.out, on_progress=show_progress)
     return {"pictures": animation.image_kind, "frames": animation.num_frames, "last step": animation.last_step}
 
 
+_CURVE_OPTIONS = ("with", "quantity", "x", "width", "font", "log")
 FORMATS: dict[str, _Format] = {
-    "onnx": _Format((".onnx",), "a part of the model, compared with it by ONNX Runtime", _onnx),
-    "safetensors": _Format((".safetensors",), "weights, named as the parameters", _safetensors),
-    "tensorboard": _Format((), "a folder with TensorBoard event files: scalars and images", _tensorboard),
-    "curves": _Format((".svg", ".pdf"), "curves as a figure for a paper, in vectors", _curves),
+    "onnx": _Format((".onnx",), "a part of the model, compared with it by ONNX Runtime", _onnx, ("step", "part")),
+    "safetensors": _Format((".safetensors",), "weights, named as the parameters", _safetensors, ("step", "weights")),
+    "tensorboard": _Format((), "a folder with TensorBoard event files: scalars and images", _tensorboard, ("follow",)),
+    "curves": _Format((".svg", ".pdf"), "curves for a paper, in vectors", _curves, _CURVE_OPTIONS),
     "animation": _Format((".gif", ".webp", ".mp4"), "the training as an animation, as of 'progress'", _animation),
     "csv": _Format((".csv",), "metrics: one row for each recorded step", _csv),
     "parquet": _Format((".parquet",), "the same, with titles, units and setups as metadata", _parquet),
-    "samples": _Format((".npy",), "samples of a seed: (N, H, W, C) uint8, or (N, 2) points", _samples),
-    "latents": _Format((".npy",), "latents of test images (means of q(z|x)): (N, d) float32", _latents),
+    "samples": _Format((".npy",), "samples: (N, H, W, C) uint8, or (N, 2) points", _samples, ("step", "seed", "count")),
+    "latents": _Format(
+        (".npy",), "latents of test images, means of q(z|x): (N, d) float32", _latents, ("step", "count")
+    ),
 }
 EPILOG = "\n\n".join(f"{name}: {selected.help}" for name, selected in FORMATS.items())

@@ -38,6 +38,7 @@ class EventWriter:
 
     Raises:
         UserError: if tensorboard is not installed, or the folder contains other files.
+        DamagedRunError: if the run cannot be read.
         OSError: if the disk refuses.
     """
 
@@ -47,13 +48,14 @@ class EventWriter:
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
         except ImportError:
             raise UserError("tensorboard is not installed, which its files need", _INSTALL_HINT) from None
+        self._reader = RunReader(folder)
+        self._reader.metric_specs()  # an error leaves the former files
         _clear(log_dir)
         self._event_type, self._summary_type, self._session_type = (
             event_pb2.Event,
             summary_pb2.Summary,
             event_pb2.SessionLog,
         )
-        self._reader = RunReader(folder)
         self._writer: Any = EventFileWriter(str(log_dir), filename_suffix=_SUFFIX)
         self._last_step, self._attempt = -1, 0
         self._image_paths: set[Path] = set()
@@ -102,24 +104,19 @@ class EventWriter:
     def _write_image(self, image: "ImageRef") -> None:
         self._image_paths.add(image.path)
         try:
-            data = read_file_bytes(image.path)
-        except DamagedRunError:
+            data, wall_time = read_file_bytes(image.path), image.path.stat().st_mtime
+        except (DamagedRunError, FileNotFoundError):
             return  # removed meanwhile
         height, width = image.rows * image.tile_px[0], image.columns * image.tile_px[1]
         summary = self._summary_type()
         picture = self._summary_type.Image(height=height, width=width, colorspace=3, encoded_image_string=data)
         summary.value.add(tag=f"images/{image.kind}", image=picture)
-        wall_time = image.path.stat().st_mtime
         self._writer.add_event(self._event_type(wall_time=wall_time, step=image.step, summary=summary))
         self.counts.images += 1
 
 
 def write_events(
-    folder: Path,
-    log_dir: Path,
-    *,
-    follow: bool = False,
-    on_update: Callable[[EventCounts], None] = lambda counts: None,
+    folder: Path, log_dir: Path, *, follow: bool = False, check: Callable[[], None] = lambda: None
 ) -> EventCounts:
     """Write a run as TensorBoard event files.
 
@@ -127,7 +124,7 @@ def write_events(
         folder: The run folder.
         log_dir: As of `EventWriter`.
         follow: Whether to go on until the run has ended; a KeyboardInterrupt ends it sooner, with a complete file.
-        on_update: Called after each part; an exception of it ends the export, with a complete file.
+        check: Called between the parts; an exception of it ends the export.
 
     Returns:
         The numbers of scalars and images.
@@ -139,11 +136,14 @@ def write_events(
     writer = EventWriter(folder, log_dir)
     try:
         is_active = writer.update()
-        on_update(writer.counts)
+        check()
         while follow and is_active:
             time.sleep(_POLL_INTERVAL_S)
             is_active = writer.update()
-            on_update(writer.counts)
+            check()
+    except KeyboardInterrupt:
+        if not follow:
+            raise
     finally:
         writer.close()
     return writer.counts

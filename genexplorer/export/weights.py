@@ -46,9 +46,10 @@ def write_safetensors(folder: Path, out: Path, *, step: int | None = None, weigh
         available = retention.steps(parent, layout.MANIFEST)
     at = max((each for each in available if step is None or each <= step), default=None)
     if at is None:
-        noun = "snapshot" if weights == "ema" else "checkpoint, which raw weights need,"
+        noun = "snapshot" if weights == "ema" else "checkpoint, which raw weights need"
+        place = "" if step is None else f" at or before step {step:,}"
         listed = ", ".join(f"{each:,}" for each in available[-5:]) or "none"
-        raise CheckpointError(f"there is no {noun} at or before step {step}", f"steps with one: {listed}")
+        raise CheckpointError(f"{reader.status().name} has no {noun}{place}", f"steps with one: {listed}")
     arrays: dict[str, NDArray[np.generic]]
     if weights == "ema":
         arrays = dict(checkpoint.load_snapshot(layout.step_folder(parent, at))[0])

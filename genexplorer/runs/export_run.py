@@ -91,7 +91,7 @@ def export_run(
             on_progress(0.2 + 0.8 * index / len(paths), group[0])
             num_lost += not _write_group(archive, folder, root, group)
         if num_lost:
-            left_out.append(f"{num_lost} snapshots, checkpoints or images that were removed meanwhile")
+            left_out.append(f"{num_lost} of the snapshots, checkpoints and images: the training removed them meanwhile")
         if light:
             archive.writestr(f"{root}/{layout.LIGHT}", json.dumps({"left_out": left_out}))
         num_files = len(archive.namelist())

@@ -136,14 +136,17 @@ class RunStore:
         atomic_files.rename_folder(temporary, folder)
         return folder
 
+    def is_own(self, folder: Path) -> bool:
+        """Return whether a run is in this store: runs elsewhere are read-only."""
+        return self.runs_dir.resolve() in (folder.resolve().parent, folder.parent.resolve())
+
     def require_own(self, folder: Path) -> None:
         """Raise unless a run is in this store: runs elsewhere are read-only.
 
         Raises:
             RunStateError: with the command that imports it.
         """
-        own = self.runs_dir.resolve()
-        if own not in (folder.resolve().parent, folder.parent.resolve()):
+        if not self.is_own(folder):
             raise RunStateError(
                 f"{folder} is outside of {self.runs_dir} and read-only",
                 f"import it: genexplorer runs import {shlex.quote(str(folder))}, or pass its folder with --runs-dir",

@@ -41,21 +41,13 @@ class SettingsForm:
     """
 
     def __init__(self, folder: Path, runs_dir: Path) -> None:
+        from trainers import settable
+
         self.folder, self.runs_dir = folder, runs_dir
         self.texts: dict[str, str] = {}  # entered texts by key
         self.values: dict[str, SettingValue] = {}  # the parsed values of those that differ from the present ones
         self.errors: dict[str, str] = {}  # by key
         self.lr_continuation: LrContinuation = "continue"
-        self.refresh()
-
-    def refresh(self) -> None:
-        """Read the run's status and settings again; entered texts stay.
-
-        Raises:
-            UserError: if the run cannot be read.
-        """
-        from trainers import settable
-
         self.status: RunStatus = read_settled_status(self.folder)
         self.config: RunConfig = settings.config_at(self.folder)
         self.rows: tuple[SettableSetting, ...] = settable.settings(self.config)

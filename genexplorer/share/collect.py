@@ -58,9 +58,10 @@ def collect(
         UserError: if the run cannot be read.
     """
     reader = RunReader(folder)
-    status, config = reader.status(), settings.config_at(folder)
+    status = reader.status()
     snapshots = [each for each in reader.snapshots() if step is None or each <= step]
     at = snapshots[-1] if snapshots else None
+    config = settings.config_at(folder, step)
     on_progress(0.05, "metrics")
     page: dict[str, Any] = {
         "name": status.name,

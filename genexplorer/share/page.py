@@ -3,17 +3,15 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genexplorer import __version__
 from genexplorer.errors import ConfigError
+from genexplorer.explore.client import ExplorerClient
 from genexplorer.session.palette import DARK, LIGHT, Palette
 from genexplorer.share.collect import collect
 from genexplorer.share.graph import asset
 from trainers.storage import atomic_files
-
-if TYPE_CHECKING:
-    from genexplorer.explore.client import ExplorerClient
 
 MAX_RUNS = 4
 MAX_PAGE_BYTES = 10_000_000
@@ -22,7 +20,6 @@ MAX_PAGE_BYTES = 10_000_000
 def write_page(
     folders: Sequence[Path],
     out: Path,
-    client: "ExplorerClient",
     *,
     step: int | None = None,
     on_progress: Callable[[float, str], None] = lambda fraction, text: None,
@@ -32,7 +29,6 @@ def write_page(
     Args:
         folders: The run folders.
         out: The HTML file; an existing one is replaced.
-        client: Client of the process that loads the models.
         step: As of `collect`.
         on_progress: Called with the fraction that is done and a message.
 
@@ -46,13 +42,17 @@ def write_page(
     """
     if not 1 <= len(folders) <= MAX_RUNS:
         raise ConfigError(f"{len(folders)} runs do not fit side by side", f"name one to {MAX_RUNS}")
+    client = ExplorerClient(lambda response: None, lambda line: None)
     runs: list[dict[str, Any]] = []
-    for index, folder in enumerate(folders):
+    try:
+        for index, folder in enumerate(folders):
 
-        def report(fraction: float, text: str, index: int = index) -> None:
-            on_progress((index + fraction) / len(folders), text)
+            def report(fraction: float, text: str, index: int = index) -> None:
+                on_progress((index + fraction) / len(folders), text)
 
-        runs.append(collect(folder, client, step, report))
+            runs.append(collect(folder, client, step, report))
+    finally:
+        client.close()
     page = build_page(runs).encode()
     atomic_files.write_bytes(out, page)
     return len(page)

@@ -19,6 +19,7 @@ from genexplorer.viewer.background import Background
 from genexplorer.viewer.context import ViewerContext
 
 if TYPE_CHECKING:
+    from genexplorer.session.steering_form import SettingsForm
     from genexplorer.viewer.dialogs.settings import SettingsPanel
     from trainers.config import RunConfig
 
@@ -98,26 +99,41 @@ class RunActions(QObject):
         self._run_action("one step…", lambda: steering.take_steps(folder, self._own_runs_dir))
 
     def show_settings(self, *, length: bool = False) -> None:
-        """Open the panel of settings, with the field of the run's length focused where set."""
+        """Open the panel of settings, with the field of the run's length focused where set.
+
+        The run is read in the background: that of another machine is observed until its next heartbeat.
+        """
         from genexplorer.session.steering_form import SettingsForm
-        from genexplorer.viewer.dialogs.settings import SettingsPanel
 
         run = self._context.run
         if run is None:
             return
-        if self._settings_panel is None or sip.isdeleted(self._settings_panel):
-            try:
-                form = SettingsForm(run.folder, self._own_runs_dir)
-            except (UserError, OSError) as error:
-                self._context.alert.emit(f"The settings cannot be read: {error}")
-                return
+        if self._settings_panel is not None and not sip.isdeleted(self._settings_panel):
+            self._show_panel(self._settings_panel, length)
+            return
+        folder, runs_dir = run.folder, self._own_runs_dir
+        self._background.run(
+            lambda: SettingsForm(folder, runs_dir),
+            lambda form: self._open_panel(form, length),
+            lambda reason: self._context.alert.emit(f"The settings cannot be read: {reason}"),
+        )
+
+    def _open_panel(self, form: "SettingsForm", length: bool) -> None:
+        from genexplorer.viewer.dialogs.settings import SettingsPanel
+
+        run, panel = self._context.run, self._settings_panel
+        is_open = panel is not None and not sip.isdeleted(panel)  # opened meanwhile
+        if run is not None and run.folder == form.folder and not is_open:
             self._settings_panel = SettingsPanel(form, self._context, self._window)
             self._settings_panel.fork_requested.connect(self.fork)
-        self._settings_panel.show()
-        self._settings_panel.raise_()
-        self._settings_panel.activateWindow()
+            self._show_panel(self._settings_panel, length)
+
+    def _show_panel(self, panel: "SettingsPanel", length: bool) -> None:
+        panel.show()
+        panel.raise_()
+        panel.activateWindow()
         if length:
-            self._settings_panel.focus_setting(self._settings_panel.form.length_key)
+            panel.focus_setting(panel.form.length_key)
 
     def fork(self, settings_text: str = "") -> None:
         """Show the form of a branch, which starts at the selected step, and open the branch.
@@ -170,25 +186,18 @@ class RunActions(QObject):
     def apply_suggestion(self, advice: steering.Suggestion) -> None:
         """Make the change that an alert advises."""
         run = self._context.run
-        config = None if run is None else self.read_config()
+        config = self.own_config()
         if run is None or config is None:
             return
         status = run.status
         label = advice.label_for(status, config)
         self._run_action(f"{label}…", lambda: advice.apply(status, config, self._own_runs_dir))
 
-    def read_config(self) -> "RunConfig | None":
+    def own_config(self) -> "RunConfig | None":
         """Return the open run's settings as they are now; None if they cannot be read, or the run is read-only."""
-        from genexplorer.runs import settings
-
         run = self._context.run
-        try:
-            if run is not None:
-                RunStore(self._own_runs_dir).require_own(run.folder)
-                return settings.config_at(run.folder)
-        except (UserError, OSError):
-            pass  # the alerts are shown without buttons
-        return None
+        is_own = run is not None and RunStore(self._own_runs_dir).is_own(run.folder)
+        return run.config_at() if run is not None and is_own else None
 
     def edit_notes(self) -> None:
         """Show the form of name, tags and note, and save them."""
@@ -285,15 +294,10 @@ class RunActions(QObject):
 @actions.as_result
 def share_page(folder: Path, out: Path, step: int | None) -> ActionResult:
     """Write a page of a run; it blocks."""
-    from genexplorer.explore.client import ExplorerClient
     from genexplorer.session.disk_use import size
     from genexplorer.share.page import write_page
 
-    client = ExplorerClient(lambda response: None, lambda line: None)
-    try:
-        num_bytes = write_page([folder], out, client, step=step)
-    finally:
-        client.close()
+    num_bytes = write_page([folder], out, step=step)
     return ActionResult(True, f"saved {out.name} ({size(num_bytes)})", "", folder)
 
 

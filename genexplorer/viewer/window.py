@@ -233,7 +233,7 @@ class MainWindow(QMainWindow):
     def show_alerts(self) -> None:
         """Show the run's alerts."""
         if self.context.run is not None:
-            dialog = AlertsDialog(self.context.run, self.run_actions.read_config(), self)
+            dialog = AlertsDialog(self.context.run, self.run_actions.own_config(), self)
             dialog.step_chosen.connect(self.context.step_selection.select)
             dialog.change_chosen.connect(self.run_actions.apply_suggestion)
             dialog.exec()

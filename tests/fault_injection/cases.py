@@ -3,6 +3,7 @@
 from tests.fault_injection import (
     clocks,
     disks,
+    exports,
     forks,
     hostile_files,
     hostile_folders,
@@ -21,6 +22,7 @@ from tests.fault_injection.case import FaultCase
 CASES: tuple[FaultCase, ...] = (
     *kills.CASES,
     *forks.CASES,
+    *exports.CASES,
     *writes.CASES,
     *disks.CASES,
     *numbers.CASES,

@@ -14,6 +14,7 @@ from genexplorer.runs.status.run_status import read_config
 from genexplorer.runs.store import RunStore
 from tests.fault_injection.case import FaultCase, Tally
 from tests.fixtures.fake_run import write_run
+from tests.fixtures.waiting import repeat_for
 from trainers.storage import checkpoint, fault_injection
 
 STEPS = 1500
@@ -51,7 +52,7 @@ def killed_forks(count: int, folder: Path) -> Tally:
                     _fork(store, point)
                 os._exit(0)
             if not nth:
-                time.sleep(rng.uniform(0, duration_s))  # the moment of the kill is under test
+                repeat_for(rng.uniform(0, duration_s), lambda: None)  # the moment of the kill is under test
                 os.kill(process, signal.SIGKILL)
             _, status = os.waitpid(process, 0)
             assert nth == 0 or os.WTERMSIG(status) == signal.SIGKILL

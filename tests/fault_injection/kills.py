@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from genexplorer.runs import layout
+from genexplorer.runs import layout, settings
 from genexplorer.runs.artifacts import retention
 from genexplorer.runs.commands import control
 from genexplorer.runs.reader import RunReader
@@ -81,7 +81,7 @@ def _check_files(run: Path, displayed: int) -> bool:
 
 
 def killed_after_acknowledgement(count: int, folder: Path) -> Tally:
-    """Change a setting, kill the worker as soon as it acknowledges, resume: the run has the setting."""
+    """Change the learning rate or the length in turn, kill the worker as soon as it acknowledges, resume."""
     tally, rng = Tally(), random.Random(6)
     with killing_workers(RunStore(folder / "runs")) as store:
         for number in range(count):
@@ -90,29 +90,37 @@ def killed_after_acknowledgement(count: int, folder: Path) -> Tally:
                 run = create(store, family, {"execution": {"checkpoint_every_s": 3600.0}})
                 launcher.start(run)
                 wait_for_step(run, rng.randrange(1, 60))
-                lr = 10 ** -rng.uniform(3, 6)
-                command = control.send(run, Set({"optim.lr": lr}))
+                lr, steps = 10 ** -rng.uniform(3, 6), 1_000_000 + rng.randrange(1, 1_000_000)
+                is_longer = bool(number % 2)
+                command = control.send(run, Set({"schedule.steps": steps} if is_longer else {"optim.lr": lr}))
                 wait_until(partial(_is_acknowledged, run, command), "the command is acknowledged")
                 kill(run)
                 wait_until(partial(_is_lost, run), "shown as Lost", LOST_WITHIN_S)
+                # The attempt starts without a checkpoint, and makes the change at its step again.
+                (change,) = settings.read_changes(run)
                 launcher.resume(run)
-                wait_for_step(run, _last_step(run) + 3)
-                resumed_lr = RunReader(run).latest()["train/lr"].value
-                assert abs(resumed_lr - lr) < 1e-9, f"the learning rate is {resumed_lr:g}, not {lr:g}"
+                wait_for_step(run, change.step + 3)
+                reader = RunReader(run)
+                if is_longer:
+                    assert reader.status().total_steps == steps, f"the run has {reader.status().total_steps} steps"
+                else:
+                    resumed_lr = _lr_after(reader, change.step)
+                    assert abs(resumed_lr - lr) < 1e-9, f"the learning rate is {resumed_lr:g}, not {lr:g}"
                 kill(run)
                 shutil.rmtree(run)
     return tally
+
+
+def _lr_after(reader: RunReader, step: int) -> float:
+    """Return a learning rate that was recorded after a step."""
+    wait_until(lambda: reader.latest()["train/lr"].step > step, "a step after the change")
+    return reader.latest()["train/lr"].value
 
 
 def _is_acknowledged(run: Path, command: str) -> bool:
     ack = control.read_ack(run, command)
     assert ack is None or ack.applied, ack
     return ack is not None
-
-
-def _last_step(run: Path) -> int:
-    reader = RunReader(run)
-    return max(reader.checkpoints())
 
 
 CASES = (
@@ -126,8 +134,8 @@ CASES = (
     ),
     FaultCase(
         name="kill-after-answer",
-        fault="SIGKILL of the worker the moment it acknowledged a changed setting",
-        guarantee="the resumed run has the setting",
+        fault="SIGKILL of the worker the moment it acknowledged a changed setting or a new length",
+        guarantee="the resumed run has the setting, or the length",
         full=60,
         short=0,
         run=killed_after_acknowledgement,

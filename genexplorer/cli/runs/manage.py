@@ -163,13 +163,14 @@ def export(
     runs_dir: RunsDir = None,
 ) -> None:
     """Export a run as a zip file, which 'runs import' reads; data are not part of it."""
+    from genexplorer.cli.pictures.image_command import default_file
     from genexplorer.jobs.image_files import format_of
     from genexplorer.runs.export_run import export_run, safe_name
     from genexplorer.runs.status.run_status import read_status
     from genexplorer.session.disk_use import size
 
     folder = open_store(runs_dir).find(run)
-    path = out or Path(f"{safe_name(read_status(folder).name)}.zip")
+    path = out or default_file(f"{safe_name(read_status(folder).name)}.zip")
     format_of(path, {".zip": "ZIP"})  # before anything is read
     with output.interruptible() as check, output.progress_bar("export") as show:
 

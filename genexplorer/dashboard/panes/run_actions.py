@@ -18,7 +18,6 @@ from genexplorer.dashboard.screens.dialogs import ConfirmScreen, TextScreen
 from genexplorer.dashboard.screens.notes import NotesField, NotesScreen
 from genexplorer.dashboard.screens.run_dialogs import copy_command_screen, diagnosis_screen
 from genexplorer.errors import UserError
-from genexplorer.runs import settings
 from genexplorer.runs.record import RunStatus, State
 from genexplorer.runs.store import RunStore
 from genexplorer.session import actions, steering
@@ -26,7 +25,6 @@ from genexplorer.session.actions import ActionResult
 
 if TYPE_CHECKING:
     from genexplorer.session.steering_form import SettingsForm
-    from trainers.config import RunConfig
 
 
 class RunActionsPane(Vertical):
@@ -235,7 +233,8 @@ class RunActionsPane(Vertical):
         run = self._content_of(status) if status is not None else None
         if run is None:
             return
-        status, config = run.status, self._present_config(run.folder)
+        # Runs elsewhere are read-only: their alerts are shown without buttons.
+        status, config = run.status, run.present_config if RunStore(self.runs_dir).is_own(run.folder) else None
 
         def apply(advice: steering.Suggestion | None) -> None:
             if advice is not None and config is not None:
@@ -243,14 +242,6 @@ class RunActionsPane(Vertical):
                 self._run_in_thread(f"{label}…", lambda: advice.apply(status, config, self.runs_dir))
 
         self.app.push_screen(diagnosis_screen(run, config), apply)
-
-    def _present_config(self, folder: Path) -> "RunConfig | None":
-        """Return a run's settings as they are now; None if they cannot be read, or the run is read-only."""
-        try:
-            RunStore(self.runs_dir).require_own(folder)
-            return settings.config_at(folder)
-        except (UserError, OSError):
-            return None  # the alerts are shown without buttons
 
     def _content_of(self, status: RunStatus) -> RunDetails | None:
         run = self._details.run

@@ -15,7 +15,7 @@ var Executor = (() => {
     return strides;
   }
 
-  // Calls visit(offset of the output, offsets of each input) for every element of a broadcast shape.
+  // The shape to which tensors are broadcast.
   function broadcastDims(tensors) {
     const rank = Math.max(...tensors.map((tensor) => tensor.dims.length));
     const dims = new Array(rank).fill(1);
@@ -27,6 +27,7 @@ var Executor = (() => {
     return dims;
   }
 
+  // For each element of a shape, the offset in a tensor that is broadcast to it.
   function broadcastOffsets(tensor, dims) {
     const offsets = new Int32Array(size(dims));
     const strides = stridesOf(tensor.dims);

@@ -3,7 +3,7 @@
 
 const { runs, version } = JSON.parse(document.getElementById("data").textContent);
 const redraws = []; // called when the theme, the size or the selected step changes
-const state = { step: null, kind: "samples" };
+const state = { step: null }; // the selected step of the training; null shows the newest
 
 // Elements ------------------------------------------------------------------------------------------------------------
 

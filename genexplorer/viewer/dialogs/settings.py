@@ -16,7 +16,6 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from genexplorer.errors import UserError
 from genexplorer.session import formatting, steering
 from genexplorer.session.actions import ActionResult
 from genexplorer.session.steering_form import SettingsForm
@@ -56,7 +55,7 @@ class SettingsPanel(QDialog):
         self.editors: dict[str, Editor] = {}
         self.names: dict[str, QWidget] = {}
         self._background = Background(self)
-        self._is_applying = False
+        self._is_applying = self._is_reading = False
         self._outcome: tuple[str, bool] | None = None  # message of the last action and whether it is a warning
         self._rows_shown: tuple[SettableSetting, ...] = ()
         # The rows.
@@ -224,13 +223,16 @@ class SettingsPanel(QDialog):
         self._is_applying = False
         if result.ok:
             self.form.clear()
+            self._rows_shown = ()  # empty the fields
+            self._show_rows()
         self._outcome = (f"{'✓' if result.ok else '✗'} {result}", not result.ok)
+        self._refresh()
         self._reload()
         self._context.report(result.ok, str(result))
         self._context.poll()
 
     def _on_failed(self, reason: str) -> None:
-        self._is_applying = False
+        self._is_applying = self._is_reading = False
         self._outcome = f"✗ {reason}", True
         self._refresh()
 
@@ -255,20 +257,23 @@ class SettingsPanel(QDialog):
     # Events -----------------------------------------------------------------------------------------------------
 
     def _reload(self) -> None:
-        """Read the settings again: a command or another front end may have changed them."""
-        try:
-            self.form.refresh()
-        except (UserError, OSError) as error:
-            self._show_message(f"✗ {error}", True)
+        """Read the settings again in the background: a command or another front end may have changed them."""
+        if self._is_reading:
             return
-        if not self.form.texts:
-            self._rows_shown = ()  # empty the fields
+        self._is_reading = True
+        folder, runs_dir = self.form.folder, self.form.runs_dir
+        self._background.run(lambda: SettingsForm(folder, runs_dir), self._on_read, self._on_failed)
+
+    def _on_read(self, form: SettingsForm) -> None:
+        self._is_reading = False
+        form.take_entries(self.form)
+        self.form = form
         self._show_rows()
         self._refresh()
 
     def _on_data(self, changed: frozenset[str]) -> None:
         run = self._context.run
-        if run is None or self._is_applying:
+        if run is None or self._is_applying or self._is_reading:
             return
         if "commands" in changed or run.status.state is not self.form.status.state:
             self._reload()

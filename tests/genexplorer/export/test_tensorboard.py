@@ -37,19 +37,33 @@ def test_scalars_and_images_come_back(tmp_path: Path) -> None:
 def test_a_run_is_followed_while_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tensorboard, "_POLL_INTERVAL_S", 0.01)
     with running_run(tmp_path / "runs", steps=300, pictures=False) as run:
-        numbers: list[int] = []
+        num_checks = 0
 
-        def advance(counts: EventCounts) -> None:
-            numbers.append(counts.scalars)
-            if len(numbers) == 1:
-                run.advance(50)
+        def advance() -> None:
+            nonlocal num_checks
+            num_checks += 1
+            if num_checks <= 2:
+                run.advance(25)
                 run.writer.flush()
-            elif numbers[-1] > numbers[0] and not run.ended:
+            elif not run.ended:
                 run.end()
 
-        write_events(run.folder, tmp_path / "logs", follow=True, on_update=advance)
+        counts = write_events(run.folder, tmp_path / "logs", follow=True, check=advance)
+        assert num_checks >= 3 and counts.scalars > 0
         last = int(RunReader(run.folder).series("train/elbo").x[-1])
     assert [event.step for event in read(tmp_path / "logs").Scalars("train/elbo")][-1] == last > 300
+
+
+def test_ctrl_c_ends_following_with_a_complete_file(tmp_path: Path) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with running_run(tmp_path / "runs", steps=300, pictures=False) as run:
+        counts = write_events(run.folder, tmp_path / "follow", follow=True, check=interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            write_events(run.folder, tmp_path / "once", check=interrupt)
+    events = read(tmp_path / "follow")
+    assert counts.scalars == sum(len(events.Scalars(tag)) for tag in events.Tags()["scalars"]) > 0
 
 
 def test_a_new_attempt_replaces_what_was_beyond_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +99,9 @@ def test_only_own_files_are_replaced(tmp_path: Path) -> None:
 
 def test_a_damaged_run_is_reported(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "runs", steps=300, pictures=False)
+    write_events(folder, tmp_path / "logs")
+    former = list((tmp_path / "logs").iterdir())
     (folder / "metrics.sqlite").write_bytes(b"no database" * 100)
     with pytest.raises(DamagedRunError):
         write_events(folder, tmp_path / "logs")
+    assert list((tmp_path / "logs").iterdir()) == former

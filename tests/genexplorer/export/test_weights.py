@@ -14,7 +14,7 @@ from tests.fixtures.fake_run import write_run
 def test_what_cannot_be_written_is_named(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "runs", steps=300, pictures=False)
     first = RunReader(folder).snapshots()[0]
-    with pytest.raises(CheckpointError, match="no snapshot at or before step") as caught:
+    with pytest.raises(CheckpointError, match="brave-fox has no snapshot at or before step") as caught:
         write_safetensors(folder, tmp_path / "a.safetensors", step=first - 1)
     assert "steps with one: " in caught.value.hint and not (tmp_path / "a.safetensors").exists()
 

@@ -63,21 +63,22 @@ def test_a_run_is_exported_while_it_trains(tmp_path: Path) -> None:
             run.advance(1)
 
         result = export_run(run.folder, tmp_path / "run.zip", on_progress=remove_snapshot)
-        assert result.left_out == ("1 snapshots, checkpoints or images that were removed meanwhile",)
+        assert result.left_out == ("1 of the snapshots, checkpoints and images: the training removed them meanwhile",)
         copy = import_run(result.path, RunStore(tmp_path / "other")).folder
     with closing(sqlite3.connect(copy / layout.DATABASE)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert 0 not in RunReader(copy).snapshots()
 
 
-def test_a_canceled_export_leaves_nothing_and_an_earlier_file_stays(tmp_path: Path) -> None:
+@pytest.mark.parametrize("moment", [0.0, 0.3])  # while the database is copied, and later
+def test_a_canceled_export_leaves_nothing_and_an_earlier_file_stays(tmp_path: Path, moment: float) -> None:
     folder = write_run(tmp_path / "runs", steps=300)
     out = tmp_path / "out" / "run.zip"
     out.parent.mkdir()
     out.write_bytes(b"earlier")
 
     def cancel(fraction: float, _message: str) -> None:
-        if fraction > 0.3:
+        if fraction >= moment:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

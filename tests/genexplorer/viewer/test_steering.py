@@ -48,7 +48,9 @@ def own(stage: Stage, tmp_path: Path) -> MainWindow:
     return stage.window(write_run(tmp_path / "runs", name="slow-yew", state="stopped", steps=1000, pictures=False))
 
 
-def panel_of(window: MainWindow) -> SettingsPanel:
+def panel_of(window: MainWindow, qtbot: QtBot) -> SettingsPanel:
+    """Return the panel once its run is read."""
+    qtbot.waitUntil(lambda: window.run_actions._settings_panel is not None, timeout=10_000)
     panel = window.run_actions._settings_panel
     assert panel is not None
     return panel
@@ -56,7 +58,7 @@ def panel_of(window: MainWindow) -> SettingsPanel:
 
 def test_settings_are_checked_applied_and_copied(own: MainWindow, qtbot: QtBot, changes: Changes) -> None:
     QTest.keyClick(own, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
-    panel = panel_of(own)
+    panel = panel_of(own, qtbot)
     assert "Stopped at step 1,000" in panel.status_label.text() and not panel.apply_button.isEnabled()
     assert panel.focusWidget() is panel.editors["optim.lr"], "Enter and Space press no button"
     beta = panel.editors["model.beta"]
@@ -81,7 +83,7 @@ def test_settings_are_checked_applied_and_copied(own: MainWindow, qtbot: QtBot, 
 def test_a_longer_run_shows_how_its_learning_rate_goes_on(own: MainWindow, qtbot: QtBot, changes: Changes) -> None:
     modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     QTest.keyClick(own, Qt.Key.Key_E, modifiers)
-    panel = panel_of(own)
+    panel = panel_of(own, qtbot)
     assert not panel.lr_choice.isVisible()
     QTest.keyClicks(panel.editors[panel.form.length_key], "8000")
     qtbot.waitUntil(panel.lr_choice.isVisible, timeout=5000)
@@ -96,14 +98,14 @@ def test_a_longer_run_shows_how_its_learning_rate_goes_on(own: MainWindow, qtbot
 
 def test_another_run_closes_the_panel(own: MainWindow, stage: Stage, tmp_path: Path, qtbot: QtBot) -> None:
     own.run_actions.show_settings()
-    panel = panel_of(own)
+    panel = panel_of(own, qtbot)
     own.open_run(write_run(tmp_path / "runs", name="other", steps=300, pictures=False))
     qtbot.waitUntil(lambda: not panel.isVisible(), timeout=5000)
 
 
-def test_a_run_elsewhere_says_that_it_is_read_only(window: MainWindow) -> None:
+def test_a_run_elsewhere_says_that_it_is_read_only(window: MainWindow, qtbot: QtBot) -> None:
     window.run_actions.show_settings()
-    panel = panel_of(window)
+    panel = panel_of(window, qtbot)
     assert "read-only" in panel.message.text() and not panel.apply_button.isEnabled()
 
 
@@ -163,7 +165,7 @@ def test_a_branch_is_started_with_the_entered_settings_and_opened(
     monkeypatch.setattr(forking, "fork", fork)
     monkeypatch.setattr(ForkDialog, "exec", fill_in)
     own.run_actions.show_settings()
-    panel = panel_of(own)
+    panel = panel_of(own, qtbot)
     panel.form.set("model.beta", "4")
     panel.fork_button.click()
     qtbot.waitUntil(lambda: own.context.run is not None and own.context.run.status.name == "new-oak", timeout=5000)
@@ -189,11 +191,12 @@ def test_the_advice_of_an_alert_is_one_click_away(own: MainWindow, qtbot: QtBot,
     run = own.context.run
     assert run is not None
     settings.write_changes(run.folder, [SettingChange(600, {"model.beta": 50.0})])
+    run.poll()
     run.alerts = [
         AlertRow(1, 0.0, 600, "warning", "kl_dim_collapsed", "KL of dimension 1 fell to 0.02 nats"),
         AlertRow(2, 0.0, 700, "warning", "kl_dim_collapsed", "KL of dimension 2 fell to 0.01 nats"),
     ]
-    dialog = AlertsDialog(run, own.run_actions.read_config(), own)
+    dialog = AlertsDialog(run, own.run_actions.own_config(), own)
     dialog.change_chosen.connect(own.run_actions.apply_suggestion)
     advice = [button for button in dialog.findChildren(QPushButton) if button.text().startswith("Set ")]
     assert [button.text() for button in advice] == ["Set model.beta to 1 and resume"]
