@@ -233,7 +233,11 @@ def _points(folder: Path, client: "ExplorerClient", card: "ModelCard", snapshots
             surface = _call(folder, client, op, grid, step)
             frame["surface"] = _quantized(surface.arrays["surface" if op == "critic" else "log_prob"], op)
         frames.append(frame)
-    label = "discriminator: lighter is more real" if op == "critic" else "density p(x) of the model"
+    label = (
+        "discriminator: the bluer, the more real"
+        if op == "critic"
+        else "density p(x) of the model: the bluer, the denser"
+    )
     return {"bounds": bounds, "data": _rounded(result.arrays["points"]), "frames": frames, "label": label}
 
 

@@ -17,6 +17,14 @@ function prepare(canvas, width, height) {
   return context;
 }
 
+function drawRing(context, x, y, radius, stroke, width = 2) {
+  context.strokeStyle = stroke;
+  context.lineWidth = width;
+  context.beginPath();
+  context.arc(x, y, radius, 0, 2 * Math.PI);
+  context.stroke();
+}
+
 // Round values between two bounds, about `count` of them.
 function ticks(low, high, count) {
   const rough = (high - low) / count;
@@ -167,13 +175,7 @@ function drawPlane(canvas, points, frame, marked, width) {
   };
   dots(points.data, color("muted"), 1.5);
   dots(frame.samples, color("warning"), 2);
-  if (marked) {
-    context.strokeStyle = color("text");
-    context.lineWidth = 2;
-    context.beginPath();
-    context.arc(toX(marked[0]), toY(marked[1]), 7, 0, 2 * Math.PI);
-    context.stroke();
-  }
+  if (marked) drawRing(context, toX(marked[0]), toY(marked[1]), 7, color("text"));
   // The corners' coordinates.
   context.fillStyle = color("text");
   context.textBaseline = "bottom";

@@ -19,6 +19,12 @@ function element(tag, properties = {}, ...children) {
 
 const section = (title, ...children) => element("section", {}, element("h3", { textContent: title }), ...children);
 
+// Shows what went wrong, once, above everything.
+function showProblem(error) {
+  if (!document.getElementById("problem"))
+    document.getElementById("main").prepend(element("p", { id: "problem", className: "warning", textContent: `Decoding failed: ${error}` }));
+}
+
 // Models --------------------------------------------------------------------------------------------------------------
 
 // Decodes latents in a worker, or, where there is none, in this thread.
@@ -31,15 +37,24 @@ class Decoder {
       let graph;
       onmessage = ({ data }) => {
         if (data.graph) graph = new Executor.Graph(data.graph, data.bytes);
-        else postMessage({ id: data.id, values: graph.run(data.z, data.count).data });
+        else {
+          try {
+            postMessage({ id: data.id, values: graph.run(data.z, data.count).data });
+          } catch (error) {
+            postMessage({ id: data.id, error: String(error) });
+          }
+        }
       };`;
     try {
       const source = document.getElementById("executor").textContent + handler;
       this.worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
       this.worker.onmessage = ({ data }) => {
-        this.pending.get(data.id)(data.values);
+        const { resolve, reject } = this.pending.get(data.id);
         this.pending.delete(data.id);
+        if (data.error) reject(new Error(data.error));
+        else resolve(data.values);
       };
+      this.worker.onerror = (event) => showProblem(event.message);
       this.worker.postMessage({ graph: model.graph, bytes });
     } catch {
       this.worker = null;
@@ -49,8 +64,8 @@ class Decoder {
 
   decode(z, count) {
     if (!this.worker) return new Promise((resolve) => setTimeout(() => resolve(this.graph.run(z, count).data)));
-    return new Promise((resolve) => {
-      this.pending.set(++this.count, resolve);
+    return new Promise((resolve, reject) => {
+      this.pending.set(++this.count, { resolve, reject });
       this.worker.postMessage({ id: this.count, z, count });
     });
   }
@@ -65,7 +80,11 @@ function newestOnly(work) {
       const argument = next;
       next = null;
       isBusy = true;
-      await work(argument);
+      try {
+        await work(argument);
+      } catch (error) {
+        showProblem(error);
+      }
       isBusy = false;
     }
   };
@@ -195,11 +214,7 @@ function manifold(model, decoder) {
     context.imageSmoothingEnabled = false;
     context.drawImage(grid, 0, 0, size, size);
     const [x, y] = position();
-    context.strokeStyle = color("warning");
-    context.lineWidth = 2;
-    context.beginPath();
-    context.arc(x * size, y * size, 8, 0, 2 * Math.PI);
-    context.stroke();
+    drawRing(context, x * size, y * size, 8, color("warning"));
   };
   // The tiles, row by row; u = Φ(z) is uniform under the prior.
   (async () => {
@@ -216,7 +231,7 @@ function manifold(model, decoder) {
       draw();
     }
     canvas.dataset.complete = "true";
-  })();
+  })().catch(showProblem);
   draggable(canvas, position, (x, y) => setLatent(2, new Float32Array([inverseNormal(x), inverseNormal(1 - y)])));
   latentOf(2).listeners.push(draw);
   redraws.push(draw);
@@ -318,18 +333,9 @@ function plane(run) {
       const context = prepare(pad, padSize, padSize);
       context.fillStyle = color("surface");
       context.fillRect(0, 0, padSize, padSize);
-      context.strokeStyle = color("faint");
-      for (const radius of [1, 2]) {
-        context.beginPath();
-        context.arc(padSize / 2, padSize / 2, (radius * padSize) / 6, 0, 2 * Math.PI);
-        context.stroke();
-      }
+      for (const radius of [1, 2]) drawRing(context, padSize / 2, padSize / 2, (radius * padSize) / 6, color("faint"), 1);
       const [x, y] = position();
-      context.strokeStyle = color("warning");
-      context.lineWidth = 2;
-      context.beginPath();
-      context.arc(x * padSize, y * padSize, 7, 0, 2 * Math.PI);
-      context.stroke();
+      drawRing(context, x * padSize, y * padSize, 7, color("warning"));
       zCaption.textContent = `${zText(latentOf(2).z)}, drag; its point is the ring`;
     };
     const show = newestOnly(async (z) => {
