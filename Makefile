@@ -29,7 +29,7 @@ $(VENV)/bin/python:
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	@.ci/system-libraries
 	@echo "Installing genexplorer and its pinned dependencies into $(VENV) …"
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[video]'
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[export,video]'
 	@touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

@@ -150,20 +150,20 @@ def export(
     output.print_stderr(f"{path}: " + ", ".join(f"{key} {value}" for key, value in facts.items()))
 
 
-def _options_of(name: str, selected: _Format, entered: Mapping[str, Any]) -> dict[str, Any]:
+def _options_of(name: str, selected: _Format, flags: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a format, with their defaults.
 
     Raises:
         ConfigError: if one was given that the format does not take, or a value is not allowed.
     """
-    given = {option: value for option, value in entered.items() if value is not None}
-    for option, value in given.items():
+    entered = {option: value for option, value in flags.items() if value is not None}
+    for option, value in entered.items():
         if option not in selected.options:
-            taken = ", ".join(f"--{each}" for each in selected.options) or "none"
-            raise ConfigError(f"--{option} has no meaning for {name}", f"its options: {taken}")
+            allowed = ", ".join(f"--{each}" for each in selected.options) or "none"
+            raise ConfigError(f"--{option} has no meaning for {name}", f"its options: {allowed}")
         if option in _CHOICES and value not in _CHOICES[option]:
             raise ConfigError(f"--{option}: there is no '{value[:40]}'", f"use {', '.join(_CHOICES[option])}")
-    return {option: given.get(option, _DEFAULTS[option]) for option in selected.options}
+    return {option: entered.get(option, _DEFAULTS[option]) for option in selected.options}
 
 
 def _csv(job: _Job) -> Mapping[str, Any]:

@@ -22,7 +22,6 @@ WIDTHS_CM = {"column": 8.25, "page": 17.0}  # of two-column proceedings
 _ASPECT = 0.62
 _LABEL_WIDTH_PT, _LABEL_HEIGHT_PT = 60.0, 8.0
 _MAX_VALUES = 2000  # of each curve
-_INSTALL_HINT = "install it: pip install 'genexplorer[export]'"
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")  # Okabe & Ito 2008
 _LINE_STYLES = {"solid": "-", "dashed": (0, (5, 2)), "dotted": (0, (1, 1.5))}
 _X_NAMES: "dict[XAxis, str]" = {"step": "step", "images": "images seen", "time": "training time (s)"}
@@ -80,7 +79,7 @@ def write_curves(folders: Sequence[Path], out: Path, quantity: str = "", style: 
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
     except ImportError:
-        raise UserError("matplotlib is not installed, which curves for papers need", _INSTALL_HINT) from None
+        raise UserError("matplotlib is not installed, which curves for papers need", "pip install matplotlib") from None
     readers = [RunReader(folder) for folder in folders]
     chart = _chart(readers[0], quantity)
     width = WIDTHS_CM[style.width] / 2.54

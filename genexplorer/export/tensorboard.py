@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _SUFFIX = ".genexplorer"  # of event files, so that only own ones are replaced
 _OWN_FILES = re.compile(rf"events\.out\.tfevents\..*{re.escape(_SUFFIX)}")
 _POLL_INTERVAL_S = 1.0
-_INSTALL_HINT = "install it: pip install 'genexplorer[export]'"
 
 
 @dataclass
@@ -47,7 +46,7 @@ class EventWriter:
             from tensorboard.compat.proto import event_pb2, summary_pb2
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
         except ImportError:
-            raise UserError("tensorboard is not installed, which its files need", _INSTALL_HINT) from None
+            raise UserError("tensorboard is not installed, which its files need", "pip install tensorboard") from None
         self._reader = RunReader(folder)
         self._reader.metric_specs()  # an error leaves the former files
         _clear(log_dir)

@@ -40,7 +40,7 @@ def require_encoder(file_format: str) -> None:
 
         imageio_ffmpeg.get_ffmpeg_exe()
     except (ImportError, RuntimeError, OSError):
-        raise UserError("MP4 needs ffmpeg", "pip install 'genexplorer[video]', or write .webp or .gif") from None
+        raise UserError("MP4 needs ffmpeg", "pip install imageio imageio-ffmpeg, or write .webp or .gif") from None
 
 
 def write(path: Path, frames: NDArray[np.uint8], *, frame_ms: int = 50, back_and_forth: bool = False) -> None:

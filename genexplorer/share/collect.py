@@ -183,7 +183,7 @@ def _model(folder: Path, client: "ExplorerClient", card: "ModelCard", step: int)
         assert isinstance(response.body, Result)
         page_graph = graph.convert(onnx.load_model_from_string(response.body.arrays["file"].tobytes()))
     except ImportError:
-        return {"reason": "The page was made without the package onnx: pip install 'genexplorer[export]'"}
+        return {"reason": "onnx is not installed where the page was made: pip install onnx onnxscript onnxruntime"}
     except UserError as error:
         return {"reason": f"The decoder cannot run in a page: {error}"}
     if page_graph.missing:

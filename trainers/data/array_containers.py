@@ -116,7 +116,7 @@ def _open_hdf5(path: Path) -> Iterator[Any]:
     try:
         import h5py
     except ImportError:
-        raise DataError(f"{path}: HDF5 files need h5py", "pip install 'genexplorer[data]'") from None
+        raise DataError(f"{path}: HDF5 files need h5py", "pip install h5py") from None
     with h5py.File(path, "r") as file:
         yield file
 

@@ -32,7 +32,7 @@ PARTS = ("decoder", "encoder", "discriminator")
 OPSET = 18
 NUM_CHECKED = 16  # images or latents on which the file is compared with the model
 TOLERANCE = 1e-3  # of the largest absolute output, above which no file is returned
-_INSTALL_HINT = "install it: pip install 'genexplorer[export]'"
+_INSTALL_HINT = "pip install onnx onnxscript onnxruntime"
 
 
 class _Decoder(nn.Module):

@@ -46,7 +46,7 @@ def svhn(source: Path, target: Path) -> None:
     try:
         from scipy.io import loadmat
     except ImportError:
-        raise UserError("SVHN's files need scipy", "pip install 'genexplorer[data]'") from None
+        raise UserError("SVHN's files need scipy", "pip install scipy") from None
     for split, name in (("train", "train_32x32.mat"), ("t10k", "test_32x32.mat")):
         path = source / name
         try:

@@ -135,7 +135,7 @@ def _read_parquet(path: Path, max_bytes: int) -> tuple[Any, Sequence[int | None]
         import pyarrow
         import pyarrow.parquet
     except ImportError:
-        raise DataError(f"{path}: Parquet files need pyarrow", "pip install 'genexplorer[data]'") from None
+        raise DataError(f"{path}: Parquet files need pyarrow", "pip install pyarrow") from None
     try:
         schema = pyarrow.parquet.read_schema(path)
         image = next((field.name for field in schema if _holds_images(field.type, pyarrow)), None)

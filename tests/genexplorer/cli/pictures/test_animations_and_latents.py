@@ -74,7 +74,7 @@ def test_without_the_encoder_the_error_says_how_to_install_it(
     run = write_run(tmp_path / "runs", steps=20)
     result = cli("progress", run, "--out", tmp_path / "f.mp4")
     assert (result.code, result.err.count("\n")) == (1, 1)
-    assert "pip install 'genexplorer[video]'" in result.err
+    assert "pip install imageio imageio-ffmpeg" in result.err
     assert not (tmp_path / "f.mp4").exists()
     assert cli("progress", run, "--out", tmp_path / "f.webp").code == 0
 
