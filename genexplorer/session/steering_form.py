@@ -136,7 +136,7 @@ class SettingsForm:
     def has_lr_choice(self) -> bool:
         """Whether there is a choice of how the learning rate goes on: the length changes, and it is not constant."""
         schedule = self.config.schedule
-        varies = schedule.lr != "constant" or schedule.hold_factor is not None
+        varies = self.values.get("schedule.lr", schedule.lr) != "constant" or schedule.hold_factor is not None
         return self.length_key in self.values and varies
 
     @property
@@ -176,13 +176,13 @@ class SettingsForm:
             return lr_factor(of, round(progress * total * scale), progress, per_epoch)
 
         # How the schedule goes on, as `TrainingSession.change_settings` decides it.
-        after = schedule
+        after = schedule.model_copy(update={"lr": self.values.get("schedule.lr", schedule.lr)})
         if self.lr_continuation == "hold":
-            after = schedule.model_copy(update={"hold_factor": factor(schedule, present, 1)})
+            after = after.model_copy(update={"hold_factor": factor(schedule, present, 1)})
         elif self.lr_continuation == "restart":
-            after = schedule.model_copy(update={"hold_factor": None, "restart_at": min(present * ratio, 0.999)})
+            after = after.model_copy(update={"hold_factor": None, "restart_at": min(present * ratio, 0.999)})
         elif self.length_key in self.values:
-            after = schedule.model_copy(update={"hold_factor": None, "restart_at": schedule.restart_at * ratio})
+            after = after.model_copy(update={"hold_factor": None, "restart_at": schedule.restart_at * ratio})
         x = np.linspace(0, 1, num_points)
         before = np.array([lr * factor(schedule, p, 1) if p <= 1 else np.nan for p in x / ratio])
         changed = float(lr if new_lr is None else new_lr)

@@ -16,7 +16,7 @@ from genexplorer.viewer.widgets.painted import unscaled_painter, unscaled_size
 Floats = NDArray[np.float64]
 # Lengths at a scale of 1, the units of `unscaled_painter`.
 _MARGIN_PX, _RAIL_Y_PX, _LABEL_Y_PX, _CURVE_TOP_PX, _HEIGHT_PX = 10.0, 12.0, 20.0, 38.0, 92
-_MAX_CHANGE_WIDTH_PX = 140  # of the text of a changed setting
+_MIN_CHANGE_WIDTH_PX, _MAX_CHANGE_WIDTH_PX = 24, 140  # of the text of a changed setting
 _HANDLE_RADIUS_PX = 6.0
 MIN_GROWTH_PX = 2.0  # the curve is read again once its end has moved this far
 
@@ -200,10 +200,13 @@ class TimeTrack(QWidget):
         painter.setPen(QColor(self._palette.warning))
         full_width, _ = unscaled_size(self)
         metrics, occupied_to = painter.fontMetrics(), 0.0
-        for step, label in self._marks:
-            x = self.x_of(step)
+        positions = [self.x_of(step) for step, _ in self._marks]
+        for (_, label), x, next_x in zip(self._marks, positions, [*positions, np.inf][1:], strict=True):
             painter.drawText(QRectF(x - 8, top, 16, 14), Qt.AlignmentFlag.AlignCenter, "▲")
-            text = metrics.elidedText(label, Qt.TextElideMode.ElideRight, _MAX_CHANGE_WIDTH_PX)
+            room = min(_MAX_CHANGE_WIDTH_PX, next_x - x - 18)  # up to the next mark
+            if room < _MIN_CHANGE_WIDTH_PX:
+                continue
+            text = metrics.elidedText(label, Qt.TextElideMode.ElideRight, int(room))
             width = metrics.horizontalAdvance(text) + 2
             left = x + 8 if x + 8 + width <= full_width else x - 8 - width
             if left >= occupied_to:

@@ -105,3 +105,17 @@ def test_the_learning_rate_is_previewed(tmp_path: Path, continuation: str) -> No
         "hold": (lr / 2, lr / 2),
     }[continuation]
     assert (now, end) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_schedule_that_is_entered_too_is_previewed(tmp_path: Path) -> None:
+    edited = form(tmp_path)
+    schedule = edited.config.schedule.model_copy(
+        update={"steps": 40, "epochs": None, "minutes": None, "lr": "constant"}
+    )
+    edited.config = edited.config.model_copy(update={"schedule": schedule})
+    edited.values = {"schedule.steps": 80}
+    assert not edited.has_lr_choice, "a constant learning rate goes on as it is"
+    edited.values = {"schedule.steps": 80, "schedule.lr": "linear"}
+    assert edited.has_lr_choice
+    x, _, after = edited.lr_curves(81)
+    assert after[-1] == pytest.approx(0) and after[60] == pytest.approx(edited.config.optim.lr * (1 - x[60]))
