@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CONFIG_SECTIONS = ("preset", "seed", "model", "data", "optim", "schedule", "execution")
 _MAX_VALUE_CHARACTERS = 400
+_MAX_ALIGNED_KEY = 14  # characters; the values of longer keys follow them directly
 
 
 class ConfigPane(VerticalScroll):
@@ -99,7 +100,8 @@ def config_lines(
 
 
 def _align_rows(rows: list[tuple[str, Any, bool]]) -> list[tuple[str, str]]:
-    width = max((len(key) for key, _, _ in rows), default=0)
+    # A single long key would push all values out of a narrow column.
+    width = max((len(key) for key, _, _ in rows if len(key) <= _MAX_ALIGNED_KEY), default=0)
     parts = []
     for key, value, differs in rows:
         parts.append((f"{'• ' if differs else '  '}{key:<{width}}  ", "$accent" if differs else "$muted"))
