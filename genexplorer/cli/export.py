@@ -159,8 +159,10 @@ def _options_of(name: str, selected: _Format, flags: Mapping[str, Any]) -> dict[
     entered = {option: value for option, value in flags.items() if value is not None}
     for option, value in entered.items():
         if option not in selected.options:
-            allowed = ", ".join(f"--{each}" for each in selected.options) or "none"
-            raise ConfigError(f"--{option} has no meaning for {name}", f"its options: {allowed}")
+            allowed = ", ".join(f"--{each}" for each in selected.options)
+            raise ConfigError(
+                f"{name} takes no --{option}", f"it takes {allowed}" if allowed else f"leave out --{option}"
+            )
         if option in _CHOICES and value not in _CHOICES[option]:
             raise ConfigError(f"--{option}: there is no '{value[:40]}'", f"use {', '.join(_CHOICES[option])}")
     return {option: entered.get(option, _DEFAULTS[option]) for option in selected.options}

@@ -68,6 +68,6 @@ def test_a_run_is_exported_in_every_format(shell: Shell, tmp_path: Path, monkeyp
     # What cannot be.
     assert "choose from" in shell("export", "calm owl/1", "nix", code=2).err
     assert "cannot write '.txt'" in shell("export", "calm owl/1", "csv", "--out", "a.txt", code=2).err
-    assert "--weights has no meaning for onnx" in shell("export", "calm owl/1", "onnx", "--weights", "raw", code=2).err
+    assert "onnx takes no --weights" in shell("export", "calm owl/1", "onnx", "--weights", "raw", code=2).err
     assert "use column, page" in shell("export", "calm owl/1", "curves", "--width", "wide", code=2).err
     assert "no discriminator" in shell("export", "calm owl/1", "onnx", "--part", "discriminator", code=1).err

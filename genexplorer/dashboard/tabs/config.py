@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 CONFIG_SECTIONS = ("preset", "seed", "model", "data", "optim", "schedule", "execution")
 _MAX_VALUE_CHARACTERS = 400
-_MAX_ALIGNED_KEY = 14  # characters; the values of longer keys follow them directly
 
 
 class ConfigPane(VerticalScroll):
@@ -62,7 +61,11 @@ def _run_details(run: RunDetails) -> list[tuple[str, str]]:
 
 
 def config_lines(
-    config: "RunConfig", sections: tuple[str, ...], earlier: Mapping[str, str] = MappingProxyType({})
+    config: "RunConfig",
+    sections: tuple[str, ...],
+    earlier: Mapping[str, str] = MappingProxyType({}),
+    *,
+    max_key_width: int | None = None,
 ) -> Content:
     """Return sections of a configuration with aligned keys; a • and the accent mark differences from the preset.
 
@@ -70,6 +73,7 @@ def config_lines(
         config: The configuration as it is now.
         sections: The sections to list.
         earlier: Earlier values of changed settings by dotted key, in words.
+        max_key_width: Put the value of a longer key below it, for narrow columns; in characters.
     """
     from trainers import presets
 
@@ -85,7 +89,8 @@ def config_lines(
             (key, values[key], _differs_from_preset(preset_values, key, values[key]))
             for key in sections
             if key not in nested
-        ]
+        ],
+        max_key_width,
     )
     for key in nested:
         preset_section = preset_values.get(key, {}) if preset_values is not None else None
@@ -95,16 +100,18 @@ def config_lines(
             if value is not None or before:
                 differs = _differs_from_preset(preset_section, name, value)
                 rows.append((name, f"{text} ({before})" if before else text, differs))
-        parts += ["\n", (f"{key}\n", "bold"), *_align_rows(rows)]
+        parts += ["\n", (f"{key}\n", "bold"), *_align_rows(rows, max_key_width)]
     return Content.assemble(*parts)
 
 
-def _align_rows(rows: list[tuple[str, Any, bool]]) -> list[tuple[str, str]]:
+def _align_rows(rows: list[tuple[str, Any, bool]], max_key_width: int | None = None) -> list[tuple[str, str]]:
     # A single long key would push all values out of a narrow column.
-    width = max((len(key) for key, _, _ in rows if len(key) <= _MAX_ALIGNED_KEY), default=0)
+    widths = [len(key) for key, _, _ in rows]
+    width = max((each for each in widths if max_key_width is None or each <= max_key_width), default=0)
     parts = []
     for key, value, differs in rows:
-        parts.append((f"{'• ' if differs else '  '}{key:<{width}}  ", "$accent" if differs else "$muted"))
+        gap = " " * (width + 2 - len(key)) if len(key) <= width else "\n" + " " * (width + 4)
+        parts.append((f"{'• ' if differs else '  '}{key}{gap}", "$accent" if differs else "$muted"))
         parts.append((one_line(_value_text(value), _MAX_VALUE_CHARACTERS) + "\n", "$accent" if differs else ""))
     return parts
 

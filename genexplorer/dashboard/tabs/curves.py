@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _WELCOME_TEXT = "No runs yet.\n\nn trains a 2-D VAE (4 min)\ng shows the presets\n? shows all keys"
 _X_AXES: tuple[XAxis, ...] = ("step", "time", "images")
 _SIDEBAR_SECTIONS = ("model", "data", "optim", "schedule")
+_SIDEBAR_KEY_WIDTH = 14  # characters
 _MAX_SIDEBAR_ALERTS = 4
 
 
@@ -215,7 +216,7 @@ class Sidebar(Vertical):
         self.query_one("#side-alerts", Text).show_text(alert_lines(run.alerts if run else ()))
         if config is not self._config:
             self._config = config
-            lines = config_lines(config, _SIDEBAR_SECTIONS) if config else Content("")
+            lines = config_lines(config, _SIDEBAR_SECTIONS, max_key_width=_SIDEBAR_KEY_WIDTH) if config else Content("")
             self.query_one("#side-config", Text).show_text(lines)
 
 

@@ -17,6 +17,13 @@ def test_an_empty_list_is_none() -> None:
     assert values["diff_augment"] == ["none"] and all(values.values())
 
 
+def test_the_value_of_a_long_key_stands_below_it_in_the_column_of_the_values() -> None:
+    lines = config_lines(assemble("vae-2d"), ("model",), max_key_width=14).plain.splitlines()
+    row = next(i for i, line in enumerate(lines) if line.strip() == "num_mixture_components")
+    column = next(line.index("mlp") for line in lines if line.split()[:1] == ["architecture"])
+    assert lines[row + 1] == " " * column + "10"
+
+
 async def test_changed_settings_have_their_steps(make_app: MakeApp, tmp_path: Path) -> None:
     folder = write_run(tmp_path, steps=1500, state="stopped", pictures=False)
     settings.write_changes(folder, [SettingChange(1200, {"model.beta": 4.0})])
