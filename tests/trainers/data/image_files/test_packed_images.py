@@ -143,5 +143,5 @@ def test_wrong_parquet_files_are_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(DataError, match="more than"):
         load(path)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(DataError, match=r"pip install 'genexplorer\[data\]'"):
+    with pytest.raises(DataError, match=r"pip install pyarrow"):
         load(write_zip(tmp_path / "b.parquet", {"a": b"x"}))
